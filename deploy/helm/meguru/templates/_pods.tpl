@@ -1,0 +1,185 @@
+{{/* What every pod of ours has in common. */}}
+{{- define "meguru.pod" -}}
+serviceAccountName: {{ include "meguru.name" . }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "meguru.container" -}}
+image: {{ include "meguru.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  runAsNonRoot: true
+  capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* Restart when the settings change; secrets are not ours to read, so a new password needs a rollout. */}}
+{{- define "meguru.annotations" -}}
+checksum/config: {{ include (print $.Template.BasePath "/configmap.yaml") . | sha256sum }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "meguru.spread" -}}
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- maxSkew: 1
+  topologyKey: {{ $key }}
+  whenUnsatisfiable: ScheduleAnyway
+  matchLabelKeys: [pod-template-hash]
+  labelSelector:
+    matchLabels: {{- include "meguru.selector" $ | nindent 6 }}
+{{- end }}
+{{- end -}}
+
+{{- define "meguru.probes" -}}
+startupProbe:
+  httpGet: {path: /healthz, port: http}
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /healthz, port: http}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: http}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 3
+{{- end -}}
+
+{{/* One variable from a secret: {name, secret, key}. */}}
+{{- define "meguru.secret" -}}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef: {name: {{ .secret | quote }}, key: {{ .key | quote }}}
+{{- end -}}
+
+{{- define "meguru.env.database" -}}
+- name: MEGURU_SERVICE
+  value: {{ .service }}
+- name: MEGURU_DATABASE_NAME
+  value: {{ (index .root.Values.services .service).database.name | quote }}
+{{- end -}}
+
+{{/* The bus, for those who may reach it: {root, secret}. */}}
+{{- define "meguru.env.nats" -}}
+- name: MEGURU_NATS_URL
+  value: {{ .root.Values.nats.url | quote }}
+{{ include "meguru.secret" (dict "name" "MEGURU_NATS_USER" "secret" .secret "key" "username") }}
+{{ include "meguru.secret" (dict "name" "MEGURU_NATS_PASSWORD" "secret" .secret "key" "password") }}
+{{- end -}}
+
+{{- define "meguru.env.blobs" -}}
+{{- with .Values.blobs }}
+{{- if .secret }}
+{{ include "meguru.secret" (dict "name" "AWS_ACCESS_KEY_ID" "secret" .secret "key" "access-key-id") }}
+{{ include "meguru.secret" (dict "name" "AWS_SECRET_ACCESS_KEY" "secret" .secret "key" "secret-access-key") }}
+{{- end }}
+{{- if .endpoint }}
+- name: AWS_ENDPOINT
+  value: {{ .endpoint | quote }}
+{{- end }}
+{{- if .region }}
+- name: AWS_REGION
+  value: {{ .region | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The whole pod template of one process of one service: {root, service, component, command}. */}}
+{{- define "meguru.process" -}}
+{{- $own := index .root.Values.services .service -}}
+{{- $settings := include "meguru.settings" . | fromYaml -}}
+{{- $volume := .root.Values.blobs.volume -}}
+metadata:
+  labels: {{- include "meguru.labels" . | nindent 4 }}
+  annotations: {{- include "meguru.annotations" .root | nindent 4 }}
+spec:
+  {{- include "meguru.pod" .root | nindent 2 }}
+  terminationGracePeriodSeconds: {{ $settings.graceSeconds }}
+  topologySpreadConstraints: {{- include "meguru.spread" . | nindent 4 }}
+  containers:
+    - name: {{ .component }}
+      {{- include "meguru.container" .root | nindent 6 }}
+      command: {{- toYaml .command | nindent 8 }}
+      ports:
+        - {name: http, containerPort: 8000, protocol: TCP}
+      envFrom:
+        - configMapRef: {name: {{ include "meguru.name" .root }}-config}
+      env:
+        {{- include "meguru.env.database" . | nindent 8 }}
+        {{- if eq .component "api" }}
+        - name: MEGURU_ROLE
+          value: api
+        {{- end }}
+        {{- include "meguru.secret" (merge (dict "name" "MEGURU_APP_PASSWORD") $own.database.app) | nindent 8 }}
+        {{- if eq .component "worker" }}
+        {{- include "meguru.secret" (merge (dict "name" "MEGURU_CONSUMER_PASSWORD") $own.database.consumer) | nindent 8 }}
+        {{- include "meguru.env.nats" (dict "root" .root "secret" $own.nats.secret) | nindent 8 }}
+        {{- end }}
+        {{- if not $volume.enabled }}
+        {{- include "meguru.env.blobs" .root | trim | nindent 8 }}
+        {{- end }}
+        {{- if $own.keys }}
+        - name: MEGURU_KEYS
+          value: /run/meguru/keys
+        {{- end }}
+      {{- include "meguru.probes" . | nindent 6 }}
+      {{- if $settings.preStopSeconds }}
+      lifecycle:
+        preStop:
+          sleep: {seconds: {{ $settings.preStopSeconds }}}
+      {{- end }}
+      resources: {{- toYaml $settings.resources | nindent 8 }}
+      volumeMounts:
+        - {name: tmp, mountPath: /tmp}
+        {{- if $own.keys }}
+        - {name: keys, mountPath: /run/meguru/keys, readOnly: true}
+        {{- end }}
+        - {name: jwks, mountPath: /etc/meguru/jwks, readOnly: true}
+        {{- if $volume.enabled }}
+        - {name: blobs, mountPath: /var/lib/meguru/blobs}
+        {{- end }}
+  volumes:
+    - name: tmp
+      emptyDir: {sizeLimit: 512Mi}
+    {{- with $own.keys }}
+    - name: keys
+      projected:
+        defaultMode: 0440
+        sources:
+          {{- range . }}
+          - secret: {name: {{ . | quote }}}
+          {{- end }}
+    {{- end }}
+    - name: jwks
+      configMap: {name: {{ .root.Values.identity.jwks | quote }}}
+    {{- if $volume.enabled }}
+    - name: blobs
+      persistentVolumeClaim: {claimName: {{ $volume.claim | default (printf "%s-blobs" (include "meguru.name" .root)) | quote }}}
+    {{- end }}
+{{- end -}}

@@ -1,0 +1,215 @@
+"""Why a grade is what it is: codes with parameters, each with one sentence in Japanese and one in English."""
+
+from dataclasses import dataclass
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    # what carries the level
+    "technique-reaches": (
+        "{kind} に対する「{technique}」が完了しており、{level} に相当します。",
+        "“{technique}” completed on a medium of kind {kind}, which counts as {level}.",
+    ),
+    "verified": ("実行結果は確認済みです（{verification}）。", "Completion was verified ({verification})."),
+    "fresh": (
+        "この作業で実施されたことが、時刻と前後の記録から示されています。",
+        "Times and records show that it was done in this job.",
+    ),
+    # what lowers it
+    "enhanced-erase-on-flash": (
+        "フラッシュ媒体の拡張セキュアイレースは、予備領域の消去を証明しないため Clear までです。",
+        "Enhanced secure erase on flash does not prove that spare cells are erased: Clear at most.",
+    ),
+    "host-overwrite": (
+        "ホストからの上書きは予備領域・代替セクタに届かないため Clear までです。",
+        "Overwriting from the host does not reach spare areas or reallocated sectors: Clear at most.",
+    ),
+    "overwrite-on-flash": (
+        "フラッシュ媒体への上書き型サニタイズは Clear までとします。",
+        "Sanitize by overwriting on flash counts as Clear at most.",
+    ),
+    "hidden-areas": (
+        "HPA／DCO の隠し領域が残っているため Purge とは認めません。",
+        "Hidden areas (HPA/DCO) are still in place, which blocks Purge.",
+    ),
+    "technique-not-stated": (
+        "どのサニタイズ方式かが記録にありません。",
+        "The record does not say which sanitize operation it was.",
+    ),
+    "not-applicable": (
+        "「{technique}」はこの種類の媒体（{kind}）の根拠として認められていません。",
+        "“{technique}” is not accepted evidence for this kind of medium ({kind}).",
+    ),
+    "kind-unknown": (
+        "媒体の種類が不明なため、低い方の水準で評価しました。",
+        "The kind of medium is unknown, so the lower level was taken.",
+    ),
+    # what prevents it
+    "unverified": (
+        "完了を確かめた記録がありません。道具の申告にとどまります。",
+        "Nothing shows that completion was checked: it is a claim of the tool.",
+    ),
+    "claimed": (
+        "命令が受け付けられたことしか示されていません。受付は完了ではありません。",
+        "Only acceptance of the command is shown; acceptance is not completion.",
+    ),
+    "failed": ("消去は失敗しました: {words}", "The erasure failed: {words}"),
+    "incomplete": (
+        "消去が最後まで行われたことが示されていません: {words}",
+        "It is not shown that the erasure came to its end: {words}",
+    ),
+    "in-progress": (
+        "記録の時点ではまだ実行中です: {words}",
+        "It was still running when this was recorded: {words}",
+    ),
+    "never": (
+        "媒体は、完了したサニタイズがないと報告しています。",
+        "The drive reports that no sanitize has completed on it.",
+    ),
+    "no-erasure": (
+        "この文書は消去について何も述べていません（機器情報など）。",
+        "This document says nothing about an erasure (an inventory, a capability).",
+    ),
+    "read-only": (
+        "読み取り検査だけで、書き込みは行われていません。",
+        "The medium was only read; nothing was written.",
+    ),
+    "no-serial": (
+        "記録に製造番号がなく、どの媒体か特定できません。",
+        "The record names no serial number, so it cannot be tied to a medium.",
+    ),
+    "not-fresh": (
+        "「前回のサニタイズ完了」は過去の作業からも残ります。実施前・実施・実施後の記録がそろっていません。",
+        "“Last sanitize completed” survives from earlier jobs; state before, job and state after are not all shown.",
+    ),
+    "before-already-completed": (
+        "実施前から「完了」の状態で、今回の実施と見分けられません。",
+        "The state was already “completed” before the job, so this job cannot be told from an earlier one.",
+    ),
+    "contradicting": ("記録の内容が互いに矛盾しています。", "What the record says contradicts itself."),
+    # contradictions
+    "kind-differs": (
+        "登録された媒体の種類（{registered}）と記録（{reported}）が一致しません。",
+        "The registered kind of medium ({registered}) and the record ({reported}) differ.",
+    ),
+    "identity-differs": (
+        "{what}が一致しません: 「{one}」と「{other}」",
+        "The {what} differs: “{one}” and “{other}”",
+    ),
+    "status-differs": (
+        "状態の番号と文が一致しません: {words}",
+        "The number of the status and its text differ: {words}",
+    ),
+    "device-differs": (
+        "文書の機器名が一致しません: {one} と {other}",
+        "The documents name different devices: {one} and {other}",
+    ),
+    "technique-differs": (
+        "実行した命令（{one}）と結果の方式（{other}）が一致しません。",
+        "The command given ({one}) and the operation reported ({other}) differ.",
+    ),
+    "progress-differs": (
+        "完了とされていますが進捗が終端ではありません（{words}）。",
+        "It is said to be complete, but progress is not at its end ({words}).",
+    ),
+    "passes-differ": (
+        "指定した回数（{wanted}）と終えた回数（{done}）が一致しません。",
+        "Passes asked for ({wanted}) and passes done ({done}) differ.",
+    ),
+    "written-since": (
+        "サニタイズ後に書き込みがあったと媒体が報告しています。",
+        "The drive reports that data has been written since the sanitize.",
+    ),
+    "state-not-idle": (
+        "完了とされていますが、媒体は待機状態ではありません: {words}",
+        "It is said to be complete, but the drive is not idle: {words}",
+    ),
+    "times-out-of-order": (
+        "時刻の順序や所要時間が合いません: {words}",
+        "The times are out of order or do not add up: {words}",
+    ),
+    "table-damaged": (
+        "結果の表が欠けているか、重複しています: {words}",
+        "The result table is incomplete or doubled: {words}",
+    ),
+    "errors-and-success": (
+        "成功とされていますが、エラーが記録されています: {words}",
+        "It is said to have succeeded, but errors are recorded: {words}",
+    ),
+    "size-differs": (
+        "書き込んだ量（{done}）が媒体の容量（{size}）と一致しません。",
+        "The amount written ({done}) and the size of the medium ({size}) differ.",
+    ),
+    "partition-only": (
+        "媒体全体ではなく区画（{words}）だけが対象です。",
+        "Only a partition ({words}) was treated, not the whole medium.",
+    ),
+    "said-twice": (
+        "同じ項目が二度現れます: {words}",
+        "The same field appears twice: {words}",
+    ),
+    # validation, and what would raise the grade
+    "validate-key-conditions": (
+        "暗号消去は、平文が保存されたことがなく鍵の写しもないことを組織として確認してください。",
+        "Crypto erase: confirm that plaintext was never stored and that no copy of the key exists.",
+    ),
+    "validate-hidden-areas": (
+        "HPA／DCO の有無が記録にありません。ないことを確認してください（hdparm -N を作業記録に加える）。",
+        "Whether hidden areas (HPA/DCO) exist is not recorded: confirm that none do (add hdparm -N to the session).",
+    ),
+    "capture-session": (
+        "媒体の識別情報と、実施前・命令・実施後の記録をひとつの作業記録にまとめてください。",
+        "Capture identity, state before, command and state after in one session document.",
+    ),
+    "capture-progress": (
+        "実行中の状態も記録すると、今回の実施であることを示せます。",
+        "Capture the state while it is running as well: that shows it was this job.",
+    ),
+    "verify-it": (
+        "読み戻し検証を有効にしてやり直すか、破壊してください。",
+        "Repeat it with verification switched on, or destroy the medium.",
+    ),
+    "sanitize-instead": (
+        "Purge が必要な場合は、ドライブ自身の SANITIZE（ブロック消去・暗号消去等）を使ってください。",
+        "Where Purge is required, use the drive's own SANITIZE (block erase, crypto erase, …).",
+    ),
+    "remove-hidden-areas": (
+        "HPA／DCO を解除してから消去し直してください。",
+        "Remove HPA/DCO and erase again.",
+    ),
+    "show-serial": (
+        "製造番号が出る設定でやり直すか、ラベルと識別情報を添えてください。",
+        "Repeat it with the serial number shown, or add the identity of the drive.",
+    ),
+    "repeat-or-destroy": (
+        "消去をやり直すか、承認を得て破壊してください。",
+        "Erase again, or destroy it with approval.",
+    ),
+    "state-kind": (
+        "媒体の種類（HDD・SSD・NVMe）を登録してください。",
+        "Register the kind of medium (HDD, SSD, NVMe).",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step of the argument: a code of `SENTENCES` with what fills its blanks."""
+
+    code: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ja(self) -> str:
+        """The sentence in Japanese."""
+        return SENTENCES[self.code][0].format_map(dict(self.parameters))
+
+    @property
+    def en(self) -> str:
+        """The sentence in English."""
+        return SENTENCES[self.code][1].format_map(dict(self.parameters))
+
+
+def because(code: str, **parameters: object) -> Reason:
+    """Make a reason; raises KeyError for a code without sentences or a blank left open, so that tests find it."""
+    reason = Reason(code, tuple((name, str(value)) for name, value in parameters.items()))
+    _ = reason.ja, reason.en
+    return reason

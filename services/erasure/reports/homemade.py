@@ -1,0 +1,54 @@
+"""What small towns really have: dd, shred, scrub, badblocks, blkdiscard. No serial, no proof: a claim or a failure.
+
+They are read so that a person sees what they are worth, not to grade them up: none states completion in a form that
+could be checked, and `blkdiscard` reports success with all data intact.
+"""
+
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.technique import Outcome, Technique
+from services.erasure.reports.report import Report
+from services.erasure.reports.text import WORDS_MAX, lines_of, visible
+
+SOURCE = "home-made"
+
+_BEGINNINGS = {
+    "dd: ": ("dd", Technique.OVERWRITE),
+    "shred: /dev/": ("shred", Technique.OVERWRITE),
+    "scrub: using ": ("scrub", Technique.OVERWRITE),
+    "Checking for bad blocks in read-write mode": ("badblocks", Technique.OVERWRITE),
+    "blkdiscard: ": ("blkdiscard", Technique.DISCARD),
+}
+_ENDINGS = {": Zero-filled ": ("blkdiscard", Technique.OVERWRITE), ": Discarded ": ("blkdiscard", Technique.DISCARD)}
+_FULL = "No space left on device"  # how dd ends when it has written the whole device
+_FAILURES = ("error", "failed", "cannot", "not supported", "denied")
+
+
+def recognises(text: str) -> bool:
+    """Whether the first line begins like one of these tools, or any line is dd's count of records."""
+    return _tool(text) is not None
+
+
+def read(text: str) -> Report:
+    """Read it as a claim; an error line makes it a failure."""
+    tool, technique = _tool(text) or ("", Technique.UNKNOWN)
+    lines = [visible(line.strip(), WORDS_MAX) for line in lines_of(text) if line.strip()]
+    wrong = [line for line in lines if _FULL not in line and any(word in line.lower() for word in _FAILURES)]
+    wrong = [line for line in wrong if "(0/0/0 errors)" not in line]
+    outcome = Outcome.FAILED if wrong else Outcome.CLAIMED
+    finding = Finding(technique=technique, outcome=outcome, words=(wrong or lines[-1:])[0], errors=tuple(wrong[:20]))
+    return Report(tool=tool, tool_version="", source=SOURCE, findings=(finding,))
+
+
+def _tool(text: str) -> tuple[str, Technique] | None:
+    head = [line for line in text[:4096].split("\n") if line.strip()][:4]
+    if not head:
+        return None
+    for beginning, tool in _BEGINNINGS.items():
+        if head[0].startswith(beginning):
+            return tool
+    for ending, tool in _ENDINGS.items():
+        if head[0].startswith("/dev/") and ending in head[0]:
+            return tool
+    if any(line.rstrip().endswith(" records out") for line in head):
+        return "dd", Technique.OVERWRITE
+    return None

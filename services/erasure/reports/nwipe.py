@@ -1,0 +1,236 @@
+"""nwipe and ShredOS logs, versions 0.32 to 0.42: several drives a run, several runs a file, tails cut off.
+
+The summary row alone is not believed: "Erased" must be carried by the drive's own lines (every pass finished, the last
+one read back), by error counters of zero, by the same serial in every place, and by the closing lines of the run. Model
+and serial are the last column of the row and are compared as a whole, never searched for words.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.reason import Reason, because
+from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.reports.nwipe_log import Drive, Row, Run, runs_of
+from services.erasure.reports.report import Report, Unreadable
+from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, WORDS_MAX, lines_of, serial_of, visible
+
+SOURCE = "nwipe"
+
+MODEL_COLUMN = 17  # characters of the model in the summary row
+DURATION_SLACK = timedelta(seconds=3)  # between a thread's own clock and its lines in the log
+CLOSING_SLACK = timedelta(seconds=30)  # between the summary and the last line
+
+_METHODS = (
+    "Fill With Zeros",
+    "Fill With Ones",
+    "RCMP TSSIT OPS-II",
+    "DoD Short",
+    "DoD 5220.22-M",
+    "Gutmann Wipe",
+    "PRNG Stream",
+    "HMG IS5 Enhanced",
+    "Bruce Schneier 7-Pass",
+    "BMB21-2019",
+)
+_READ_ONLY = ("Verify Zeros (0x00)", "Verify Ones  (0xFF)")
+_VERIFY = {
+    "NV": ("0 (off)", Verification.NONE),
+    "VL": ("1 (last pass)", Verification.LAST_PASS),
+    "VA": ("2 (all passes)", Verification.ALL_PASSES),
+}
+_OUTCOMES = {
+    " Erased ": Outcome.COMPLETED,
+    "-FAILED-": Outcome.FAILED,
+    "UABORTED": Outcome.INCOMPLETE,
+    "INSANITY": Outcome.INCOMPLETE,
+}
+
+
+def recognises(text: str) -> bool:
+    """Whether nwipe names itself in a stamped line: as first line, or as banner among the options."""
+    return ("info: nwipe " in text or "= nwipe " in text) and "/dev/" in text
+
+
+def read(text: str) -> Report:
+    """Read all runs; of a drive that occurs in several, the last run counts. Raises Unreadable without any drive."""
+    runs = runs_of(lines_of(text))
+    found: dict[tuple[str, str, str], Finding] = {}
+    for number, run in enumerate(runs):
+        taken: set[tuple[str, str, str]] = set()
+        for finding in _findings(run):
+            key = (finding.serial, finding.model, "" if finding.serial else f"{number}:{finding.device}")
+            if key in taken:  # two drives of one run that call themselves alike
+                key = (*key[:2], f"{number}:{finding.device}")
+            taken.add(key)
+            found.pop(key, None)
+            found[key] = finding
+    if not found:
+        raise Unreadable(
+            "nwipe のログにドライブが見つかりません。`--logfile=` で保存したログ全体を、そのまま登録してください。"
+        )
+    return Report(tool="nwipe", tool_version=runs[-1].program, source=SOURCE, findings=tuple(found.values()))
+
+
+def _findings(run: Run) -> list[Finding]:
+    """Drives that were wiped; where the log stops before that, those that were found."""
+    wiped = [drive for drive in run.drives.values() if drive.invoked or drive.rows]
+    return [_finding(run, drive) for drive in wiped or run.drives.values()]
+
+
+def _finding(run: Run, drive: Drive) -> Finding:
+    row = drive.rows[0] if drive.rows else None
+    outcome, words = _outcome(run, drive, row)
+    read_only = drive.method in _READ_ONLY
+    extra = drive.blanking + drive.random_end
+    serial = _serial(drive)
+    if serial == "(S/N: unknown)" or set(serial) == {"X"}:  # not given, or hidden by --quiet
+        serial = ""
+    return Finding(
+        technique=Technique.READ_ONLY if read_only else Technique.OVERWRITE,
+        outcome=outcome,
+        words=visible(words, WORDS_MAX),
+        serial=serial_of(serial),
+        model=visible(drive.model.strip(), MODEL_MAX),
+        host_serial=run.host_serial,
+        device=visible(drive.name, SERIAL_MAX),
+        kind=_kind(drive.bus),
+        started=drive.invoked,
+        finished=drive.last,
+        passes=max(drive.passes, 0) * max(drive.rounds, 0) + extra or None,
+        verification=_verification(run, drive) if outcome is Outcome.COMPLETED else Verification.NONE,
+        freshness=Freshness.LOGGED if drive.invoked and drive.last else Freshness.STATE_ONLY,
+        hidden=drive.hidden,
+        errors=tuple(drive.errors),
+        contradictions=tuple(_contradictions(run, drive, row)) if row and outcome is Outcome.COMPLETED else (),
+    )
+
+
+def _serial(drive: Drive) -> str:
+    return drive.own_serial if drive.own_serial is not None else drive.found_serial or ""
+
+
+def _kind(bus: str) -> MediumKind:
+    """Type column: before 0.35 an SSD is called ATA as well, so ATA alone says nothing."""
+    if bus.startswith("NVME"):
+        return MediumKind.NVME
+    return MediumKind.SSD if bus.endswith("-SSD") or bus.startswith("MMC") else MediumKind.UNKNOWN
+
+
+def _outcome(run: Run, drive: Drive, row: Row | None) -> tuple[Outcome, str]:
+    """Let the row decide downwards only: what failed anywhere has failed, what has no end is incomplete."""
+    if drive.errors and row is None:
+        return Outcome.FAILED, drive.errors[0]
+    if row is None:
+        return Outcome.INCOMPLETE, "the log ends before the summary"
+    if any(count != 0 for counters in drive.counters for count in counters):
+        return Outcome.FAILED, f"{row.status.strip()}, errors {drive.counters[0]}"
+    outcome = _OUTCOMES.get(row.status, Outcome.INCOMPLETE)
+    if outcome is Outcome.COMPLETED and not (run.ended and run.closing):
+        return Outcome.INCOMPLETE, "the log ends before the closing line"
+    return outcome, row.status.strip()
+
+
+def _verification(run: Run, drive: Drive) -> Verification:
+    """Say what was read back after the last writing stage of this drive, not what the option promised."""
+    promised = _VERIFY.get(run.total[3] if run.total else "", ("", Verification.NONE))[1]
+    if drive.blanking:
+        done = drive.blank_verified
+    elif drive.random_end:
+        done = drive.random_end_verified
+    else:
+        done = (drive.rounds, drive.passes) in drive.verified
+    return promised if done else Verification.NONE
+
+
+def _contradictions(run: Run, drive: Drive, row: Row) -> Iterable[Reason]:
+    """Everything that must agree before "Erased" is believed."""
+    yield from _damage(run, drive)
+    yield from _identity(drive, row)
+    yield from _times(run, drive, row)
+    if drive.errors or row.flagged:
+        yield because("errors-and-success", words=drive.errors[0] if drive.errors else "!")
+    if drive.method not in _READ_ONLY:
+        yield from _sizes(drive)
+    yield from _method(run, drive)
+    if _is_partition(drive.name):
+        yield because("partition-only", words=visible(drive.name, SERIAL_MAX))
+
+
+def _damage(run: Run, drive: Drive) -> Iterable[Reason]:
+    for words in run.damaged[:3]:
+        yield because("table-damaged", words=words)
+    once = [title for title in ("Error Summary", "Drive Status") if run.tables.count(title) != 1]
+    if run.tables.count("Erasure Summary") > 1:
+        once.append("Erasure Summary")
+    once += [name for name, rows in (("counters", drive.counters), ("row", drive.rows)) if len(rows) != 1]
+    if len(drive.erased) != run.tables.count("Erasure Summary"):
+        once.append("Erasure Summary")
+    for words in once:
+        yield because("table-damaged", words=words)
+    wanted, done = drive.rounds * drive.passes, len(drive.finished)
+    within = all(1 <= r <= drive.rounds and 1 <= p <= drive.passes for r, p in drive.finished)
+    if drive.method not in _READ_ONLY and (wanted < 1 or done != wanted or not within):
+        yield because("passes-differ", wanted=wanted, done=done)
+    if not (drive.invoked and drive.ended):
+        yield because("table-damaged", words="Finished final round")
+
+
+def _identity(drive: Drive, row: Row) -> Iterable[Reason]:
+    """Three places name the drive. Old versions leave stray bytes behind a serial of 20 characters in the row."""
+    found, own = drive.found_serial or "", _serial(drive)
+    if found != own:
+        yield because("identity-differs", what="S/N", one=visible(found, SERIAL_MAX), other=visible(own, SERIAL_MAX))
+    wanted = f"{drive.model[:MODEL_COLUMN]}/{own}"
+    rest = row.name.removeprefix(wanted)
+    stray = rest and not (" " < rest[0] <= "~")
+    if not row.name.startswith(wanted) or (rest and not stray):
+        yield because(
+            "identity-differs", what="Model/Serial", one=visible(wanted, MODEL_MAX), other=visible(row.name, MODEL_MAX)
+        )
+
+
+def _times(run: Run, drive: Drive, row: Row) -> Iterable[Reason]:
+    if run.backwards:
+        yield because("times-out-of-order", words=run.backwards)
+    if drive.invoked and drive.last and abs(drive.last - drive.invoked - row.duration) > DURATION_SLACK:
+        yield because("times-out-of-order", words=f"{drive.last - drive.invoked} / {row.duration}")
+    if run.total and run.closing and run.closing - run.total[0] > CLOSING_SLACK:
+        yield because("times-out-of-order", words=f"{run.total[0]} → {run.closing}")
+
+
+def _sizes(drive: Drive) -> Iterable[Reason]:
+    """Every pass must write the whole drive."""
+    sizes = [size for size in (drive.size, *(total for _, total, _ in drive.erased)) if size is not None]
+    size = sizes[0] if sizes else (drive.written or [-1])[0]
+    done = [*drive.written, *(erased for erased, _, _ in drive.erased), *sizes]
+    stages = max(drive.passes, 0) * max(drive.rounds, 0) + drive.blanking + drive.random_end
+    if size <= 0 or len(drive.written) != stages or any(count != size for count in done):
+        yield because("size-differs", done=min(done, default=0), size=size)
+    elif any(percent != "100.00%" for _, _, percent in drive.erased):
+        yield because("size-differs", done=visible(drive.erased[0][2], 20), size=size)
+
+
+def _method(run: Run, drive: Drive) -> Iterable[Reason]:
+    """Options, the drive's own line and the total must tell of the same method, rounds and verification."""
+    if run.total is None:
+        yield because("table-damaged", words="Total Throughput")
+        return
+    _, method, rounds, verify = run.total
+    if not drive.method == method == run.options.get("method") or method not in (*_METHODS, *_READ_ONLY):
+        yield because("technique-differs", one=visible(drive.method or "", 80), other=visible(method, 80))
+    promised = run.options.get("verify", "")
+    if verify not in _VERIFY or _VERIFY[verify][0] != promised:
+        yield because("technique-differs", one=visible(promised, 80), other=visible(verify, 80))
+    if rounds.partition("R")[0] != run.options.get("rounds"):
+        yield because("technique-differs", one=run.options.get("rounds", ""), other=visible(rounds, 80))
+
+
+def _is_partition(name: str) -> bool:
+    """sda1, nvme0n1p2, mmcblk0p1, mmcblk0boot0: part of a medium only."""
+    if name.startswith(("sd", "hd", "vd", "xvd")):
+        return name[-1:].isdigit()
+    if name.startswith(("nvme", "mmcblk", "loop", "md")):
+        head, p, number = name.rpartition("p")
+        return "boot" in name or (bool(p) and number.isdigit() and head[-1:].isdigit())
+    return False

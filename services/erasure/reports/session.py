@@ -1,0 +1,246 @@
+"""The on-site capture: one plain JSON document that joins identity, state before, command and state after of one drive.
+
+A sanitize log names no drive and survives from earlier jobs; a command's reply names neither mode nor result. Together,
+with times, they are evidence. The inner documents are the tools' own output, read by the same strict readers:
+
+    {"meguru-session": 1, "serial": "…", "model": "…", "host_serial": "…",
+     "started": "2026-11-24T09:00:00+09:00", "finished": "2026-11-24T09:03:00+09:00",
+     "documents": [{"role": "identify", "at": "…", "filename": "…", "content": "…"}, …]}
+
+Roles are identify, before, command and after.
+
+The capture writes the documents in the order in which they were made; several "after" documents are a poll. "at" may
+be missing; where it stands, it must lie in order between started and finished, so that an altered time shows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.reason import Reason, because
+from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.reports import hdparm, nvme_identify, nvme_reply, nvme_sanitize, smartctl
+from services.erasure.reports.report import Report, Unreadable
+from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, json_of, serial_of, visible
+
+SOURCE = "meguru-session"
+VERSION = 1
+DOCUMENTS_MAX = 64
+
+ROLES = ("identify", "before", "command", "after")
+_READERS: tuple[ModuleType, ...] = (nvme_sanitize, nvme_identify, smartctl, hdparm, nvme_reply)
+_STATES = (Outcome.COMPLETED, Outcome.FAILED, Outcome.INCOMPLETE, Outcome.IN_PROGRESS, Outcome.NEVER)
+_GENERIC = (Technique.NONE, Technique.UNKNOWN, Technique.ATA_SANITIZE)  # say less than a command's own name
+
+
+def recognises(text: str) -> bool:
+    """Whether the object carries our own mark near its beginning or end (key order is not ours to demand)."""
+    return text.lstrip().startswith("{") and ('"meguru-session"' in text[:4096] or '"meguru-session"' in text[-4096:])
+
+
+def read(text: str) -> Report:
+    """Read a session. Raises Unreadable when the frame is broken or an inner document is of no known source."""
+    frame = json_of(text)
+    if frame.get("meguru-session") != VERSION or isinstance(frame.get("meguru-session"), bool):
+        raise _unreadable(f"版 {VERSION} であること")
+    documents = _documents(frame.get("documents"))
+    session = _Session(
+        serial=serial_of(_text(frame, "serial")),
+        model=visible(_text(frame, "model").strip(), MODEL_MAX),
+        started=_time(frame, "started"),
+        finished=_time(frame, "finished"),
+        documents=tuple(_document(document) for document in documents),
+        times=tuple(_time(document, "at") for document in documents if "at" in document),
+    )
+    finding = replace(session.finding(), host_serial=visible(_text(frame, "host_serial").strip(), SERIAL_MAX))
+    tool = "nvme-cli" if finding.kind is MediumKind.NVME else "hdparm"
+    return Report(tool=tool, tool_version="", source=SOURCE, findings=(finding,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """The frame and what its documents say, by role and in order."""
+
+    serial: str
+    model: str
+    started: datetime
+    finished: datetime
+    documents: tuple[tuple[str, Finding], ...]
+    times: tuple[datetime, ...]  # of the documents that state one, in order
+
+    def of(self, role: str) -> tuple[Finding, ...]:
+        """Give the findings of one role, in the order of capture."""
+        return tuple(finding for its, finding in self.documents if its == role)
+
+    def finding(self) -> Finding:
+        """Join the documents; what is missing lowers freshness, what disagrees contradicts."""
+        identify, before, commands, after = (self.of(role) for role in ROLES)
+        technique, outcome, words = _result(before, commands, after)
+        fresh, notes = _fresh(before, commands, after, outcome)
+        everything = [finding for _, finding in self.documents]
+        named = any(finding.serial for finding in identify)
+        return Finding(
+            technique=technique,
+            outcome=outcome,
+            words=words,
+            serial=self.serial if named else "",  # a number without a drive that says it is only typed
+            model=self.model,
+            device=next((f.device for f in everything if f.device), ""),
+            kind=next((f.kind for f in everything if f.kind is not MediumKind.UNKNOWN), MediumKind.UNKNOWN),
+            started=self.started,
+            finished=self.finished,
+            passes=next((f.passes for f in reversed(after) if f.passes), None),
+            verification=Verification.DEVICE_STATUS if outcome is Outcome.COMPLETED else Verification.NONE,
+            freshness=Freshness.SESSION if fresh else Freshness.STATE_ONLY,
+            hidden=_hidden(everything),
+            errors=tuple(error for finding in everything for error in finding.errors)[:20],
+            contradictions=(*self._identity(everything), *_consistency(commands, after, everything), *self._times()),
+            notes=notes,
+        )
+
+    def _identity(self, everything: Sequence[Finding]) -> list[Reason]:
+        """Every document that names a drive must name this one."""
+        reasons = []
+        for finding in everything:
+            if finding.serial and finding.serial != self.serial:
+                reasons.append(because("identity-differs", what="S/N", one=self.serial, other=finding.serial))
+            if finding.model and self.model and finding.model != self.model:
+                reasons.append(because("identity-differs", what="Model", one=self.model, other=finding.model))
+        return reasons
+
+    def _times(self) -> tuple[Reason, ...]:
+        times = (self.started, *self.times, self.finished)
+        for one, other in pairwise(times):
+            if other < one or self.started == self.finished:
+                return (because("times-out-of-order", words=f"{one.isoformat()} → {other.isoformat()}"),)
+        return ()
+
+
+def _result(
+    before: Sequence[Finding], commands: Sequence[Finding], after: Sequence[Finding]
+) -> tuple[Technique, Outcome, str]:
+    """Let the last state decide; a refused command has failed whatever it says, and no state after is a claim at most."""
+    for command in commands:
+        if command.outcome is Outcome.FAILED:
+            return _technique(commands, after), Outcome.FAILED, command.words
+    if _unlocked_by_erase(before, commands, after):
+        return Technique.ATA_SECURITY_ERASE, Outcome.COMPLETED, "security: enabled → not enabled"
+    technique = _technique(commands, after)
+    states = [finding for finding in after if finding.outcome in _STATES]
+    if states:
+        return technique, states[-1].outcome, states[-1].words
+    if commands:
+        return technique, Outcome.CLAIMED, commands[-1].words
+    return technique, Outcome.NONE, "no command and no state after"
+
+
+def _technique(commands: Sequence[Finding], after: Sequence[Finding]) -> Technique:
+    """Choose the most telling name: NVMe's log states the action, hdparm's command states it, its status does not."""
+    names = [finding.technique for finding in (*reversed(after), *reversed(commands))]
+    telling = [name for name in names if name not in _GENERIC]
+    return telling[0] if telling else next((name for name in names if name is not Technique.NONE), Technique.NONE)
+
+
+def _unlocked_by_erase(before: Sequence[Finding], commands: Sequence[Finding], after: Sequence[Finding]) -> bool:
+    """Tell whether SECURITY ERASE UNIT switched security off: it does so when it completes (ACS-4 §7.42)."""
+    was = [f.security_enabled for f in before if f.security_enabled is not None]
+    now = [f.security_enabled for f in after if f.security_enabled is not None]
+    asked = [f.technique for f in commands if f.technique is not Technique.NONE]
+    return bool(asked) and set(asked) == {Technique.ATA_SECURITY_ERASE} and was[-1:] == [True] and now[-1:] == [False]
+
+
+def _fresh(
+    before: Sequence[Finding], commands: Sequence[Finding], after: Sequence[Finding], outcome: Outcome
+) -> tuple[bool, tuple[Reason, ...]]:
+    """Ask for the state before, the job and the state after; a state that was "completed" already hides the job."""
+    if _unlocked_by_erase(before, commands, after):
+        return True, ()
+    old, states = [f for f in before if f.outcome in _STATES], [f for f in after if f.outcome in _STATES]
+    if outcome is not Outcome.COMPLETED or not (old and commands and states):
+        return False, ()  # an inventory is no state
+    was, seen_running = old[-1], any(f.outcome is Outcome.IN_PROGRESS for f in states)
+    if was.outcome is Outcome.IN_PROGRESS:
+        return False, (because("state-not-idle", words=was.words),)
+    other_action = was.technique is not states[-1].technique and was.technique not in _GENERIC
+    if was.outcome is not Outcome.COMPLETED or seen_running or other_action:
+        return True, ()
+    return False, (because("before-already-completed"),)
+
+
+def _consistency(commands: Sequence[Finding], after: Sequence[Finding], everything: Sequence[Finding]) -> list[Reason]:
+    """One device, one technique, and nothing that contradicts inside a document which decides."""
+    reasons = [reason for finding in (*commands, *after) for reason in finding.contradictions]
+    reasons += [r for f in everything for r in f.contradictions if r.code == "said-twice" and r not in reasons]
+    devices = list(dict.fromkeys(_controller(f.device) for f in everything if f.device))
+    if len(devices) > 1:
+        reasons.append(because("device-differs", one=devices[0], other=devices[1]))
+    names = list(dict.fromkeys(f.technique for f in (*commands, *after) if f.technique not in _GENERIC))
+    if len(names) > 1:
+        reasons.append(because("technique-differs", one=names[0], other=names[1]))
+    kinds = list(dict.fromkeys(f.kind for f in everything if f.kind is not MediumKind.UNKNOWN))
+    if len(kinds) > 1:
+        reasons.append(because("kind-differs", registered=kinds[0], reported=kinds[1]))
+    return reasons
+
+
+def _controller(device: str) -> str:
+    """nvme0n1 is a namespace of nvme0; the tool names either."""
+    head, n, number = device.rpartition("n")
+    return head if n and number.isdigit() and head.startswith("nvme") and head[-1:].isdigit() else device
+
+
+def _hidden(everything: Sequence[Finding]) -> Hidden:
+    """Let the last statement count, so that hidden areas which were removed are not held against the drive."""
+    stated = [finding.hidden for finding in everything if finding.hidden is not Hidden.UNKNOWN]
+    return stated[-1] if stated else Hidden.UNKNOWN
+
+
+def _documents(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not 1 <= len(value) <= DOCUMENTS_MAX:
+        raise _unreadable(f"documents が 1 から {DOCUMENTS_MAX} 件の配列であること")
+    if not all(isinstance(document, dict) for document in value):
+        raise _unreadable("documents の各要素がオブジェクトであること")
+    return value
+
+
+def _document(value: dict[str, Any]) -> tuple[str, Finding]:
+    role, filename, content = (_text(value, name) for name in ("role", "filename", "content"))
+    if role not in ROLES:
+        raise _unreadable("role が identify・before・command・after のどれかであること")
+    if role == "command" and not content.strip():
+        # nvme-cli prints nothing when a sanitize is accepted
+        return role, Finding(technique=Technique.UNKNOWN, outcome=Outcome.CLAIMED, words="accepted without a word")
+    for reader in _READERS:
+        if reader.recognises(content):
+            report: Report = reader.read(content)
+            return role, report.findings[0]
+    raise _unreadable(f"「{visible(filename, 80)}」が nvme・hdparm・smartctl の出力であること")
+
+
+def _text(holder: dict[str, Any], name: str) -> str:
+    value = holder.get(name)
+    if not isinstance(value, str):
+        raise _unreadable(f"{name} が文字列であること")
+    return value
+
+
+def _time(holder: dict[str, Any], name: str) -> datetime:
+    text = _text(holder, name)[:40]
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise _unreadable(f"{name} が ISO 8601 の時刻であること") from None
+    if time.tzinfo is None:
+        raise _unreadable(f"{name} に時差（+09:00 など）があること")
+    return time
+
+
+def _unreadable(expected: str) -> Unreadable:
+    return Unreadable(
+        f"作業記録（meguru-session）として読めません（必要な条件: {expected}）。"
+        "記録した端末で保存し直すか、道具の出力を個別に登録してください。"
+    )

@@ -1,0 +1,40 @@
+"""What tracking hears: everything. The timeline, the leaves of the log, and what follows from others' events."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.tracking import commands, views
+from services.tracking.tables import metadata
+from shared.database import Transaction
+from shared.directory import join
+from shared.entry import Entry
+from shared.events.certificates import CertificateIssued
+from shared.events.erasure import ErasureFailed, ErasureVerified, MediumDestroyed, MediumErased
+from shared.messaging import Consumers
+
+consumers = Consumers("tracking")
+
+
+@consumers.on_everything
+async def on_everything(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Put every entry on the timeline and every digest on the way to the log."""
+    await views.apply(tx, entries)
+    await views.leave(tx, entries)
+
+
+join(consumers, metadata.tables)
+
+
+@consumers.on(MediumErased, MediumDestroyed, ErasureFailed, ErasureVerified)
+async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Clear a medium for its chassis, or take that back, as the evidence says."""
+    for entry in entries:
+        await commands.weigh(tx.following(entry), entry.event.item, entry.event.medium)
+
+
+@consumers.on(CertificateIssued)
+async def on_certificate_issued(tx: Transaction, entries: Sequence[Entry[CertificateIssued]]) -> None:
+    """Close custody when the last certificate that the policy requires has come."""
+    for entry in entries:
+        if entry.event.certificate_kind != "tracking":
+            await commands.close_custody(tx.following(entry), entry.event.item)

@@ -1,0 +1,106 @@
+"""Tracking's views and the rows that are no history: labels, people's sessions, the log."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.tables import ground
+
+metadata = MetaData()
+ground(metadata)
+
+labels = Table(
+    "labels",
+    metadata,
+    Column("label", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("engagement", Uuid, nullable=False),
+    Column("item", Uuid, nullable=False, unique=True),  # the stream the label will name
+    Column("batch", Text, nullable=False),  # what asked for it: a file's hash, or a request
+    Column("row", Integer, nullable=False),
+    UniqueConstraint("tenant", "batch", "row"),
+)
+
+lots = Table(
+    "lots",
+    metadata,
+    Column("lot", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("engagement", Uuid, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("entry", Uuid, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("item", Uuid),  # null: about a party, a call, a cage
+    Column("kind", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("party", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream", "sequence"),
+    Index("timeline_item", "item"),
+    Index("timeline_tenant_kind", "tenant", "kind"),
+)
+
+leaves = Table(
+    "leaves",
+    metadata,
+    Column("entry", Uuid, primary_key=True),
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("traceparent", Text),
+    Column("index", BigInteger, unique=True),  # null until the sequencer integrated it
+)
+Index("leaves_waiting", leaves.c.entry, postgresql_where=leaves.c.index.is_(None))
+
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session", Text, primary_key=True),  # SHA-256 of the cookie's secret
+    Column("person", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    ForeignKeyConstraint(["person"], ["people.person"], ondelete="CASCADE"),
+)

@@ -1,0 +1,58 @@
+"""Blobs: photos, reports and PDFs, write-once, addressed by their SHA-256, under the tenant.
+
+A folder on one machine; S3, GCS or Azure by the same URL-addressed API in production (obstore).
+"""
+
+import hashlib
+import re
+from functools import lru_cache
+
+import obstore
+from obstore.store import LocalStore, from_url
+
+from shared.settings import settings
+
+BLOB_SIZE_MAX = 15 * 1024 * 1024  # bytes
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class Missing(LookupError):
+    """No blob of that hash under that tenant."""
+
+
+async def put(tenant: str, content: bytes) -> str:
+    """Keep the bytes and return their SHA-256 in hex. Keeping the same bytes again changes nothing.
+
+    Raises ValueError for more than BLOB_SIZE_MAX bytes.
+    """
+    if len(content) > BLOB_SIZE_MAX:
+        raise ValueError(f"a blob may have {BLOB_SIZE_MAX} bytes, this one has {len(content)}")
+    sha256 = hashlib.sha256(content).hexdigest()
+    await obstore.put_async(_store(), _path(tenant, sha256), content)
+    return sha256
+
+
+async def get(tenant: str, sha256: str) -> bytes:
+    """Return the bytes. Raises Missing when there are none, or when they are not what their name says."""
+    try:
+        found = await obstore.get_async(_store(), _path(tenant, sha256))
+        content = bytes(await found.bytes_async())
+    except FileNotFoundError as absent:
+        raise Missing(sha256) from absent
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Missing(f"{sha256}: the stored bytes were altered")
+    return content
+
+
+def _path(tenant: str, sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise Missing(sha256)
+    return f"{tenant}/{sha256[:2]}/{sha256}"
+
+
+@lru_cache(maxsize=1)
+def _store():  # type: ignore[no-untyped-def]  # obstore's stores share no public base class
+    url = settings().blobs
+    if url.startswith("file://"):
+        return LocalStore(prefix=url.removeprefix("file://"), mkdir=True)
+    return from_url(url)

@@ -1,0 +1,211 @@
+"""The door: where a request becomes a transaction of one party, and where a lost race is tried again.
+
+A FastAPI dependency with `yield` commits after the answer has left; therefore the transaction stands here, and the
+answer is made from what the commit returned (ARCHITECTURE, invariant 4).
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import Depends, Path
+from fastapi import Request as HttpRequest
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from starlette.responses import JSONResponse
+
+from shared.database import Transaction, as_party, tenant_transaction
+from shared.entry import By, Entry, Request, moment
+from shared.identity import Principal
+from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
+from shared.ledger import LostRace
+from shared.refused import Forbidden, Invalid, Refused, Unknown
+from shared.telemetry import about, span
+
+T = TypeVar("T")
+
+ATTEMPTS_MAX = 5  # a lost race is tried again with the new history; then the answer is 409
+CLOCK_SKEW_MAX = timedelta(minutes=5)  # a device's clock further off than this is flagged, not corrected
+
+
+class Ask(BaseModel):
+    """The part every write has: the id its sender made, and what a device says of its own time (DESIGN §4).
+
+    A device that is unsure sends again with the same id: the first answer comes back, nothing happens twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    request: UUID
+    captured_at: AwareDatetime | None = None
+    sent_at: AwareDatetime | None = None
+
+    @property
+    def identity(self) -> Request:
+        """The request as it is recorded; when it was sent is left out, since sending again changes it."""
+        asked = json.dumps(self.model_dump(mode="json", exclude={"sent_at"}), sort_keys=True, ensure_ascii=False)
+        return Request(id=self.request, digest=hashlib.sha256(asked.encode()).hexdigest())
+
+    def occurred_at(self, received: datetime) -> datetime:
+        """Return when it happened by our clock: captured + (received − sent); now, for a device that says nothing."""
+        if self.captured_at is None:
+            return received
+        return min(self.captured_at + (received - (self.sent_at or received)), received)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a label stands for, as far as the one who asks may know."""
+
+    item: UUID
+    tenant: str
+    engagement: UUID
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The HTTP door of one service."""
+
+    engine: AsyncEngine
+    service: str
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def act(
+        self,
+        tenant: str,
+        by: Principal,
+        do: Callable[[Transaction], Awaitable[T]],
+        *,
+        ask: Ask | None = None,
+        device: UUID | None = None,
+    ) -> T:
+        """Run a command in a transaction of `tenant`, again when a race is lost; return after the commit.
+
+        The one who acts belongs to the tenant or acts for it under an open engagement. Raises Forbidden otherwise,
+        Refused when every attempt lost its race.
+        """
+        received = self.now()
+        happened = ask.occurred_at(received) if ask else received
+        with about(tenant=tenant, device=device):
+            for attempt in range(ATTEMPTS_MAX):
+                try:
+                    with span("ledger transaction"):
+                        async with tenant_transaction(
+                            self.engine,
+                            self.service,
+                            tenant=tenant,
+                            by=By(person=by.person, party=by.party),
+                            at=received,
+                            occurred_at=happened,
+                            request=ask.identity if ask else None,
+                        ) as tx:
+                            await _allow(tx.connection, tenant, by)
+                            done = await do(tx)
+                    return done
+                except LostRace:
+                    await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
+        raise Refused(
+            "busy",
+            "同じ機器をほかの人が操作しています。もう一度送ってください。",
+            "Somebody else is working on the same device. Please send it again.",
+        )
+
+    async def act_on(
+        self,
+        label: Label,
+        by: Principal,
+        do: Callable[[Transaction, Found], Awaitable[T]],
+        *,
+        ask: Ask | None = None,
+    ) -> T:
+        """Find whose label this is, then act for that tenant. Raises Unknown for a label this party may not know."""
+        found = await self.resolve(label, by)
+
+        async def on_found(tx: Transaction) -> T:
+            return await do(tx, found)
+
+        return await self.act(found.tenant, by, on_found, ask=ask, device=found.item)
+
+    async def resolve(self, label: Label, by: Principal) -> Found:
+        """Answer item and tenant of a label, only under an engagement. Raises Unknown without saying why."""
+        async with self.engine.begin() as connection:
+            await as_party(connection, tenant=by.party, party=by.party)
+            row = (
+                await connection.execute(
+                    text("SELECT item, tenant, engagement, kind FROM resolve(:label, :party)"),
+                    {"label": label.id, "party": by.party},
+                )
+            ).one_or_none()
+        if row is None:
+            raise Unknown(
+                f"{label} は登録がないか、この契約の対象ではありません。ラベルを確かめ、町の担当に問い合わせてください。",
+                f"{label} is not registered or not part of your engagement. Check the label, then ask the town's desk.",
+            )
+        return Found(row.item, row.tenant, row.engagement, row.kind)
+
+    @asynccontextmanager
+    async def look(self, tenant: str, by: Principal) -> AsyncIterator[AsyncConnection]:
+        """Open a reading transaction of one tenant. Raises Forbidden when the party may not see it."""
+        async with self.engine.begin() as connection:
+            await as_party(connection, tenant=tenant, party=by.party)
+            await _allow(connection, tenant, by)
+            yield connection
+
+
+def the_door(request: HttpRequest) -> Door:
+    """Give a route the door that the process opened at its start."""
+    door: Door = request.app.state.door
+    return door
+
+
+def given_label(label: Annotated[str, Path(max_length=LABEL_INPUT_MAX)]) -> Label:
+    """Read the label in a path. Raises Invalid with the sentence for the one who scanned it."""
+    return scanned(label)
+
+
+def scanned(text_: str) -> Label:
+    """Read a scanned or typed label. Raises Invalid with a sentence."""
+    try:
+        return parse_label(text_)
+    except BadLabel as wrong:
+        raise Invalid(
+            "bad-label", str(wrong), "This is not a valid tracking ID. Wipe the label and scan again.", field="label"
+        ) from wrong
+
+
+def receipt(entry: Entry[Any]) -> JSONResponse:
+    """Answer what was recorded: 201 the first time, 200 with the same body for a request that comes again."""
+    body = {
+        "entry": str(entry.id),
+        "stream": str(entry.stream),
+        "sequence": entry.sequence,
+        "kind": entry.kind,
+        "recorded_at": moment(entry.recorded_at),
+        "occurred_at": moment(entry.occurred_at),
+    }
+    return JSONResponse(body, 200 if entry.replayed else 201)
+
+
+TheDoor = Annotated[Door, Depends(the_door)]
+GivenLabel = Annotated[Label, Depends(given_label)]
+
+
+async def _allow(connection: AsyncConnection, tenant: str, by: Principal) -> None:
+    if tenant == by.party:
+        return
+    open_ = await connection.scalar(
+        text("SELECT count(*) FROM acts_for(:town, :party)"), {"town": tenant, "party": by.party}
+    )
+    if not open_:
+        raise Forbidden(
+            "この町との契約の期間外か、契約がありません。町の担当に契約の登録を頼んでください。",
+            "There is no open engagement with this town. Ask the town's desk to register it.",
+        )

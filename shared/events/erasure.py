@@ -1,0 +1,132 @@
+"""What erasure publishes: what was done to each medium, and what the evidence proves."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.entry import Event
+from shared.events.tracking import Part
+from shared.levels import Level
+
+
+class Reason(Part):
+    """Why a grade is what it is: a code of the grading table and the sentence in both languages."""
+
+    code: str
+    ja: str
+    en: str
+
+
+class Evidence(Part):
+    """A tool's report, kept in its original bytes under its hash."""
+
+    sha256: str
+    filename: str
+    tool: str
+    tool_version: str | None = None
+
+
+class Photo(Part):
+    """An evidence photo, kept untouched under its hash."""
+
+    sha256: str
+    role: Literal["before", "after"]
+    taken_at: datetime | None = None
+
+
+class ReportFiled(Event):
+    """A report arrived. Its tenant is the centre until it is bound: one stream a report."""
+
+    kind: ClassVar[str] = "erasure.report-filed.v1"
+    report: UUID
+    evidence: Evidence
+    serials: tuple[str, ...]
+    engagement: UUID | None = None
+
+
+class MediumErased(Event):
+    """The evidence proves a level for this medium; `achieved` is below `required` when more is needed."""
+
+    kind: ClassVar[str] = "erasure.medium-erased.v1"
+    medium: UUID
+    item: UUID
+    label: str
+    serial: str
+    technique: str
+    achieved: Level
+    required: Level | None = None
+    sufficient: bool
+    reasons: tuple[Reason, ...]
+    table_version: str
+    evidence: Evidence
+    operator: str
+    witness: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    place: Literal["on-site", "centre"]
+
+
+class ErasureFailed(Event):
+    """The tool says it failed, or the report proves nothing; the medium is where it was."""
+
+    kind: ClassVar[str] = "erasure.erasure-failed.v1"
+    medium: UUID
+    item: UUID
+    label: str
+    serial: str
+    technique: str
+    reasons: tuple[Reason, ...]
+    table_version: str
+    evidence: Evidence
+    operator: str
+
+
+class ErasureVerified(Event):
+    """Somebody who is not the wiper looked again at a drawn sample."""
+
+    kind: ClassVar[str] = "erasure.erasure-verified.v1"
+    medium: UUID
+    item: UUID
+    verifier: str
+    method: str
+    passed: bool
+
+
+class WitnessRecorded(Event):
+    """The town's staff stood by while media of an engagement were treated (立会い)."""
+
+    kind: ClassVar[str] = "erasure.witness-recorded.v1"
+    engagement: UUID
+    witness: str
+    place: str
+    began_at: datetime
+    ended_at: datetime | None = None
+
+
+class MediumRemoved(Event):
+    """The medium was taken out of its chassis at the centre: from here they live apart."""
+
+    kind: ClassVar[str] = "erasure.medium-removed.v1"
+    medium: UUID
+    item: UUID
+    label: str
+
+
+class MediumDestroyed(Event):
+    """The medium was crushed (粉砕), with photos."""
+
+    kind: ClassVar[str] = "erasure.medium-destroyed.v1"
+    medium: UUID
+    item: UUID
+    label: str
+    serial: str
+    technique: Literal["crush", "shred", "melt", "incinerate", "disintegrate"]
+    machine: str
+    method: Literal["destroy"] = "destroy"
+    photos: tuple[Photo, ...] = Field(min_length=1)
+    operator: str
+    witness: str | None = None
+    conformant: bool = True  # False: recorded although a guard was not met; `missing` says which
+    missing: tuple[str, ...] = ()

@@ -1,0 +1,148 @@
+"""The ledger: append-only entries, one stream a thing. Reading is for everyone; only commands append.
+
+The commit of the transaction that appends is the moment a scan becomes true (ARCHITECTURE, "The journey of one scan").
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from secrets import token_bytes
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+
+from shared.database import Transaction
+from shared.entry import SALT_SIZE, Entry, Event, Request
+from shared.refused import Reused
+from shared.telemetry import traceparent
+
+
+class LostRace(Exception):
+    """Another transaction appended to the stream first. The door tries again with the new history."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All entries about one thing, oldest first."""
+
+    stream: UUID
+    entries: tuple[Entry[Event], ...] = ()
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The events alone, for folding."""
+        return tuple(entry.event for entry in self.entries)
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
+
+    def answered(self, request: Request | None) -> Entry[Event] | None:
+        """Return the entry that already answered this request, or None.
+
+        Raises Reused when the same request id comes with another body (HTTP 422).
+        """
+        if request is None:
+            return None
+        for entry in self.entries:
+            if entry.request and entry.request.id == request.id:
+                if entry.request.digest != request.digest:
+                    raise Reused
+                return replace(entry, replayed=True)
+        return None
+
+
+_READ = text(
+    "SELECT stream, body, salt FROM entries WHERE stream = ANY(:streams) ORDER BY stream, sequence"
+).bindparams(bindparam("streams", type_=ARRAY(Uuid)))
+
+# One statement, one round trip: the entries, and a pointer to each in the outbox. A taken key leaves its row out, so
+# the transaction is not aborted and the caller learns of the lost race by the count.
+_APPEND = text(
+    "WITH given AS (SELECT * FROM unnest(:streams, :sequences, :ids, :tenants, :kinds, :recorded, :occurred, :bodies, "
+    ":salts, :traceparents) WITH ORDINALITY AS g(stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, "
+    "salt, traceparent, nth)), "
+    "appended AS (INSERT INTO entries (stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt) "
+    "SELECT stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt FROM given ORDER BY nth "
+    "ON CONFLICT DO NOTHING RETURNING stream, sequence) "
+    "INSERT INTO outbox (stream, sequence, traceparent) SELECT stream, sequence, traceparent FROM given "
+    "JOIN appended USING (stream, sequence) ORDER BY nth"
+).bindparams(
+    bindparam("streams", type_=ARRAY(Uuid)),
+    bindparam("sequences", type_=ARRAY(Integer)),
+    bindparam("ids", type_=ARRAY(Uuid)),
+    bindparam("tenants", type_=ARRAY(Text)),
+    bindparam("kinds", type_=ARRAY(Text)),
+    bindparam("recorded", type_=ARRAY(DateTime(timezone=True))),
+    bindparam("occurred", type_=ARRAY(DateTime(timezone=True))),
+    bindparam("bodies", type_=ARRAY(BYTEA)),
+    bindparam("salts", type_=ARRAY(BYTEA)),
+    bindparam("traceparents", type_=ARRAY(Text)),
+)
+
+
+async def read(tx: Transaction, stream: UUID) -> History:
+    """Return everything about one thing; an unknown stream has an empty history."""
+    return (await read_all(tx, [stream]))[stream]
+
+
+async def read_all(tx: Transaction, streams: Iterable[UUID]) -> dict[UUID, History]:
+    """Return the histories of several streams in one query."""
+    wanted = list(dict.fromkeys(streams))
+    found: defaultdict[UUID, list[Entry[Event]]] = defaultdict(list)
+    for stream, body, salt in await tx.connection.execute(_READ, {"streams": wanted}):
+        found[stream].append(Entry.read(body, salt))
+    return {stream: History(stream, tuple(found[stream])) for stream in wanted}
+
+
+async def append(tx: Transaction, history: History, event: Event) -> Entry[Any]:
+    """Append one event to the stream whose history was read. Raises LostRace when somebody was faster."""
+    return (await append_all(tx, [(history, event)]))[0]
+
+
+async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event]]) -> list[Entry[Any]]:
+    """Append several events, possibly several to one stream, all or none.
+
+    Raises LostRace when any stream grew since its history was read.
+    """
+    if not decided:
+        return []
+    grown: defaultdict[UUID, int] = defaultdict(int)
+    trace = traceparent() or (tx.because.traceparent if tx.because else None)
+    entries = []
+    for history, event in decided:
+        grown[history.stream] += 1
+        entries.append(
+            Entry.new(
+                event,
+                stream=history.stream,
+                sequence=len(history.entries) + grown[history.stream],
+                tenant=tx.tenant,
+                recorded_at=tx.at,
+                occurred_at=tx.occurred_at,
+                by=tx.by,
+                salt=token_bytes(SALT_SIZE),
+                request=tx.request,
+                because=tx.because.id if tx.because else None,
+                traceparent=trace,
+            )
+        )
+    result = await tx.connection.execute(
+        _APPEND,
+        {
+            "streams": [entry.stream for entry in entries],
+            "sequences": [entry.sequence for entry in entries],
+            "ids": [entry.id for entry in entries],
+            "tenants": [entry.tenant for entry in entries],
+            "kinds": [entry.kind for entry in entries],
+            "recorded": [entry.recorded_at for entry in entries],
+            "occurred": [entry.occurred_at for entry in entries],
+            "bodies": [entry.body for entry in entries],
+            "salts": [entry.salt for entry in entries],
+            "traceparents": [entry.traceparent for entry in entries],
+        },
+    )
+    if result.rowcount != len(entries):
+        raise LostRace
+    return entries

@@ -1,0 +1,211 @@
+"""How a service's database is made and moved: the ground's tables, guards and grants, and Alembic run by us.
+
+Each service has four roles: owner (migrates, owns), app (the HTTP door; row-level security by party), consumer (the
+message door and the relay; crosses tenants, named so), look-up (NOLOGIN; owns the few SECURITY DEFINER functions).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from alembic import command, context, op
+from alembic.config import Config
+from sqlalchemy import MetaData, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from shared.database import url
+from shared.tables import ground
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from shared.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PARTITIONS_FROM = (2026, 1)
+PARTITIONS_AHEAD = (
+    36  # months made by the first migration; a loop keeps making them, and DEFAULT catches a strange clock
+)
+TENANT = "tenant = (SELECT current_setting('app.tenant', true))"
+
+
+def migrate(settings: Settings) -> None:
+    """Bring one service's database to the head of its migrations, as its owner."""
+    command.upgrade(configuration(settings), "head")
+
+
+def configuration(settings: Settings) -> Config:
+    """Return the Alembic configuration of one service."""
+    config = Config(attributes={"settings": settings})
+    config.set_main_option("script_location", str(ROOT / "services" / settings.service / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def run(metadata: MetaData) -> None:
+    """Run the migrations; a service's `migrations/env.py` calls this with its own metadata."""
+    settings: Settings = context.config.attributes["settings"]
+    asyncio.run(_run(settings, metadata))
+
+
+async def _run(settings: Settings, metadata: MetaData) -> None:
+    engine = create_async_engine(url(settings, "owner"), poolclass=pool.NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_upgrade, metadata)
+        await connection.commit()
+    await engine.dispose()
+
+
+def _upgrade(connection: Connection, metadata: MetaData) -> None:
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def lay_ground(service: str) -> None:
+    """Create the ground's tables with their partitions, guards, grants and look-ups: a service's first migration."""
+    metadata = MetaData()
+    ground(metadata)
+    connection = op.get_bind()
+    metadata.create_all(connection)
+    _partitions()
+    op.execute(f"GRANT USAGE ON SCHEMA public TO {service}_app, {service}_consumer, {service}_lookup")
+    _guard_entries(service)
+    for table in ("outbox", "notices"):
+        _force(table)
+        op.execute(f"CREATE POLICY app_announces ON {table} FOR INSERT TO {service}_app WITH CHECK (true)")
+        op.execute(f"GRANT INSERT ON {table} TO {service}_app")
+        crossing(service, table)
+    _force("parked")
+    crossing(service, "parked")
+    readable(service, "parties", "true")
+    readable(
+        service,
+        "engagements",
+        "(SELECT current_setting('app.tenant', true)) IN (town, centre, carrier) "
+        "OR (SELECT current_setting('app.party', true)) IN (town, centre, carrier)",
+    )
+    protect(service, "ended_engagements", write=False)
+    protect(service, "items", write=False)
+    readable(
+        service,
+        "people",
+        "party IN ((SELECT current_setting('app.tenant', true)), (SELECT current_setting('app.party', true))) OR EXISTS "
+        "(SELECT FROM engagements WHERE people.party IN (town, centre, carrier))",
+    )
+    _look_ups(service)
+
+
+def protect(service: str, table: str, *, write: bool = True, condition: str = TENANT) -> None:
+    """Force row-level security on a table with a `tenant` column: the app sees its tenant's rows, the consumer all."""
+    _force(table)
+    grant = "SELECT, INSERT, UPDATE, DELETE" if write else "SELECT"
+    op.execute(f"CREATE POLICY by_tenant ON {table} TO {service}_app USING ({condition}) WITH CHECK ({condition})")
+    op.execute(f"GRANT {grant} ON {table} TO {service}_app")
+    crossing(service, table)
+
+
+def readable(service: str, table: str, condition: str) -> None:
+    """Force row-level security on a table the app only reads, by a condition of its own."""
+    _force(table)
+    op.execute(f"CREATE POLICY app_reads ON {table} FOR SELECT TO {service}_app USING ({condition})")
+    op.execute(f"GRANT SELECT ON {table} TO {service}_app")
+    crossing(service, table)
+
+
+def crossing(service: str, table: str) -> None:
+    """Let the consumer and the owner cross tenants on this table, each by a policy with a name."""
+    op.execute(f"CREATE POLICY consumer_crosses ON {table} TO {service}_consumer USING (true) WITH CHECK (true)")
+    op.execute(f"CREATE POLICY owner_crosses ON {table} TO {service}_owner USING (true) WITH CHECK (true)")
+    grant = "SELECT, INSERT" if table == "entries" else "SELECT, INSERT, UPDATE, DELETE"
+    op.execute(f"GRANT {grant} ON {table} TO {service}_consumer")
+
+
+def let_look_up(service: str, table: str) -> None:
+    """Let the look-up role, which nobody can log in as, read a table across tenants."""
+    op.execute(f"CREATE POLICY lookup_reads ON {table} FOR SELECT TO {service}_lookup USING (true)")
+    op.execute(f"GRANT SELECT ON {table} TO {service}_lookup")
+
+
+def look_up(service: str, signature: str, returns: str, body: str) -> None:
+    """Create a SECURITY DEFINER function owned by the look-up role, with a fixed search path, for the app alone."""
+    op.execute(
+        f"CREATE FUNCTION {signature} RETURNS {returns} LANGUAGE sql STABLE SECURITY DEFINER "
+        f"SET search_path = public, pg_temp AS $look$ {body} $look$"
+    )
+    name = signature.split("(", 1)[0]
+    types = ", ".join(part.split()[1] for part in signature.split("(", 1)[1].rstrip(")").split(",") if part.strip())
+    op.execute(f"REVOKE ALL ON FUNCTION {name}({types}) FROM PUBLIC")
+    op.execute(f"GRANT EXECUTE ON FUNCTION {name}({types}) TO {service}_app, {service}_consumer")
+    op.execute(f"GRANT CREATE ON SCHEMA public TO {service}_lookup")
+    op.execute(f"ALTER FUNCTION {name}({types}) OWNER TO {service}_lookup")
+    op.execute(f"REVOKE CREATE ON SCHEMA public FROM {service}_lookup")
+
+
+def partition_sql(year: int, month: int) -> str:
+    """Return the statement that makes one month's partition of the entries."""
+    until = (year + month // 12, month % 12 + 1)
+    return (
+        f"CREATE TABLE IF NOT EXISTS entries_{year:04d}_{month:02d} PARTITION OF entries "
+        f"FOR VALUES FROM ('{_first_uuid(year, month)}') TO ('{_first_uuid(*until)}')"
+    )
+
+
+def _first_uuid(year: int, month: int) -> UUID:
+    return UUID(int=int(datetime(year, month, 1, tzinfo=UTC).timestamp() * 1000) << 80)
+
+
+def _partitions() -> None:
+    year, month = PARTITIONS_FROM
+    for ahead in range(PARTITIONS_AHEAD):
+        months = month - 1 + ahead
+        op.execute(partition_sql(year + months // 12, months % 12 + 1))
+    op.execute("CREATE TABLE entries_default PARTITION OF entries DEFAULT")
+
+
+def _guard_entries(service: str) -> None:
+    _force("entries")
+    op.execute(f"CREATE POLICY app_reads ON entries FOR SELECT TO {service}_app USING ({TENANT})")
+    op.execute(f"CREATE POLICY app_appends ON entries FOR INSERT TO {service}_app WITH CHECK ({TENANT})")
+    op.execute(f"GRANT SELECT, INSERT ON entries TO {service}_app")
+    crossing(service, "entries")
+    op.execute(
+        "CREATE FUNCTION entries_stand() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'an entry is never changed or deleted' USING ERRCODE = '23001'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER entries_stand BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION entries_stand()"
+    )
+
+
+def _force(table: str) -> None:
+    op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+
+
+def _look_ups(service: str) -> None:
+    for table in ("items", "engagements", "ended_engagements"):
+        let_look_up(service, table)
+    open_engagement = (
+        "e.starts_on <= (now() AT TIME ZONE 'Asia/Tokyo')::date AND e.ends_on >= (now() AT TIME ZONE 'Asia/Tokyo')::date"
+        " AND NOT EXISTS (SELECT FROM ended_engagements x WHERE x.engagement = e.engagement)"
+    )
+    look_up(
+        service,
+        "resolve(label_ text, party_ text)",
+        "TABLE (item uuid, tenant text, engagement uuid, kind text)",
+        "SELECT i.item, i.tenant, i.engagement, i.kind FROM items i LEFT JOIN engagements e USING (engagement) "
+        "WHERE i.label = label_ AND (i.tenant = party_ OR ((e.centre = party_ OR e.carrier = party_) AND "
+        f"{open_engagement}))",
+    )
+    look_up(
+        service,
+        "acts_for(town_ text, party_ text)",
+        "SETOF uuid",
+        "SELECT e.engagement FROM engagements e WHERE e.town = town_ AND (e.town = party_ OR e.centre = party_ OR "
+        f"e.carrier = party_) AND {open_engagement}",
+    )

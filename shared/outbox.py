@@ -1,0 +1,185 @@
+"""The relay: what is recorded is announced, what is announced was recorded.
+
+One relay a service holds an advisory lock and reads and deletes the outbox on the connection that holds it, so that
+there is never a second relay after a dropped connection. It publishes a window as one atomic JetStream batch: the
+window shares its fsync and is never torn. A row leaves the outbox only after the acknowledgement; a crash in between
+publishes again with the same message id, which JetStream absorbs.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+from nats.aio.client import Client
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.database import Transaction
+from shared.entry import Entry, moment
+from shared.ids import uuid7
+from shared.telemetry import span, traceparent
+
+log = logging.getLogger(__name__)
+
+WINDOW_ROWS_MAX = 500  # an atomic batch takes 1,000
+WINDOW_BYTES_MAX = 4 * 1024 * 1024
+PAUSE_S = 0.02
+ACK_TIMEOUT_S = 5
+RETRY_S = 0.5
+DUPLICATE = 10201  # JetStream: the batch contains a message id it already has; nothing of the batch was stored
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One message to publish."""
+
+    position: int
+    table: str
+    subject: str
+    body: bytes
+    headers: dict[str, str]
+
+
+_ENTRIES = text(
+    "SELECT o.position, e.body, e.salt, o.traceparent FROM outbox o JOIN entries e USING (stream, sequence) "
+    "ORDER BY o.position LIMIT :rows"
+)
+_NOTICES = text("SELECT position, id, subject, body, traceparent FROM notices ORDER BY position LIMIT :rows")
+
+
+async def notify(tx: Transaction, subject: str, body: bytes, *, identifier: UUID | None = None) -> None:
+    """Announce something that is not an entry: derivable, deletable, or about nothing recorded (DESIGN §4, notice)."""
+    await tx.connection.execute(
+        text("INSERT INTO notices (id, subject, body, traceparent) VALUES (:id, :subject, :body, :trace)"),
+        {"id": identifier or uuid7(), "subject": subject, "body": body, "trace": traceparent()},
+    )
+
+
+async def relay(engine: AsyncEngine, nats: Client, service: str) -> None:
+    """Publish what waits, for ever. A lost database or bus is waited for; nothing is given up."""
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await _hold_lock(connection, service)
+                while True:
+                    if not await relay_window(connection, nats):
+                        await asyncio.sleep(PAUSE_S)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("the relay of %s lost its database or bus; it goes on in %s s", service, RETRY_S)
+            await asyncio.sleep(RETRY_S)
+
+
+async def relay_window(connection: AsyncConnection, nats: Client) -> int:
+    """Publish one window and forget it. Returns how many messages went out."""
+    parcels = await _waiting(connection)
+    await connection.commit()
+    if not parcels:
+        return 0
+    if not nats.is_connected:
+        raise ConnectionError("the bus is down; the outbox keeps what waits")
+    await publish(nats, parcels)
+    for table in ("outbox", "notices"):
+        if positions := [parcel.position for parcel in parcels if parcel.table == table]:
+            await connection.execute(text(f"DELETE FROM {table} WHERE position = ANY(:p)"), {"p": positions})  # noqa: S608 - two names of ours
+    await connection.commit()
+    return len(parcels)
+
+
+async def publish(nats: Client, parcels: Sequence[Parcel]) -> None:
+    """Publish a window, all or nothing; a window with a known message id goes out one by one, where that is absorbed.
+
+    Raises ConnectionError or TimeoutError when the bus did not acknowledge: publish the same window again.
+    """
+    for stream in dict.fromkeys(parcel.subject.split(".", 1)[0] for parcel in parcels):
+        window = [parcel for parcel in parcels if parcel.subject.split(".", 1)[0] == stream]
+        if len(window) == 1 or not await _publish_batch(nats, window):
+            await asyncio.gather(*(_publish_one(nats, parcel) for parcel in window))
+
+
+def parcel_of(position: int, entry_body: bytes, salt: bytes, trace: str | None) -> Parcel:
+    """Address an entry: subject `custody.<tenant>.<kind>` and CloudEvents 1.0 binary-mode headers (STANDARDS §4)."""
+    envelope = json.loads(entry_body)
+    kind: str = envelope["kind"]
+    headers = {
+        "Nats-Msg-Id": envelope["id"],
+        "ce-specversion": "1.0",
+        "ce-id": envelope["id"],
+        "ce-source": quote(f"/meguru/{kind.split('.', 1)[0]}"),
+        "ce-type": f"jp.meguru.{kind}",
+        "ce-subject": envelope["stream"],
+        "ce-time": envelope["occurredAt"],
+        "ce-datacontenttype": "application/json",
+        "ce-sequence": str(envelope["sequence"]),
+        "ce-salt": salt.hex(),
+    }
+    if trace:
+        headers["traceparent"] = trace
+    return Parcel(position, "outbox", f"custody.{envelope['tenant']}.{kind}", entry_body, headers)
+
+
+def parcel_of_entry(entry: Entry) -> Parcel:  # type: ignore[type-arg]  # any event
+    """Address an entry that was read from a ledger."""
+    return parcel_of(0, entry.body, entry.salt, entry.traceparent)
+
+
+async def _hold_lock(connection: AsyncConnection, service: str) -> None:
+    while True:
+        got = await connection.scalar(
+            text("SELECT pg_try_advisory_lock(hashtext(:name))"), {"name": f"relay:{service}"}
+        )
+        await connection.commit()
+        if got:
+            return
+        await asyncio.sleep(RETRY_S)
+
+
+async def _waiting(connection: AsyncConnection) -> list[Parcel]:
+    parcels = [
+        parcel_of(row.position, row.body, row.salt, row.traceparent)
+        for row in await connection.execute(_ENTRIES, {"rows": WINDOW_ROWS_MAX})
+    ]
+    for row in await connection.execute(_NOTICES, {"rows": WINDOW_ROWS_MAX}):
+        headers = {"Nats-Msg-Id": str(row.id)} | ({"traceparent": row.traceparent} if row.traceparent else {})
+        parcels.append(Parcel(row.position, "notices", row.subject, row.body, headers))
+    size, taken = 0, 0
+    for parcel in parcels:
+        size += len(parcel.body)
+        if taken and size > WINDOW_BYTES_MAX:
+            break
+        taken += 1
+    return parcels[:taken]
+
+
+async def _publish_batch(nats: Client, window: Sequence[Parcel]) -> bool:
+    batch = uuid4().hex
+    for nth, parcel in enumerate(window, 1):
+        headers = {**parcel.headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(nth)}
+        if nth < len(window):
+            await nats.publish(parcel.subject, parcel.body, headers=headers)
+        else:
+            headers["Nats-Batch-Commit"] = "1"
+            answer = json.loads(
+                (await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=headers)).data
+            )
+    if "error" not in answer:
+        return True
+    if answer["error"].get("err_code") == DUPLICATE:
+        return False
+    raise ConnectionError(f"JetStream refused a window: {answer['error'].get('description')}")
+
+
+async def _publish_one(nats: Client, parcel: Parcel) -> None:
+    with span("relay publish", parent=parcel.headers.get("traceparent")):
+        answer = await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=parcel.headers)
+    acknowledged = json.loads(answer.data)
+    if "error" in acknowledged:
+        raise ConnectionError(f"JetStream refused a message: {acknowledged['error'].get('description')}")
+
+
+__all__ = ["Parcel", "moment", "notify", "parcel_of", "parcel_of_entry", "publish", "relay", "relay_window"]

@@ -1,0 +1,49 @@
+"""What the environment says. Every name is MEGURU_<FIELD>; `meguru doctor` prints them."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Service = Literal["erasure", "tracking", "certificates", "refurb", "donations"]
+SERVICES: tuple[Service, ...] = ("tracking", "erasure", "certificates", "refurb", "donations")
+
+
+class Settings(BaseSettings):
+    """One service's settings. A password that a process does not need is not set there (worker, api, migration)."""
+
+    model_config = SettingsConfigDict(env_prefix="MEGURU_", frozen=True, extra="ignore")
+
+    service: Service
+    role: Literal["api", "all"] = "all"  # api: no bus, no loops; all: one process a service, on one machine
+    database_host: str = "127.0.0.1"
+    database_port: int = 5432
+    database_name: str = ""
+    owner_password: SecretStr = SecretStr("")
+    app_password: SecretStr = SecretStr("")
+    consumer_password: SecretStr = SecretStr("")
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_user: str = ""
+    nats_password: SecretStr = SecretStr("")
+    blobs: str = "file:///var/lib/meguru/blobs"
+    keys: Path = Path("/var/lib/meguru/keys")
+    jwks: Path = Path("/var/lib/meguru/keys/jwks.json")
+    origin: str = "https://localhost"
+    otlp: str = ""  # empty: no traces leave
+    fonts: Path = Path("shared/web/static/vendor/fonts")
+    log_origin: str = "meguru.example/log"
+    development_login: bool = False
+    trace_flush_ms: int = 500
+
+    @property
+    def database(self) -> str:
+        """The database's name: the service's own unless said otherwise."""
+        return self.database_name or self.service
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Read the environment once a process."""
+    return Settings()

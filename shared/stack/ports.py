@@ -1,0 +1,70 @@
+"""Ports on the loopback address: which are free, and who answers there."""
+
+import asyncio
+import contextlib
+import random
+import socket
+
+LOOPBACK = "127.0.0.1"
+# Below Linux' ephemeral range (32768…): a port that a killed server leaves for a moment is not taken by some
+# outgoing connection before the server is back.
+PORT_MIN, PORT_MAX = 15_000, 32_000
+TRIES_MAX = 200
+ANSWER_TIMEOUT_S = 1.0
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this port of the loopback address now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Return `preferred` when it is free, else some free port; raises OSError when none is found."""
+    if preferred and is_free(preferred):
+        return preferred
+    for _ in range(TRIES_MAX):
+        port = random.randrange(PORT_MIN, PORT_MAX)  # noqa: S311 - a port number is no secret
+        if is_free(port):
+            return port
+    raise OSError(
+        f"{PORT_MIN}〜{PORT_MAX}番に空きポートがありません。使っていないサーバーを止めてから、もう一度起動してください。"
+        f" No free port between {PORT_MIN} and {PORT_MAX}: stop servers you do not need and start again."
+    )
+
+
+async def listens(port: int) -> bool:
+    """Tell whether somebody accepts connections on the port."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(LOOPBACK, port), ANSWER_TIMEOUT_S)
+    except (OSError, TimeoutError):
+        return False
+    await _close(writer)
+    return True
+
+
+async def answers(port: int, path: str) -> bool:
+    """Tell whether an HTTP server on the port answers `path` with 200."""
+    try:
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(LOOPBACK, port), ANSWER_TIMEOUT_S)
+    except (OSError, TimeoutError):
+        return False
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        status = await asyncio.wait_for(reader.readline(), ANSWER_TIMEOUT_S)
+    except (OSError, TimeoutError):
+        return False
+    finally:
+        await _close(writer)
+    return status.split(b" ")[1:2] == [b"200"]
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError, TimeoutError):
+        await asyncio.wait_for(writer.wait_closed(), ANSWER_TIMEOUT_S)

@@ -1,0 +1,93 @@
+"""Traces: one journey is one trace, from the scan to the certificate.
+
+Span names are templates, never ids: with 1,741 tenants the number of names stays the same. The tenant, the device and
+the case go on every span as attributes, by a context that the spans of one piece of work share.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from shared.settings import Settings
+
+_subject: ContextVar[dict[str, str]] = ContextVar("subject", default={})
+_propagator = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("meguru")
+
+
+class SubjectProcessor(SpanProcessor):
+    """Puts the tenant, device and case of the work at hand on every span that starts."""
+
+    def on_start(self, span: Span, parent_context: "Context | None" = None) -> None:  # noqa: ARG002 - the interface's
+        """Copy the subject onto the span."""
+        span.set_attributes(_subject.get())
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Nothing to do at the end."""
+
+
+def start(settings: "Settings") -> None:
+    """Send this process's spans to the collector of the settings, or nowhere."""
+    if not settings.otlp:
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    provider = TracerProvider(resource=Resource.create({"service.name": settings.service}))
+    provider.add_span_processor(SubjectProcessor())
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp), schedule_delay_millis=settings.trace_flush_ms)
+    )
+    trace.set_tracer_provider(provider)
+
+
+@contextmanager
+def about(
+    *, tenant: str | None = None, device: UUID | str | None = None, case: UUID | str | None = None
+) -> Iterator[None]:
+    """Name what the following work is about; the current span and all spans below carry it."""
+    named = {"tenant.code": tenant, "device.id": device, "case.id": case}
+    subject = _subject.get() | {key: str(value) for key, value in named.items() if value is not None}
+    trace.get_current_span().set_attributes(subject)
+    token = _subject.set(subject)
+    try:
+        yield
+    finally:
+        _subject.reset(token)
+
+
+@contextmanager
+def span(
+    name: str, *, parent: str | None = None, links: tuple[str, ...] = (), **attributes: str | int
+) -> Iterator[trace.Span]:
+    """Open a span named by template. `parent` continues the trace of a stored traceparent; `links` point to others."""
+    linked = [
+        trace.Link(context)
+        for link in links
+        if (context := trace.get_current_span(_context(link)).get_span_context()).is_valid
+    ]
+    with _tracer.start_as_current_span(
+        name, context=_context(parent) if parent else None, links=linked, attributes=attributes
+    ) as current:
+        yield current
+
+
+def traceparent() -> str | None:
+    """Return the current span as a W3C traceparent, to be stored with what was recorded."""
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def _context(traceparent_: str) -> "Context":
+    return _propagator.extract({"traceparent": traceparent_})

@@ -1,0 +1,143 @@
+"""Pages: templates of a service before the shared ones, in the reader's language, with the house's filters."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from babel.numbers import format_decimal
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from shared.web import figures
+from shared.web.i18n import COOKIE, LANGUAGES, Language, language, translations
+from shared.web.qr import qr_path
+from shared.web.static_files import static_url
+from shared.web.viewer import NAV, PUBLIC
+from shared.web.wareki import TOKYO, wareki, wareki_en
+
+TEMPLATES = Path(__file__).parent / "templates"
+COOKIE_AGE_S = 365 * 24 * 3600
+
+_KILO, _TWO_DIGITS = 1000, 10
+
+# Counters are msgids of their own: the English word depends on the number.
+_COUNTERS: Mapping[str, tuple[str, str]] = {
+    "台": ("device", "devices"),
+    "通": ("document", "documents"),
+    "件": ("item", "items"),
+    "枚": ("photo", "photos"),
+    "団体": ("group", "groups"),
+    "人": ("person", "people"),
+    "日": ("day", "days"),
+    "か所": ("place", "places"),
+    "つ": ("", ""),
+}
+
+
+class Pages:
+    """The templates of one service, ready in every language."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        folders = [folder for folder in (templates, TEMPLATES) if folder is not None]
+        self.environments = {lang: _environment(folders, lang) for lang in LANGUAGES}
+
+    def text(self, template: str, lang: Language, **context: Any) -> str:
+        """Return a template's text in `lang`."""
+        return self.environments[lang].get_template(template).render(lang=lang, **context)
+
+
+def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page in the reader's language. `request.state.viewer` says whose page it is, else it is public."""
+    lang = language(request)
+    viewer = getattr(request.state, "viewer", PUBLIC)
+    pages: Pages = request.app.state.pages
+    facts = {"request": request, "viewer": viewer, "nav": NAV[viewer.audience], "here": request.url.path}
+    text = pages.text(template, lang, **facts, lang_href=_other_language(request, lang), **context)
+    page = HTMLResponse(text, status, {"content-language": lang, "vary": "Accept, Accept-Language, Cookie"})
+    if request.query_params.get("lang") in LANGUAGES:
+        secure = request.url.scheme == "https"
+        page.set_cookie(COOKIE, lang, COOKIE_AGE_S, httponly=True, samesite="lax", secure=secure)
+    return page
+
+
+def _other_language(request: Request, lang: Language) -> str:
+    """Return this very page in the other language, its query kept."""
+    other = next(one for one in LANGUAGES if one != lang)
+    url = request.url.include_query_params(lang=other)
+    return f"{url.path}?{url.query}"
+
+
+def _environment(folders: list[Path], lang: Language) -> Environment:
+    loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
+    environment.filters |= filters(lang)
+    environment.globals |= {
+        "static_url": static_url,
+        "qr_path": qr_path,
+        "figures": figures,
+        "lang_counter": lambda counter: counter if lang == "ja" else "",  # small, beside a big number
+    }
+    return environment
+
+
+def filters(lang: Language) -> dict[str, Any]:
+    """Return the house's template filters in `lang`."""
+    return {
+        "mg_date": lambda moment, **how: mg_date(moment, lang, **how),
+        "label": grouped,
+        "number": lambda value: format_decimal(value, locale=lang),
+        "counted": lambda value, counter: counted(value, counter, lang),
+        "bytes": sized,
+    }
+
+
+def mg_date(moment: date | datetime, lang: Language = "ja", *, stack: bool = False) -> Markup:
+    """Return a moment twice, ISO and 和暦 with its weekday, in Tokyo. A moment without a zone is UTC.
+
+    A bare date has no time of day. Seconds are left out; the machine-readable attribute keeps minutes and offset.
+    """
+    if isinstance(moment, datetime):
+        local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(TOKYO)
+        machine, iso = local.isoformat(timespec="minutes"), local.strftime("%Y-%m-%d %H:%M")
+    else:
+        machine = iso = moment.isoformat()
+    beside = wareki(moment) if lang == "ja" else wareki_en(moment)
+    return Markup(
+        '<time class="mg-date{}" datetime="{}"><span class="mg-date__iso">{}</span> '
+        '<span class="mg-date__wa">{}</span></time>'
+    ).format(" mg-date--stack" if stack else "", machine, iso, beside)
+
+
+def grouped(label: str) -> str:
+    """Return a tracking ID in groups for reading: 7K3D9Q2MX → 7K3D-9Q2M-X; anything else stays as it is."""
+    bare = str(label).replace("-", "")
+    return f"{bare[:4]}-{bare[4:8]}-{bare[8:]}" if len(bare) == len("7K3D9Q2MX") else str(label)
+
+
+def counted(value: int, counter: str, lang: Language = "ja") -> str:
+    """Return a number with its counter: 160台, in English 160 devices."""
+    number = format_decimal(value, locale=lang)
+    if lang == "ja":
+        return f"{number}{counter}"
+    return f"{number} {_COUNTERS[counter][0 if value == 1 else 1]}".rstrip()
+
+
+def sized(value: int) -> str:
+    """Return a size for people, powers of 1000 as on the box: 41 MB."""
+    size, units = float(value), ["B", "kB", "MB", "GB", "TB"]
+    while size >= _KILO and len(units) > 1:
+        size /= _KILO
+        units.pop(0)
+    digits = 1 if size < _TWO_DIGITS and value >= _KILO else 0
+    return f"{size:.{digits}f} {units[0]}"

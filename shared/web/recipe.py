@@ -1,0 +1,98 @@
+"""The web recipe: every service's FastAPI application is made here, so that all five answer alike."""
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.refused import Refused
+from shared.web import problems, static_files
+from shared.web.guard import BODY_BYTES_MAX, MEDIA_TYPES, Bounded, SameOrigin, Sealed
+from shared.web.pages import Pages
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
+Ready = Callable[[], Awaitable[bool]]
+
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}},
+    "5XX": {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}},
+}
+
+
+def create_app(
+    service: str,
+    *,
+    lifespan: Lifespan | None,
+    title: str,
+    ready: Ready | None = None,
+    templates: Path | None = None,
+    origin: str | None = None,
+    body_max: int = BODY_BYTES_MAX,
+    media_types: tuple[str, ...] = MEDIA_TYPES,
+) -> FastAPI:
+    """Return the application of `service`: `/healthz`, `/readyz`, `/static/`, errors, guards and pages in place.
+
+    `ready` answers /readyz (False or an exception: 503). `templates` is the service's own folder, looked into before
+    the shared one. `origin` is the one origin browsers use (default: MEGURU_ORIGIN; unset: the Host header).
+    `body_max` is in bytes; `media_types` are what API bodies may be.
+    """
+    app = FastAPI(
+        title=title,
+        lifespan=lifespan,
+        docs_url=None,  # both pages fetch their scripts from outside
+        redoc_url=None,
+        openapi_url=f"/api/{service}/openapi.json",
+        responses=_ANSWERS,
+    )
+    app.state.pages = Pages(templates)
+    app.add_middleware(Bounded, body_max=body_max, media_types=media_types)
+    app.add_middleware(SameOrigin, origin=origin or os.environ.get("MEGURU_ORIGIN"))
+    app.add_middleware(Sealed)
+    app.add_exception_handler(Refused, problems.on_refused)
+    app.add_exception_handler(HTTPException, problems.on_http)
+    app.add_exception_handler(RequestValidationError, problems.on_validation)
+    app.add_exception_handler(Exception, problems.on_crash)
+    app.add_route("/healthz", _live, include_in_schema=False)
+    app.add_route("/readyz", _readiness(ready), include_in_schema=False)
+    app.add_route(static_files.URL + "{name:path}", static_files.serve, include_in_schema=False)
+    _describe_problems(app)
+    return app
+
+
+async def _live(_request: Request) -> Response:
+    """Say that the process answers; touches nothing, so that a broken database never restarts a healthy process."""
+    return JSONResponse({"status": "live"})
+
+
+def _readiness(ready: Ready | None) -> Callable[[Request], Awaitable[Response]]:
+    async def readiness(_request: Request) -> Response:
+        try:
+            well = ready is None or await ready()
+        except Exception:  # noqa: BLE001 - whatever it is, the answer is "not ready"
+            well = False
+        return JSONResponse({"status": "ready" if well else "not ready"}, 200 if well else 503)
+
+    return readiness
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Put the Problem schema into the OpenAPI document that every operation refers to."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(schema.pop("$defs", {}))
+        schemas["Problem"] = schema
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents replacing it as the way to extend

@@ -1,0 +1,254 @@
+// Scan capture: key codes → IndexedDB → POST. Works offline; sends again when unsure; a replay changes nothing.
+// The page (macro mg_capture) holds every text and icon as <template> and data-say-*; nothing here speaks a language.
+//
+// POST data-url  {sentAt, scans: [{requestId, work, label, token, capturedAt, facts?, undoes?}]}   at most 100
+//   → 2xx {results: [{requestId, status, detail?}]}; a result of 4xx refuses that scan, a missing one means recorded.
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"; // the order ISO 7064 MOD 37,36 counts in
+const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [2000, 5000, 15000, 60000];
+const LATER = new Set([401, 403, 408, 425, 429]); // not the scan's fault: it stays in the queue
+
+/** The check character of a label's body (ISO 7064 MOD 37,36). */
+export function check(body) {
+  let product = 36;
+  for (const letter of body) {
+    const sum = (product + DIGITS.indexOf(letter)) % 36 || 36;
+    product = (sum * 2) % 37;
+  }
+  return DIGITS[(37 - product) % 36];
+}
+
+/** A bare ID in any case, or the URL of a QR code → {label, token}, or {wrong, label}: length, letter or check. */
+export function read(text) {
+  let given = text.normalize("NFKC").trim().toUpperCase(), token = null;
+  const qr = given.match(/\/T\/([0-9A-Z-]{9,11})(?:\/([0-9A-Z]{8}))?\/?$/);
+  if (qr && given.startsWith("HTTP")) [, given, token = null] = qr;
+  const label = given.replace(/[-\s]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
+  if (label.length !== 9) return { wrong: "length", label };
+  if ([...label].some((letter) => !ALPHABET.includes(letter))) return { wrong: "letter", label };
+  return check(label.slice(0, 8)) === label[8] ? { label, token } : { wrong: "check", label };
+}
+
+/** What a key means by its place, whatever the layout or an input method makes of it; "" for other keys. */
+export function letter(code) {
+  const plain = code.match(/^(?:Key|Digit|Numpad)([A-Z0-9])$/);
+  if (plain) return plain[1];
+  const signs = { Minus: "-", NumpadSubtract: "-", Slash: "/", NumpadDivide: "/", Period: ".", NumpadDecimal: ".", Space: " " };
+  return signs[code] ?? (/^(Semicolon|Quote)$/.test(code) ? ":" : "");
+}
+
+// ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
+const asked = (request) => new Promise((done, failed) => {
+  request.onsuccess = () => done(request.result);
+  request.onerror = () => failed(request.error);
+});
+let opened;
+function database() {
+  opened ??= new Promise((done, failed) => {
+    const request = indexedDB.open("meguru-capture", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore("scans", { keyPath: "requestId" });
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => failed(request.error);
+  });
+  return opened;
+}
+/** Runs one change and returns when it is on the disk, not before. */
+async function change(act) {
+  const transaction = (await database()).transaction("scans", "readwrite", { durability: "strict" });
+  act(transaction.objectStore("scans"));
+  await new Promise((done, failed) => { transaction.oncomplete = done; transaction.onabort = () => failed(transaction.error); });
+}
+async function scans() {
+  const all = await asked((await database()).transaction("scans").objectStore("scans").getAll());
+  return all.sort((one, other) => one.nth - other.nth);
+}
+
+// ── the page ─────────────────────────────────────────────────────────────────────────────────────────────────────
+const place = document.getElementById("capture");
+const part = (name) => place.querySelector(`[data-part="${name}"]`);
+const copy = (name) => place.querySelector(`[data-tpl="${name}"]`).content.cloneNode(true);
+const grouped = (label) => (label.length === 9 ? `${label.slice(0, 4)}-${label.slice(4, 8)}-${label[8]}` : label.slice(0, 24));
+const clock = (iso) => new Date(iso).toLocaleTimeString("ja-JP", { hour12: false });
+let field, buffer = "", lastKey = 0, reachable = navigator.onLine, signedOut = false, nth = 0, tries = 0, retry, sound;
+
+function beep(good) {
+  sound ??= globalThis.AudioContext && new AudioContext();
+  if (!good) navigator.vibrate?.([200, 100, 200]);
+  if (!sound) return;
+  for (const [hertz, from, to] of good ? [[1320, 0, .09]] : [[220, 0, .22], [165, .28, .6]]) {
+    const tone = sound.createOscillator(), volume = sound.createGain();
+    tone.type = good ? "sine" : "square";
+    tone.frequency.value = hertz;
+    volume.gain.value = .2;
+    tone.connect(volume).connect(sound.destination);
+    tone.start(sound.currentTime + from);
+    tone.stop(sound.currentTime + to);
+  }
+}
+function answer(name, label, what) {
+  const said = copy(name);
+  said.querySelector(".mg-id").textContent = grouped(label);
+  if (what) said.querySelector(".mg-status__what").textContent = what;
+  part("answer").replaceChildren(said);
+  beep(name === "recorded");
+}
+async function show() {
+  const all = await scans(), waiting = all.filter((scan) => scan.state === "waiting");
+  const online = reachable && navigator.onLine;
+  const queue = copy(!online ? "offline" : waiting.length ? "waiting" : "online");
+  queue.querySelector(".mg-queue__n b").textContent = waiting.length;
+  if (signedOut) queue.querySelector(".mg-queue").append(Object.assign(document.createElement("p"), { className: "mg-queue__say", textContent: place.dataset.saySignin }));
+  part("queue").replaceChildren(queue);
+  document.getElementById("scans")?.replaceChildren(...all.slice(-LAST).reverse().map(row));
+  const today = new Date().toDateString();
+  const counted = all.filter((scan) => scan.state !== "refused" && !scan.undoes && new Date(scan.capturedAt).toDateString() === today);
+  const shown = document.getElementById("today");
+  if (shown) shown.textContent = counted.length;
+}
+function row(scan) {
+  const { dataset } = place, undoable = scan.state === "sent" && "undo" in dataset && !scan.undoes && !scan.undone;
+  const shown = copy({ waiting: "queued", refused: "bad" }[scan.state] ?? (undoable ? "undoable" : "sent"));
+  shown.querySelector(".mg-id").textContent = grouped(scan.label);
+  const said = { waiting: dataset.saidQueued, refused: dataset.saidBad }[scan.state] ?? dataset.saidSent;
+  shown.querySelector("small").textContent = `${scan.undoes || scan.undone ? dataset.saidUndone : said}　${clock(scan.capturedAt)}`;
+  shown.querySelector("button")?.addEventListener("click", () => undo(scan));
+  return shown;
+}
+
+// ── one scan ─────────────────────────────────────────────────────────────────────────────────────────────────────
+async function take(text) {
+  if (!text.trim()) return;
+  const got = read(text), said = place.dataset;
+  if (got.wrong) return answer("refused", got.label, said[{ length: "sayLength", letter: "sayLetter", check: "sayCheck" }[got.wrong]]);
+  await keep({ work: said.work, label: got.label, token: got.token, ...(said.facts && { facts: JSON.parse(said.facts) }) });
+}
+async function keep(scan) {
+  const whole = { ...scan, requestId: crypto.randomUUID(), capturedAt: new Date().toISOString(), nth: ++nth, state: "waiting" };
+  try {
+    await change((store) => store.put(whole));
+  } catch {
+    return answer("refused", scan.label, place.dataset.sayStorage);
+  }
+  if (!scan.undoes) answer("recorded", scan.label);
+  await show();
+  send();
+}
+async function undo(scan) {
+  if (scan.state === "waiting") await navigator.locks.request("meguru-send", () => change((store) => {
+    const now = store.get(scan.requestId); // it may have gone out while this waited for its turn
+    now.onsuccess = () => { if (now.result?.state === "waiting") store.delete(scan.requestId); };
+  }));
+  else {
+    await change((store) => store.put({ ...scan, undone: true }));
+    await keep({ work: "undo", label: scan.label, token: scan.token, undoes: scan.requestId });
+  }
+  await show();
+  field.focus();
+}
+
+// ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
+let going = Promise.resolve(), asking = false;
+function send() {
+  if (asking) return; // one round is waiting for its turn and will see everything written by then
+  asking = true;
+  going = going.then(() => navigator.locks.request("meguru-send", round)).catch(() => { reachable = false; later(); }).finally(show);
+}
+async function round() {
+  asking = false;
+  clearTimeout(retry);
+  for (let size = SCANS_MAX, batch; (batch = (await scans()).filter((scan) => scan.state === "waiting").slice(0, size)).length;) {
+    const body = batch.map(({ requestId, work, label, token, capturedAt, facts, undoes }) => ({ requestId, work, label, token, capturedAt, facts, undoes }));
+    const response = await fetch(place.dataset.url, {
+      method: "POST", headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ sentAt: new Date().toISOString(), scans: body }), signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    reachable = response.status < 500 || response.status === 503;
+    signedOut = response.status === 401;
+    if (response.status >= 500 || LATER.has(response.status)) return later();
+    if (!response.ok && batch.length > 1) { size = 1; continue; } // one of them is at fault: find it, let the others pass
+    const told = await response.json().catch(() => ({}));
+    const results = new Map((told.results ?? []).map((result) => [result.requestId, result]));
+    const bad = (scan) => (response.ok ? results.get(scan.requestId)?.status >= 400 : true);
+    await change((store) => batch.forEach((scan) => store.put({ ...scan, state: bad(scan) ? "refused" : "sent" })));
+    for (const scan of batch.filter(bad)) answer("refused", scan.label, results.get(scan.requestId)?.detail ?? told.detail ?? place.dataset.sayRefused);
+    tries = 0;
+    await forget();
+    await show();
+  }
+}
+function later() {
+  clearTimeout(retry);
+  retry = setTimeout(send, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+}
+async function forget() {
+  const old = (await scans()).filter((scan) => scan.state === "sent").slice(0, -SENT_KEPT);
+  if (old.length) await change((store) => old.forEach((scan) => store.delete(scan.requestId)));
+}
+async function save() {
+  const kept = (await scans()).filter((scan) => scan.state !== "sent");
+  const file = new Blob([JSON.stringify({ savedAt: new Date().toISOString(), scans: kept }, null, 1)], { type: "application/json" });
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: `meguru-scans-${Date.now()}.json` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// ── scanner, hand, camera ────────────────────────────────────────────────────────────────────────────────────────
+function key(event) {
+  const elsewhere = event.target !== field && event.target.closest?.("input, textarea, select, button, a, summary");
+  if (!field.readOnly || elsewhere || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.timeStamp - lastKey > PAUSE_MS) buffer = "";
+  lastKey = event.timeStamp;
+  const ends = /^(Enter|NumpadEnter|Tab)$/.test(event.code) && buffer;
+  if (ends) take(buffer);
+  const sign = letter(event.code);
+  if (!ends && !sign && event.code !== "Backspace") return;
+  event.preventDefault();
+  buffer = ends ? "" : event.code === "Backspace" ? buffer.slice(0, -1) : (buffer + sign).slice(-200);
+  field.value = buffer;
+}
+async function look() {
+  const view = document.getElementById("viewfinder"), Detector = globalThis.BarcodeDetector ?? (await import("./vendor/barcode-detector.js").catch(() => ({}))).BarcodeDetector;
+  const stream = Detector && (await navigator.mediaDevices?.getUserMedia({ video: { facingMode: "environment" } }).catch(() => null));
+  if (!stream) return answer("refused", "", place.dataset.sayCamera);
+  Object.assign(view, { srcObject: stream, hidden: false });
+  await view.play();
+  const detector = new Detector({ formats: ["qr_code"] });
+  for (const until = Date.now() + 30000; Date.now() < until; await new Promise((done) => setTimeout(done, 120))) {
+    const [code] = await detector.detect(view).catch(() => []);
+    if (code) { await take(code.rawValue); break; }
+  }
+  stream.getTracks().forEach((track) => track.stop());
+  view.hidden = true;
+}
+async function begin() {
+  field = document.getElementById("scan");
+  field.readOnly = true; // a read-only field wakes neither an input method nor an on-screen keyboard
+  part("tools").hidden = false;
+  document.addEventListener("keydown", key, true);
+  part("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!field.readOnly) take(field.value);
+    Object.assign(field, { readOnly: true, value: "" });
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.target === field) event.clipboardData.getData("text").split(/\s+/).forEach(take);
+  });
+  document.getElementById("by-hand").addEventListener("click", () => { Object.assign(field, { readOnly: false, value: "" }); field.focus(); });
+  document.getElementById("camera").addEventListener("click", look);
+  document.getElementById("export")?.addEventListener("click", save);
+  addEventListener("online", send);
+  addEventListener("offline", show);
+  const { worker, scope } = place.dataset;
+  if (worker && navigator.serviceWorker) {
+    await navigator.serviceWorker.register(worker, { scope }).catch(() => null);
+    navigator.serviceWorker.ready.then((ready) => ready.active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((one) => one.name)] }));
+  }
+  navigator.storage?.persist?.();
+  nth = Math.max(0, ...(await scans()).map((scan) => scan.nth));
+  field.focus();
+  await show();
+  send();
+  place.dataset.ready = "";
+}
+if (place) begin();

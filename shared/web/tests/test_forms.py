@@ -1,0 +1,56 @@
+import re
+
+from starlette.datastructures import FormData
+
+from shared.refused import Invalid
+from shared.web.forms import Form, carried
+from shared.web.gallery import gallery
+from shared.web.tests.conftest import Opening
+
+PHONE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}")
+
+
+def test_what_is_right_is_returned_trimmed() -> None:
+    form = Form(
+        FormData([("tel", " 0233-43-2261 "), ("n", "３"), ("use", "1"), ("use", "2"), ("use", "9"), ("kind", "npo")])
+    )
+    assert form.need("tel", "電話番号", pattern=PHONE) == "0233-43-2261"
+    assert form.number("n", "台数", least=1, most=5) == 3
+    assert form.choices("use", "使い道", ["1", "2"], least=1) == ["1", "2"]
+    assert form.choice("kind", "区分", ["npo"]) == "npo"
+    assert form.may("memo", "メモ") == ""
+    assert form.errors == {}
+
+
+def test_what_is_wrong_is_named_once_a_field() -> None:
+    form = Form(FormData([("tel", "0233-43"), ("n", "9" * 40), ("memo", "x" * 11)]))
+    form.need("tel", "電話番号", pattern=PHONE, example="0233-43-2261")
+    form.need("org", "団体の名前")
+    form.number("n", "台数", least=1, most=5)
+    form.may("memo", "メモ", longest=10)
+    form.choice("kind", "区分", ["npo"])
+    form.choices("use", "使い道", ["1"], least=1)
+    form.refused(Invalid("x", "名前を確かめてください。", "Check the name.", field="org"))
+    assert list(form.errors) == ["tel", "org", "n", "memo", "kind", "use"]
+    assert form.errors["tel"].example == "0233-43-2261"
+    assert form.errors["org"].say == "入れてください。"
+
+
+def test_earlier_pages_are_carried_on() -> None:
+    form = Form(FormData([("org", "集落"), ("use", "1"), ("use", "2")]))
+    assert carried(form, ["org", "use", "none"]) == {"org": ["集落"], "use": ["1", "2"]}
+
+
+async def test_a_refused_form_shows_everything_that_was_typed(opened: Opening) -> None:
+    typed = {"org": "", "kind": "npo", "n": "7", "memo": "<b>髙﨑</b>", "use": "2"}
+    async with opened(gallery()) as client:
+        shown = await client.post("/apply", data=typed, headers={"accept": "text/html"})
+    assert shown.status_code == 422
+    assert 'value="npo" id="kind"' not in shown.text
+    assert re.search(r'value="npo"[^>]* checked', shown.text)
+    assert re.search(r'value="2"[^>]* checked', shown.text)
+    assert 'value="7"' in shown.text
+    assert "&lt;b&gt;髙﨑&lt;/b&gt;" in shown.text
+    assert "2か所なおしてください" in shown.text
+    assert '<a href="#org">団体の名前：入れてください。</a>' in shown.text
+    assert 'aria-invalid="true" aria-describedby="n-h n-e"' in shown.text
