@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -136,20 +136,22 @@ class Door:
 
     async def resolve(self, label: Label, by: Principal) -> Found:
         """Answer item and tenant of a label, only under an engagement. Raises Unknown without saying why."""
+        found = await self.resolve_all([label], by)
+        if label.id not in found:
+            raise unknown(label)
+        return found[label.id]
+
+    async def resolve_all(self, labels: Sequence[Label], by: Principal) -> dict[str, Found]:
+        """Answer item and tenant of each label that this party may know, by label."""
+        if not labels:
+            return {}
         async with self.engine.begin() as connection:
             await as_party(connection, tenant=by.party, party=by.party)
-            row = (
-                await connection.execute(
-                    text("SELECT item, tenant, engagement, kind FROM resolve(:label, :party)"),
-                    {"label": label.id, "party": by.party},
-                )
-            ).one_or_none()
-        if row is None:
-            raise Unknown(
-                f"{label} は登録がないか、この契約の対象ではありません。ラベルを確かめ、町の担当に問い合わせてください。",
-                f"{label} is not registered or not part of your engagement. Check the label, then ask the town's desk.",
+            rows = await connection.execute(
+                text("SELECT label, item, tenant, engagement, kind FROM resolve(CAST(:labels AS text[]), :party)"),
+                {"labels": [label.id for label in labels], "party": by.party},
             )
-        return Found(row.item, row.tenant, row.engagement, row.kind)
+            return {row.label: Found(row.item, row.tenant, row.engagement, row.kind) for row in rows}
 
     @asynccontextmanager
     async def look(self, tenant: str, by: Principal) -> AsyncIterator[AsyncConnection]:
@@ -158,6 +160,15 @@ class Door:
             await as_party(connection, tenant=tenant, party=by.party)
             await _allow(connection, tenant, by)
             yield connection
+
+
+def unknown(label: Label) -> Unknown:
+    """Return the answer for a label that is not registered, or not this party's: the same for both."""
+    return Unknown(
+        "unknown-label",
+        f"{label} は登録がないか、この契約の対象ではありません。ラベルを確かめ、町の担当に聞いてください。",
+        f"{label} is not registered or not part of your engagement. Check the label, then ask the town's desk.",
+    )
 
 
 def the_door(request: HttpRequest) -> Door:

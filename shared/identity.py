@@ -102,8 +102,9 @@ def make_identity_key(folder: Path) -> OKPKey:
         key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, private=True, auto_kid=True)
         private.touch(mode=0o600)
         private.write_text(json.dumps(key.as_dict(private=True)))
-    public = {"keys": [key.as_dict(private=False)]}
-    (folder / "jwks.json").write_text(json.dumps(public))
+    public = folder / "jwks.json"
+    if not public.exists():  # in production both halves are mounted and nothing is written
+        public.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
     return key
 
 

@@ -23,6 +23,10 @@ _FOLD = str.maketrans({"O": "0", "I": "1", "L": "1"})  # Crockford: what people 
 _QR = re.compile(r"/T/([0-9A-Z-]{9,11})(?:/([0-9A-Z]{8}))?/?$", re.ASCII)
 
 
+# Streams that exist once for ever (a party, a policy) derive from this: the first month of the partitions.
+FOUNDATION = UUID(int=1_767_225_600_000 << 80 | 0x7 << 76 | 0b10 << 62)
+
+
 class BadLabel(ValueError):
     """What was scanned or typed is no tracking ID: wrong length, foreign character, or wrong check character."""
 

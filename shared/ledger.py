@@ -6,8 +6,9 @@ The commit of the transaction that appends is the moment a scan becomes true (AR
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from secrets import token_bytes
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, text
@@ -49,8 +50,13 @@ class History:
             if entry.request and entry.request.id == request.id:
                 if entry.request.digest != request.digest:
                     raise Reused
-                return replace(entry, replayed=True)
+                return again(entry)
         return None
+
+
+def again(entry: Entry[Any]) -> Entry[Any]:
+    """Return the entry as an answer to a request that changed nothing, because it had been done before."""
+    return replace(entry, replayed=True)
 
 
 _READ = text(
@@ -82,6 +88,15 @@ _APPEND = text(
 )
 
 
+class Decision(NamedTuple):
+    """An event decided on a history; a batch of scans gives each its own request and its own time."""
+
+    history: History
+    event: Event
+    request: Request | None = None
+    occurred_at: datetime | None = None
+
+
 async def read(tx: Transaction, stream: UUID) -> History:
     """Return everything about one thing; an unknown stream has an empty history."""
     return (await read_all(tx, [stream]))[stream]
@@ -101,7 +116,7 @@ async def append(tx: Transaction, history: History, event: Event) -> Entry[Any]:
     return (await append_all(tx, [(history, event)]))[0]
 
 
-async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event]]) -> list[Entry[Any]]:
+async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event] | Decision]) -> list[Entry[Any]]:
     """Append several events, possibly several to one stream, all or none.
 
     Raises LostRace when any stream grew since its history was read.
@@ -111,7 +126,7 @@ async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event]]) 
     grown: defaultdict[UUID, int] = defaultdict(int)
     trace = traceparent() or (tx.because.traceparent if tx.because else None)
     entries = []
-    for history, event in decided:
+    for history, event, request, occurred_at in (Decision(*one) for one in decided):
         grown[history.stream] += 1
         entries.append(
             Entry.new(
@@ -120,10 +135,10 @@ async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event]]) 
                 sequence=len(history.entries) + grown[history.stream],
                 tenant=tx.tenant,
                 recorded_at=tx.at,
-                occurred_at=tx.occurred_at,
+                occurred_at=occurred_at or tx.occurred_at,
                 by=tx.by,
                 salt=token_bytes(SALT_SIZE),
-                request=tx.request,
+                request=request or tx.request,
                 because=tx.because.id if tx.because else None,
                 traceparent=trace,
             )

@@ -196,10 +196,10 @@ def _look_ups(service: str) -> None:
     )
     look_up(
         service,
-        "resolve(label_ text, party_ text)",
-        "TABLE (item uuid, tenant text, engagement uuid, kind text)",
-        "SELECT i.item, i.tenant, i.engagement, i.kind FROM items i LEFT JOIN engagements e USING (engagement) "
-        "WHERE i.label = label_ AND (i.tenant = party_ OR ((e.centre = party_ OR e.carrier = party_) AND "
+        "resolve(labels_ text[], party_ text)",
+        "TABLE (label text, item uuid, tenant text, engagement uuid, kind text)",
+        "SELECT i.label, i.item, i.tenant, i.engagement, i.kind FROM items i LEFT JOIN engagements e USING (engagement) "
+        "WHERE i.label = ANY(labels_) AND (i.tenant = party_ OR ((e.centre = party_ OR e.carrier = party_) AND "
         f"{open_engagement}))",
     )
     look_up(

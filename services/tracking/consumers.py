@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.tracking import commands, views
+from services.tracking import views
+from services.tracking.commands import custody
 from services.tracking.tables import metadata
 from shared.database import Transaction
 from shared.directory import join
@@ -29,7 +30,7 @@ join(consumers, metadata.tables)
 async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Clear a medium for its chassis, or take that back, as the evidence says."""
     for entry in entries:
-        await commands.weigh(tx.following(entry), entry.event.item, entry.event.medium)
+        await custody.weigh(tx.following(entry), entry.event.item, entry.event.medium)
 
 
 @consumers.on(CertificateIssued)
@@ -37,4 +38,4 @@ async def on_certificate_issued(tx: Transaction, entries: Sequence[Entry[Certifi
     """Close custody when the last certificate that the policy requires has come."""
     for entry in entries:
         if entry.event.certificate_kind != "tracking":
-            await commands.close_custody(tx.following(entry), entry.event.item)
+            await custody.close(tx.following(entry), entry.event.item)

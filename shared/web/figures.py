@@ -144,7 +144,7 @@ class Trace(NamedTuple):
     commit_x: float | None
 
 
-_TRACE_LEFT, _TRACE_WIDE, _TRACE_LINE, _TICKS_MAX = 300.0, 800.0, 26, 8
+_TRACE_LEFT, _TRACE_WIDE, _TRACE_LINE, _TICKS_MAX = 300.0, 680.0, 26, 8
 
 
 def trace(spans: Sequence[Span], commit_ms: float | None = None) -> Trace:

@@ -30,3 +30,9 @@ def render(*arguments: str, release: str = "pilot") -> list[Document]:
 def documents(text: str) -> list[Document]:
     """Return the YAML documents that are not empty."""
     return [document for document in yaml.safe_load_all(text) if document]
+
+
+def containers_of(document: Document) -> list[Document]:
+    """Return the containers of a document that makes pods."""
+    found: list[Document] = document["spec"]["template"]["spec"]["containers"]
+    return found

@@ -37,6 +37,14 @@ KEDA_FIELDS = {
     "natsServerMonitoringEndpoint", "account", "stream", "consumer", "lagThreshold", "activationLagThreshold",
 }  # fmt: skip
 
+CUSTOM_FIELDS = {  # what we use of custom resources, whose schemas are not at hand
+    "ScaledObject": {
+        "cooldownPeriod", "fallback", "maxReplicaCount", "minReplicaCount", "pollingInterval", "scaleTargetRef",
+        "triggers",
+    },
+    "HTTPRoute": {"hostnames", "parentRefs", "rules"},
+}  # fmt: skip
+
 
 def defects(documents: list[Document]) -> list[str]:
     """Return every defect as a sentence that names the object; an empty list when there is none."""
@@ -108,6 +116,13 @@ def served_versions(documents: list[Document]) -> Found:
         served = SERVED.get(document["kind"])
         if document["apiVersion"] != served:
             yield f"{called(document)}: {document['apiVersion']} is not served; {document['kind']} is in {served}"
+
+
+def custom_fields(documents: list[Document]) -> Found:
+    """A custom resource has the fields its kind knows."""
+    for document in of_kind(documents, *CUSTOM_FIELDS):
+        for field in sorted(document["spec"].keys() - CUSTOM_FIELDS[document["kind"]]):
+            yield f"{called(document)}: unknown field {field}"
 
 
 def names(documents: list[Document]) -> Found:
@@ -437,6 +452,6 @@ def settings_text(documents: list[Document]) -> Found:
 
 
 CHECKS: tuple[Callable[[list[Document]], Found], ...] = (
-    served_versions, names, labels, selectors, spreads, ports, probes, quantities, mounts, environment, security, confinement, lives,
-    disruption, scaling, keda, network, routes, settings_text,
+    served_versions, custom_fields, names, labels, selectors, spreads, ports, probes, quantities, mounts, environment,
+    security, confinement, lives, disruption, scaling, keda, network, routes, settings_text,
 )  # fmt: skip

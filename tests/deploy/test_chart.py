@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def variables(container: Document) -> dict[str, Any]:
     return {variable["name"]: variable for variable in container.get("env", [])}
 
 
-@pytest.mark.parametrize("values", EVERY, ids=str)
+@pytest.mark.parametrize("values", EVERY, ids=lambda path: path.stem if path else "defaults")
 def test_lint_is_clean(values: Path | None) -> None:
     done = helm("lint", "--strict", str(CHART), *arguments(values))
     assert done.returncode == 0, done.stdout
@@ -52,7 +53,7 @@ def test_lint_is_clean(values: Path | None) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("values", EVERY, ids=str)
+@pytest.mark.parametrize("values", EVERY, ids=lambda path: path.stem if path else "defaults")
 def test_every_document_fits_its_schema(values: Path | None, version: str) -> None:
     rendered = [document for document in render(*arguments(values)) if document["kind"] not in CUSTOM]
     for document in rendered:  # an unknown kind raises too: nothing passes unseen
@@ -60,7 +61,7 @@ def test_every_document_fits_its_schema(values: Path | None, version: str) -> No
     assert len(rendered) > len(SERVICES)
 
 
-@pytest.mark.parametrize("values", EVERY, ids=str)
+@pytest.mark.parametrize("values", EVERY, ids=lambda path: path.stem if path else "defaults")
 def test_nothing_is_defective(values: Path | None) -> None:
     assert defects(render(*arguments(values))) == []
 
@@ -179,6 +180,28 @@ def test_a_digest_wins_over_the_tag() -> None:
     digest = "sha256:" + "a" * 64
     images = {c["image"] for _, c, _ in containers(render("--set", f"image.digest={digest},image.tag=1.2"))}
     assert images == {f"meguru@{digest}"}
+
+
+def test_the_notes_name_every_secret_that_must_exist(tmp_path: Path) -> None:
+    copied = shutil.copytree(CHART, tmp_path / "meguru")
+    (copied / "templates" / "notes.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\ndata:\n  notes: |\n"
+        '{{ include (print .Template.BasePath "/NOTES.txt") . | indent 4 }}\n'
+    )
+    done = helm("template", "pilot", str(copied), "--show-only", "templates/notes.yaml")
+    assert done.returncode == 0, done.stderr
+    (notes,) = documents(done.stdout)
+    text = notes["data"]["notes"]
+    named = {
+        variable["valueFrom"]["secretKeyRef"]["name"]
+        for _, container, _ in containers(render())
+        for variable in container.get("env", [])
+        if "valueFrom" in variable
+    }
+    keys = {"meguru-identity-key", "meguru-log-key", "meguru-signing-keys", "meguru-jwks"}
+    assert len(named) > 2 * len(SERVICES)
+    assert {name for name in named | keys if name not in text} == set()
+    assert "job/pilot-migrate-1" in text
 
 
 def test_data_outlives_the_release() -> None:

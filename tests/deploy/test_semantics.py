@@ -130,7 +130,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         "is mounted nowhere",
     ),
     "path mounted twice": (
-        lambda d: api(d)["volumeMounts"].append({"name": "tmp", "mountPath": "/tmp"}),
+        lambda d: api(d)["volumeMounts"].append({"name": "tmp", "mountPath": "/tmp"}),  # noqa: S108 - a path in the container
         "is mounted twice",
     ),
     "no tmp": (set_("volumeMounts", 0, "mountPath", to="/scratch", at=api), "has no /tmp"),
@@ -229,6 +229,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "trigger with a number": (set_("metadata", "lagThreshold", to=500, at=trigger), "KEDA takes strings"),
     "trigger with a word": (set_("metadata", "lagThreshold", to="many", at=trigger), "no number in a string"),
     "trigger with a typing error": (set_("metadata", "lagTreshold", to="5", at=trigger), "unknown field"),
+    "scaled object with a typing error": (
+        set_("spec", "maxReplicas", to=3, at=lambda d: get(d, "ScaledObject", "pilot-tracking-worker")),
+        "unknown field maxReplicas",
+    ),
     "ingress leads nowhere": (set_("backend", "service", "name", to="gone", at=path_), "which is not there"),
     "path twice": (set_("path", to="/verify", at=path_), "stands twice"),
 }

@@ -1,1 +1,1 @@
-"""The document: what a certificate says (inputs), how it is printed (render) and how a machine reads it (credential)."""
+"""The document: what a certificate says (inputs), how it is printed (render), how a machine reads it (credential)."""

@@ -27,8 +27,8 @@ def coverage(font: bytes) -> frozenset[int]:
 
 
 def drawable(text: str, covered: frozenset[int]) -> str:
-    """Write every sign that cannot be drawn, or that would reorder the line, by its number: ⟨U+202E⟩."""
-    return "".join(sign if _plain(sign, covered) else f"⟨U+{ord(sign):04X}⟩" for sign in text)
+    """Write every sign that cannot be drawn, or that would reorder the line, by its number: 〈U+202E〉."""
+    return "".join(sign if _plain(sign, covered) else f"〈U+{ord(sign):04X}〉" for sign in text)
 
 
 def _plain(sign: str, covered: frozenset[int]) -> bool:

@@ -2,7 +2,8 @@
 
 The certificates service fills these from its views and keeps their canonical bytes as a blob; an entry commits to the
 SHA-256. A field that nobody recorded stays None and is printed as 不明／記録なし: nothing is made up. The fields are
-those of NIST SP 800-88 Rev. 2 (certificate of sanitization) and of MIC's guideline (photos, deadline, contract, witness).
+those of NIST SP 800-88 Rev. 2 (certificate of sanitization) and of MIC's guideline (photos, deadline, contract,
+witness).
 """
 
 from datetime import date

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import Reason, because
-from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.domain.technique import Freshness, MediumKind, Outcome, Technique, Verification
 from services.erasure.reports.nwipe_log import Drive, Row, Run, runs_of
 from services.erasure.reports.report import Report, Unreadable
 from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, WORDS_MAX, lines_of, serial_of, visible

@@ -1,15 +1,16 @@
 """The text of an nwipe log taken apart: runs, drives and the three tables, without any judgement."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from services.erasure.domain.technique import Hidden
 from services.erasure.reports.report import Unreadable
 from services.erasure.reports.text import ERRORS_MAX, SERIAL_MAX, WORDS_MAX, visible
 
 DRIVES_MAX = 512  # in one file; a big erasure station has 100 bays
-NAME_COLUMNS = (8, 6)  # characters of the device in the tables, since 0.34 and before
+NAME_COLUMNS = (8, 6)  # characters of the device in the tables, since 0.33 and in 0.32
 CLOCK_SLACK = timedelta(seconds=1)  # threads write into one log
 
 _LEVELS = ("debug", "info", "notice", "warning", "error", "fatal", "sanity")
@@ -98,10 +99,10 @@ def runs_of(lines: Iterable[str]) -> list[Run]:
     drives = 0
     for line in lines:
         stamp, level, message = _stamped(line)
-        fresh = message.startswith("Found /dev/") or (level == "info" and message.startswith("nwipe "))
-        if fresh and (runs[-1].begun or runs[-1].closing):
+        found = message.startswith("Found /dev/")
+        if (found or (level == "info" and message.startswith("nwipe "))) and (runs[-1].begun or runs[-1].closing):
             runs.append(Run())
-        drives += message.startswith("Found /dev/")
+        drives += found
         if drives > DRIVES_MAX:
             raise Unreadable(
                 f"ログのドライブ数が上限（{DRIVES_MAX}）を超えています。実行ごとに分けて登録してください。"
@@ -118,14 +119,20 @@ def _stamped(line: str) -> tuple[datetime | None, str, str]:
     line = line.lstrip(".")
     if line[:1] != "[" or line[20:22] != "] ":
         return None, "", ""
-    try:
-        stamp = datetime.fromisoformat(line[1:20].replace("/", "-"))
-    except ValueError:
-        return None, "", ""
-    if stamp.tzinfo:  # ISO 8601 has other forms of 19 characters
+    stamp = _time(line[1:20])
+    if stamp is None:
         return None, "", ""
     level, colon, message = line[22:].lstrip().partition(": ")
     return (stamp, level, message) if colon and level in _LEVELS else (stamp, "", line[22:])
+
+
+@lru_cache(maxsize=256)  # many lines share a second
+def _time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        return None
+    return None if time.tzinfo else time  # ISO 8601 has other forms of 19 characters
 
 
 def _take_message(run: Run, stamp: datetime, level: str, message: str) -> None:
@@ -167,8 +174,7 @@ def _take_drive(run: Run, stamp: datetime, level: str, message: str) -> None:
     troubled = level in ("error", "fatal", "sanity") or message.startswith(_TROUBLES)
     if troubled:
         _take_trouble(run, message)
-    words = message.split(" ")
-    name = next((found for word in words if (found := _name(word)) in run.drives), "") if "/dev/" in message else ""
+    name = next((found for found in _names(message) if found in run.drives), "")
     if not name:
         return
     drive = run.drives[name]
@@ -176,16 +182,16 @@ def _take_drive(run: Run, stamp: datetime, level: str, message: str) -> None:
         drive.own_serial = message.partition(" has serial number ")[2]
         return
     if not troubled:
-        _take_step(drive, stamp, message, words)
+        _take_step(drive, stamp, message, message.split(" "))
     if drive.invoked:
         run.wiping.add(name)
         drive.last = stamp
 
 
-def _name(word: str) -> str:
-    """Take the kernel name out of a word like '/dev/sdb'. or /dev/sdb, (empty for every other word)."""
-    word = word.strip("'.,:")
-    return word.removeprefix("/dev/")[:64] if word.startswith("/dev/") else ""
+def _names(message: str) -> Iterator[str]:
+    """Kernel names in words like '/dev/sdb'. or /dev/sdb, in the order in which they stand."""
+    for part in message.split("/dev/")[1:]:
+        yield part.partition(" ")[0].rstrip("'.,:")[:64]
 
 
 def _take_found(run: Run, message: str) -> None:
@@ -207,7 +213,7 @@ def _take_found(run: Run, message: str) -> None:
 
 def _take_trouble(run: Run, message: str) -> None:
     """Give an error to the drive it names; where it names none, to the only drive being wiped."""
-    named = {name for word in message.split(" ") if (name := _name(word)) in run.wiping}
+    named = run.wiping.intersection(_names(message))
     for name in named or (run.wiping if len(run.wiping) == 1 else ()):
         drive = run.drives[name]
         drive.errors = [*drive.errors, visible(message.strip(), WORDS_MAX)][:ERRORS_MAX]
@@ -295,7 +301,7 @@ def _take_row(run: Run, line: str) -> None:
 
 
 def _drive_of(run: Run, column: str) -> Drive | None:
-    """Find the drive: the table cuts names from the left, to 8 characters (6 before 0.34)."""
+    """Find the drive: the table cuts names from the left, to 8 characters (6 in 0.32)."""
     if exact := run.drives.get(column):
         return exact
     ends = run.ends.get(column, ()) if len(column) in NAME_COLUMNS else ()

@@ -123,7 +123,7 @@ class _Session:
 def _result(
     before: Sequence[Finding], commands: Sequence[Finding], after: Sequence[Finding]
 ) -> tuple[Technique, Outcome, str]:
-    """Let the last state decide; a refused command has failed whatever it says, and no state after is a claim at most."""
+    """Let the last state decide; a refused command has failed whatever it says; without a state after it is a claim."""
     for command in commands:
         if command.outcome is Outcome.FAILED:
             return _technique(commands, after), Outcome.FAILED, command.words

@@ -34,7 +34,7 @@ export function read(text) {
 export function letter(code) {
   const plain = code.match(/^(?:Key|Digit|Numpad)([A-Z0-9])$/);
   if (plain) return plain[1];
-  const signs = { Minus: "-", NumpadSubtract: "-", Slash: "/", NumpadDivide: "/", Period: ".", NumpadDecimal: ".", Space: " " };
+  const signs = { Minus: "-", NumpadSubtract: "-", Slash: "/", NumpadDivide: "/", Period: ".", NumpadDecimal: "." };
   return signs[code] ?? (/^(Semicolon|Quote)$/.test(code) ? ":" : "");
 }
 
@@ -69,7 +69,8 @@ const place = document.getElementById("capture");
 const part = (name) => place.querySelector(`[data-part="${name}"]`);
 const copy = (name) => place.querySelector(`[data-tpl="${name}"]`).content.cloneNode(true);
 const grouped = (label) => (label.length === 9 ? `${label.slice(0, 4)}-${label.slice(4, 8)}-${label[8]}` : label.slice(0, 24));
-const clock = (iso) => new Date(iso).toLocaleTimeString("ja-JP", { hour12: false });
+const clock = (iso) => new Date(iso).toTimeString().slice(0, 8);
+const misread = []; // refused here and never stored: shown until the page is left
 let field, buffer = "", lastKey = 0, reachable = navigator.onLine, signedOut = false, nth = 0, tries = 0, retry, sound;
 
 function beep(good) {
@@ -100,7 +101,8 @@ async function show() {
   queue.querySelector(".mg-queue__n b").textContent = waiting.length;
   if (signedOut) queue.querySelector(".mg-queue").append(Object.assign(document.createElement("p"), { className: "mg-queue__say", textContent: place.dataset.saySignin }));
   part("queue").replaceChildren(queue);
-  document.getElementById("scans")?.replaceChildren(...all.slice(-LAST).reverse().map(row));
+  const seen = [...all, ...misread].sort((one, other) => one.nth - other.nth);
+  document.getElementById("scans")?.replaceChildren(...seen.slice(-LAST).reverse().map(row));
   const today = new Date().toDateString();
   const counted = all.filter((scan) => scan.state !== "refused" && !scan.undoes && new Date(scan.capturedAt).toDateString() === today);
   const shown = document.getElementById("today");
@@ -120,7 +122,11 @@ function row(scan) {
 async function take(text) {
   if (!text.trim()) return;
   const got = read(text), said = place.dataset;
-  if (got.wrong) return answer("refused", got.label, said[{ length: "sayLength", letter: "sayLetter", check: "sayCheck" }[got.wrong]]);
+  if (got.wrong) {
+    misread.push({ label: got.label, capturedAt: new Date().toISOString(), nth: ++nth, state: "refused" });
+    answer("refused", got.label, said[{ length: "sayLength", letter: "sayLetter", check: "sayCheck" }[got.wrong]]);
+    return show();
+  }
   await keep({ work: said.work, label: got.label, token: got.token, ...(said.facts && { facts: JSON.parse(said.facts) }) });
 }
 async function keep(scan) {
@@ -195,7 +201,7 @@ async function save() {
 
 // ── scanner, hand, camera ────────────────────────────────────────────────────────────────────────────────────────
 function key(event) {
-  const elsewhere = event.target !== field && event.target.closest?.("input, textarea, select, button, a, summary");
+  const elsewhere = event.target !== field && event.target.closest?.("input, textarea, select");
   if (!field.readOnly || elsewhere || event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.timeStamp - lastKey > PAUSE_MS) buffer = "";
   lastKey = event.timeStamp;
@@ -234,7 +240,12 @@ async function begin() {
   document.addEventListener("paste", (event) => {
     if (event.target === field) event.clipboardData.getData("text").split(/\s+/).forEach(take);
   });
-  document.getElementById("by-hand").addEventListener("click", () => { Object.assign(field, { readOnly: false, value: "" }); field.focus(); });
+  place.addEventListener("click", (event) => {
+    const { name } = event.target.closest("button") ?? {};
+    if (name !== "again" && name !== "by-hand") return;
+    Object.assign(field, { readOnly: name === "again", value: "" });
+    field.focus();
+  });
   document.getElementById("camera").addEventListener("click", look);
   document.getElementById("export")?.addEventListener("click", save);
   addEventListener("online", send);

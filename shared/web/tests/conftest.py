@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.async_api import Browser
+
+from shared.browser import WHY_SKIPPED, chromium, launch
 
 Opening = Callable[[Any], AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -19,3 +22,12 @@ def opened() -> Opening:
             yield speaking
 
     return client
+
+
+@pytest.fixture(scope="session")
+async def chrome() -> AsyncIterator[Browser]:
+    """Start Chromium once for all browser tests; they skip where there is none."""
+    if chromium() is None:
+        pytest.skip(WHY_SKIPPED)
+    async with launch() as browser:
+        yield browser

@@ -32,6 +32,9 @@ def upgrade() -> None:
         op.execute(f"CREATE POLICY app_keeps ON {table} TO tracking_app USING (true) WITH CHECK (true)")
         op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO tracking_app")
         crossing("tracking", table)
+    for kept in ("parties", "engagements", "ended_engagements", "items"):
+        op.execute(f"CREATE POLICY app_keeps ON {kept} FOR INSERT TO tracking_app WITH CHECK (true)")
+        op.execute(f"GRANT INSERT ON {kept} TO tracking_app")
     op.execute("CREATE POLICY app_signs_in ON people TO tracking_app USING (true) WITH CHECK (true)")
     op.execute("GRANT INSERT, UPDATE, DELETE ON people TO tracking_app")
     look_up(

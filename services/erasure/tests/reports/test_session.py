@@ -1,0 +1,131 @@
+import json
+from typing import Any
+
+import pytest
+
+from services.erasure.domain.grading import grade
+from services.erasure.domain.technique import MediumKind
+from services.erasure.reports.read import Unreadable, read
+from services.erasure.tests.capture import HDD, SSD, frame, session
+
+NVME: dict[str, str] = {}
+N, H, S = NVME, HDD, SSD
+ID, HID, SID = "nvme-id-ctrl.json", "hdparm-identify-hdd.txt", "hdparm-identify-ssd.txt"
+NEVER, RUNS, DONE, FAILED = (f"nvme-sanitize-{s}.json" for s in ("never", "running", "completed", "failed"))
+IDLE, BUSY, OK, BAD = (f"hdparm-sanitize-{s}.txt" for s in ("idle", "running", "completed", "failed"))
+OVER, BLOCK, CRYPTO = (f"hdparm-command-{s}.txt" for s in ("overwrite", "block-erase", "crypto-scramble"))
+ERASE, REJECTED = "hdparm-command-security-erase.txt", "hdparm-command-security-erase-rejected.txt"
+LOCKED, HPA, NO_HPA = "hdparm-identify-ssd-locked.txt", "hdparm-hidden-area.txt", "hdparm-no-hidden-area.txt"
+
+# drive, [identify], [before], [command], [after], level, verdict, a code among reasons and contradictions
+CASES: list[tuple[dict[str, str], list[str], list[str], list[str], list[str], str | None, str, str]] = [
+    # the whole story
+    (N, [ID], [NEVER], [""], [DONE], "purge", "purge", "fresh"),
+    (N, [ID], [NEVER], [""], [RUNS, DONE], "purge", "purge", "fresh"),
+    (N, [ID], [FAILED], [""], [DONE], "purge", "purge", "fresh"),
+    (H, [HID, NO_HPA], [IDLE], [OVER], [BUSY, OK], "purge", "purge", "fresh"),
+    (S, [SID], [IDLE], [BLOCK], [OK], "purge", "purge", "fresh"),
+    (S, [SID], [IDLE], [CRYPTO], [OK], "purge", "purge", "fresh"),
+    # less than it looks
+    (S, [SID], [IDLE], [OVER], [OK], "clear", "clear", "overwrite-on-flash"),
+    (S, [SID], [LOCKED], [ERASE], [SID], "clear", "clear", "fresh"),
+    (H, [HID, HPA], [IDLE], [OVER], [OK], "clear", "clear", "hidden-areas"),
+    (H, [HID], [IDLE], [BLOCK], [OK], None, "unknown", "not-applicable"),
+    # freshness
+    (N, [ID], [DONE], [""], [DONE], None, "purge", "before-already-completed"),
+    (N, [ID], [DONE], [""], [RUNS, DONE], "purge", "purge", "fresh"),
+    (N, [ID], [], [""], [DONE], None, "purge", "not-fresh"),
+    (N, [ID], [NEVER], [], [DONE], None, "purge", "not-fresh"),
+    (N, [ID], [ID], [""], [DONE], None, "purge", "not-fresh"),
+    (H, [HID], [HID], [OVER], [OK], None, "purge", "not-fresh"),
+    (H, [HID], [OK], [OVER], [OK], None, "purge", "before-already-completed"),
+    (N, [ID], [RUNS], [""], [DONE], None, "purge", "state-not-idle"),
+    # binding
+    (N, [], [NEVER], [""], [DONE], None, "purge", "no-serial"),
+    (N | {"serial": "S64DNX0R900418"}, [ID], [NEVER], [""], [DONE], None, "unknown", "identity-differs"),
+    (N | {"model": "KAWASEMI PM9 512GB"}, [ID], [NEVER], [""], [DONE], None, "unknown", "identity-differs"),
+    (H, [HID, SID], [IDLE], [OVER], [OK], None, "unknown", "identity-differs"),
+    # not done
+    (N, [ID], [NEVER], [""], [RUNS], None, "incomplete", "in-progress"),
+    (N, [ID], [NEVER], [""], [FAILED], None, "failed", "failed"),
+    (N, [ID], [NEVER], [""], [], None, "unknown", "claimed"),
+    (N, [ID], [NEVER], ["nvme-format.txt"], [], None, "unknown", "claimed"),
+    (N, [ID], [], [], [], None, "not-evidence", "no-erasure"),
+    (S, [SID], [LOCKED], [REJECTED], [SID], None, "failed", "failed"),
+    (S, [SID], [LOCKED], [ERASE], [LOCKED], None, "unknown", "claimed"),
+    (S, [SID], [SID], [ERASE], [SID], None, "unknown", "claimed"),
+    (H, [HID], [IDLE], [OVER], [BAD], None, "failed", "failed"),
+    (H, [HID], [IDLE], [OVER], [IDLE], None, "not-evidence", "never"),
+    # joined wrongly
+    (H, [HID], [IDLE], [OVER, BLOCK], [OK], None, "unknown", "technique-differs"),
+    (N, [ID], [NEVER], [""], [OK], None, "unknown", "device-differs"),
+    (
+        N | {"finished": "2026-04-08T09:00:00+09:00"},
+        [ID], [NEVER], [""], [DONE], None, "unknown", "times-out-of-order",
+    ),
+]  # fmt: skip
+
+
+def judged(case: Any) -> Any:
+    changed, *roles = case[:5]
+    names = ("identify", "before", "command", "after")
+    documents = [(role, name) for role, names_of in zip(names, roles, strict=True) for name in names_of]
+    report = read(session(*documents, **changed), "session.json")
+    assert len(report.findings) == 1
+    return grade(report.findings[0])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1:5]}")
+def test_only_the_whole_story_is_proof(case: Any) -> None:
+    level, verdict, code = case[5:]
+    found = judged(case)
+    codes = {reason.code for reason in (*found.reasons, *found.contradictions)}
+    assert (found.level, found.verdict) == (level, verdict), codes
+    assert code in codes
+
+
+def test_a_proof_says_when_where_and_with_what() -> None:
+    content = session(("identify", ID), ("before", NEVER), ("command", ""), ("after", DONE))
+    finding = read(content, "s.json").findings[0]
+    assert finding.started is not None
+    assert finding.finished is not None
+    assert finding.started.isoformat() == "2026-04-08T10:00:00+09:00"
+    assert (finding.serial, finding.host_serial, finding.kind) == ("S64DNX0R900417", "PC-0418", MediumKind.NVME)
+
+
+def test_times_of_documents_must_lie_within_the_session_in_order() -> None:
+    whole = frame(("identify", ID), ("before", NEVER), ("command", ""), ("after", DONE))
+    for minute, document in enumerate(whole["documents"]):
+        document["at"] = f"2026-04-08T10:0{minute}:00+09:00"
+    whole["finished"] = "2026-04-08T10:04:00+09:00"
+    assert grade(read(json.dumps(whole).encode(), "").findings[0]).level == "purge"
+    whole["documents"][1]["at"] = "2026-04-07T10:01:00+09:00"
+    altered = grade(read(json.dumps(whole).encode(), "").findings[0])
+    assert altered.level is None
+    assert {reason.code for reason in altered.contradictions} == {"times-out-of-order"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"meguru-session": 2},
+        {"meguru-session": True},
+        {"serial": 12},
+        {"serial": "X" * 65},
+        {"model": None},
+        {"started": "yesterday"},
+        {"started": "2026-04-08T10:00:00"},
+        {"documents": []},
+        {"documents": {}},
+        {"documents": [1]},
+        {"documents": [{"role": "witness", "filename": "a", "content": "b"}]},
+        {"documents": [{"role": "after", "filename": "a", "content": ""}]},
+        {"documents": [{"role": "after", "filename": "a", "content": "hello"}]},
+        {"documents": [{"role": "after", "filename": "a", "content": '{"meguru-session": 1}'}]},
+        {"documents": [{"role": "command", "filename": "a", "content": ""}] * 65},
+    ],
+    ids=str,
+)
+def test_a_broken_frame_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises(Unreadable):
+        read(session(("identify", ID), **changed), "session.json")

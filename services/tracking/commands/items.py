@@ -1,0 +1,224 @@
+"""Commands about items and lots: register, hand over, receive, decide the route, take over."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from services.tracking import views
+from services.tracking.commands.parties import policy_in_force
+from services.tracking.domain import exemption, item
+from services.tracking.domain.inventory import Row
+from services.tracking.domain.policy import required
+from services.tracking.tables import labels, metadata
+from shared import ledger
+from shared.database import Transaction
+from shared.directory import keep
+from shared.entry import Entry, Event, Request
+from shared.events.tracking import ItemRegistered, LotRegistered, Medium
+from shared.ids import derived, new_label, new_token, uuid7
+from shared.ledger import History
+from shared.refused import Invalid, Refused
+
+BATCH_MAX = 20_000  # items of one inventory
+DRAWS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A label drawn for one row, and the stream it names."""
+
+    row: int
+    label: str
+    token: str
+    item: UUID
+
+
+async def draw_labels(tx: Transaction, engagement: UUID, batch: str, count: int) -> list[Labelled]:
+    """Draw `count` labels for a batch; the same batch gets the same labels again."""
+    wanted = set(range(count))
+    for _ in range(DRAWS_MAX):
+        there = await tx.connection.execute(
+            select(labels.c.row, labels.c.label, labels.c.token, labels.c.item)
+            .where(labels.c.tenant == tx.tenant, labels.c.batch == batch, labels.c.row < count)
+            .order_by(labels.c.row)
+        )
+        drawn = [Labelled(*row) for row in there]
+        if not (missing := wanted - {one.row for one in drawn}):
+            return drawn
+        rows = [
+            {
+                "label": new_label(),
+                "token": new_token(),
+                "tenant": tx.tenant,
+                "engagement": engagement,
+                "item": uuid7(),
+                "batch": batch,
+                "row": row,
+            }
+            for row in sorted(missing)
+        ]
+        await tx.connection.execute(insert(labels).on_conflict_do_nothing(), rows)  # a label that exists is drawn again
+    raise Refused(
+        "labels",
+        "ラベルの番号を用意できませんでした。もう一度お試しください。",
+        "No label could be drawn. Please try again.",
+    )
+
+
+async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence[Row]) -> list[Entry[Any]]:
+    """Register the items of an inventory. The same batch again registers what is missing, and answers the rest."""
+    if len(rows) > BATCH_MAX:
+        raise Invalid(
+            "too-many-rows", f"1回に{BATCH_MAX}台までです。分けてください。", f"At most {BATCH_MAX} items at a time."
+        )
+    policy = await policy_in_force(tx)
+    drawn = await draw_labels(tx, engagement, batch, len(rows))
+    histories = await ledger.read_all(tx, [one.item for one in drawn])
+    decided: list[tuple[History, Event]] = []
+    for row, one in zip(rows, drawn, strict=True):
+        if histories[one.item]:
+            continue
+        event = ItemRegistered(
+            item=one.item,
+            label=one.label,
+            token_sha256=hashlib.sha256(one.token.encode()).hexdigest(),
+            engagement=engagement,
+            **row.described,
+            media=tuple(
+                Medium(id=derived(one.item, f"medium:{nth}"), **medium) for nth, medium in enumerate(row.media)
+            ),
+            required=required(policy, row.zone, row.confidentiality),
+        )
+        decided.append((histories[one.item], event))
+    entries = await ledger.append_all(tx, decided)
+    await keep(tx, metadata.tables, entries)  # labels resolve at once, the bus down or not
+    appended = {entry.stream: entry for entry in entries}
+    return [appended.get(one.item) or histories[one.item].entries[0] for one in drawn]
+
+
+async def register_lot(
+    tx: Transaction, engagement: UUID, kind: Literal["monitor", "keyboard", "other"], count: int
+) -> Entry[Any]:
+    """Register things without media as one counted lot, held until it is closed with a weight or a count."""
+    batch = f"lot:{tx.request.id if tx.request else uuid7()}"
+    one = (await draw_labels(tx, engagement, batch, 1))[0]
+    history = await ledger.read(tx, one.item)
+    if done := history.answered(tx.request):
+        return done
+    event = LotRegistered(lot=one.item, label=one.label, engagement=engagement, lot_kind=kind, count=count)
+    return await ledger.append(tx, history, event)
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """One scan of a batch: the device's own request and time."""
+
+    item: UUID
+    request: Request
+    occurred_at: datetime
+
+
+Step = Literal["received", "taken-over"]
+_STEP_KINDS: Mapping[Step, str] = {"received": "tracking.received.v1", "taken-over": "tracking.taken-over.v1"}
+
+
+async def scan(tx: Transaction, step: Step, scans: Sequence[Scanned]) -> list[Entry[Any] | Refused]:
+    """Take in several scans in one transaction; each is answered by itself. A second scan answers with the first."""
+    histories = await ledger.read_all(tx, [one.item for one in scans])
+    decided: dict[UUID, ledger.Decision] = {}
+    answers: list[Entry[Any] | Refused | UUID] = []
+    for one in scans:
+        history = histories[one.item]
+        try:
+            answer = history.answered(one.request) or _first(history, _STEP_KINDS[step])
+            if answer is None and one.item not in decided:
+                state = item.fold(history.events)
+                event = state.take_over() if step == "taken-over" else state.receive(cage=None, centre=tx.by.party)
+                decided[one.item] = ledger.Decision(history, event, one.request, one.occurred_at)
+        except Refused as refusal:
+            answers.append(refusal)
+        else:
+            answers.append(answer or one.item)
+    appended = {entry.stream: entry for entry in await ledger.append_all(tx, list(decided.values()))}
+    return [appended[answer] if isinstance(answer, UUID) else answer for answer in answers]
+
+
+def _first(history: History, kind: str) -> Entry[Any] | None:
+    return next((ledger.again(entry) for entry in history.entries if entry.kind == kind), None)
+
+
+async def name_candidate(tx: Transaction, item_: UUID) -> Entry[Any]:
+    """Name the chassis a candidate for a second life."""
+    return await _decide(tx, item_, lambda it: it.name_candidate())
+
+
+async def choose_recycling(tx: Transaction, item_: UUID, reason: str | None) -> Entry[Any]:
+    """Send the chassis to material recycling."""
+    return await _decide(tx, item_, lambda it: it.choose_recycling(reason))
+
+
+async def request_exception(tx: Transaction, item_: UUID, medium: UUID, *, reason: str, witness: str) -> Entry[Any]:
+    """Ask that a medium may leave without the level on site."""
+    known = item.fold((await ledger.read(tx, item_)).events)
+    if medium not in known.media:
+        raise Invalid(
+            "not-its-medium", "この媒体はこの機器のものではありません。", "This medium does not belong to this item."
+        )
+    history = await ledger.read(tx, derived(medium, "exception"))
+    if done := history.answered(tx.request):
+        return done
+    asked = exemption.fold([(e.event, e.by.person) for e in history.entries])
+    event = asked.request(item=item_, medium=medium, reason=reason, witness=witness, requester=tx.by.person)
+    return await ledger.append(tx, history, event)
+
+
+async def approve_exception(tx: Transaction, medium: UUID) -> Entry[Any]:
+    """Allow what was asked, as another person."""
+    history = await ledger.read(tx, derived(medium, "exception"))
+    if done := history.answered(tx.request):
+        return done
+    asked = exemption.fold([(e.event, e.by.person) for e in history.entries])
+    return await ledger.append(tx, history, asked.approve(approver=tx.by.person))
+
+
+async def excepted(tx: Transaction, media: Sequence[UUID]) -> set[UUID]:
+    """Return which of the media may leave without the level on site."""
+    histories = await ledger.read_all(tx, [derived(medium, "exception") for medium in media])
+    return {
+        medium
+        for medium in media
+        if any(e.kind == "tracking.exception-approved.v1" for e in histories[derived(medium, "exception")].entries)
+    }
+
+
+async def missing_before_ship_out(tx: Transaction, item_: UUID) -> tuple[str, ...]:
+    """Return, in words, what the item still needs before it may leave."""
+    known = item.fold((await ledger.read(tx, item_)).events)
+    levels = await views.levels(tx.connection, [item_])
+    return known.missing_before_ship_out(levels, await excepted(tx, known.media))
+
+
+async def _decide(tx: Transaction, item_: UUID, decide: Callable[[item.Item], Event]) -> Entry[Any]:
+    history = await ledger.read(tx, item_)
+    if done := history.answered(tx.request):
+        return done
+    return await ledger.append(tx, history, decide(item.fold(history.events)))
+
+
+async def only_medium(tx: Transaction, item_: UUID) -> UUID:
+    """Return the item's medium when it has exactly one. Raises Invalid when the scan must say which."""
+    media = item.fold((await ledger.read(tx, item_)).events).media
+    if len(media) != 1:
+        raise Invalid(
+            "which-medium",
+            "この機器には記憶媒体が2つ以上あります。どれかを選んでください。",
+            "This item has several media. Say which.",
+            field="medium",
+        )
+    return media[0]

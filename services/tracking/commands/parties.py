@@ -1,0 +1,160 @@
+"""Commands about who takes part: towns, centres, carriers, their people, engagements and policies."""
+
+import hashlib
+import json
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+
+from services.tracking.tables import metadata
+from shared import ledger
+from shared.database import Transaction
+from shared.directory import keep
+from shared.entry import Entry
+from shared.events.tracking import EngagementEnded, EngagementOpened, PartyAdded, PartyKind, PolicyRow, PolicySet
+from shared.ids import FOUNDATION, derived
+from shared.outbox import notify
+from shared.refused import Refused
+
+
+def party_stream(party: str) -> UUID:
+    """Return the stream of a party: one for ever, from its id."""
+    return derived(FOUNDATION, f"party:{party}")
+
+
+def engagement_of(town: str, centre: str, contract: str) -> UUID:
+    """Return the id of the engagement of this contract: the same contract is the same engagement."""
+    return derived(party_stream(town), f"engagement:{centre}:{contract}")
+
+
+async def add_party(
+    tx: Transaction,
+    party: str,
+    kind: PartyKind,
+    name: str,
+    *,
+    code: str | None = None,
+    kana: str | None = None,
+    address: str | None = None,
+    contact: str | None = None,
+) -> Entry[Any]:
+    """Add a party. Adding the same one again answers with the first entry."""
+    history = await ledger.read(tx, party_stream(party))
+    if done := history.answered(tx.request):
+        return done
+    if history:
+        raise Refused("party-exists", f"{name}はもう登録されています。", f"{party} is already registered.")
+    event = PartyAdded(party=party, party_kind=kind, name=name, code=code, kana=kana, address=address, contact=contact)
+    entry = await ledger.append(tx, history, event)
+    await keep(tx, metadata.tables, [entry])
+    return entry
+
+
+async def enrol(
+    tx: Transaction, person: str, *, name: str, title: str | None, contact: str | None, roles: list[str]
+) -> None:
+    """Put a person of the acting party on the deletable directory, here and on the bus."""
+    people = metadata.tables["people"]
+    card = {"name": name, "title": title, "contact": contact, "roles": roles}
+    row = {"person": person, "party": tx.tenant} | card
+    await tx.connection.execute(insert(people).values(row).on_conflict_do_update(index_elements=["person"], set_=row))
+    await notify(tx, f"people.{tx.tenant}.{person}", json.dumps(card, ensure_ascii=False).encode())
+
+
+async def open_engagement(
+    tx: Transaction,
+    *,
+    centre: str,
+    carrier: str | None,
+    title: str,
+    contract: str,
+    starts_on: date,
+    ends_on: date,
+    certificate_days: int,
+) -> Entry[Any]:
+    """Let a centre act for this town, from a date to a date."""
+    engagement = engagement_of(tx.tenant, centre, contract)
+    history = await ledger.read(tx, engagement)
+    if done := history.answered(tx.request):
+        return done
+    if history:
+        raise Refused(
+            "engagement-exists",
+            f"契約 {contract} はもう登録されています。契約番号を確かめてください。",
+            f"The contract {contract} is already registered.",
+        )
+    if ends_on < starts_on:
+        raise Refused(
+            "dates",
+            "契約の終わりの日が始まりより前です。日付を直してください。",
+            "The engagement ends before it starts.",
+        )
+    event = EngagementOpened(
+        engagement=engagement,
+        town=tx.tenant,
+        centre=centre,
+        carrier=carrier,
+        title=title,
+        contract=contract,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        certificate_days=certificate_days,
+    )
+    entry = await ledger.append(tx, history, event)
+    await keep(tx, metadata.tables, [entry])  # a town sees its contract at once, the bus down or not
+    return entry
+
+
+async def end_engagement(tx: Transaction, engagement: UUID) -> Entry[Any]:
+    """End an engagement now."""
+    history = await ledger.read(tx, engagement)
+    if done := history.answered(tx.request):
+        return done
+    events = history.events
+    if not events or not isinstance(events[0], EngagementOpened) or events[0].town != tx.tenant:
+        raise Refused("no-engagement", "この契約は登録されていません。", "There is no such engagement.")
+    if len(events) > 1:
+        raise Refused("engagement-ended", "この契約はもう終わっています。", "This engagement has already ended.")
+    opened = events[0]
+    ended = EngagementEnded(engagement=engagement, town=opened.town, centre=opened.centre)
+    entry = await ledger.append(tx, history, ended)
+    await keep(tx, metadata.tables, [entry])
+    return entry
+
+
+async def set_policy(tx: Transaction, *, version: str, source: str, rows: tuple[PolicyRow, ...]) -> Entry[Any]:
+    """Put a policy table into force for this town."""
+    history = await ledger.read(tx, policy_stream(tx.tenant))
+    if done := history.answered(tx.request):
+        return done
+    if any(isinstance(event, PolicySet) and event.version == version for event in history.events):
+        raise Refused(
+            "policy-version",
+            f"基準表 {version} はもうあります。新しい版の名前を付けてください。",
+            f"There is already a policy table {version}. Name a new version.",
+        )
+    return await ledger.append(tx, history, PolicySet(town=tx.tenant, version=version, source=source, rows=rows))
+
+
+def policy_stream(town: str) -> UUID:
+    """Return the stream of a town's policy tables."""
+    return derived(party_stream(town), "policy")
+
+
+async def policy_in_force(tx: Transaction) -> PolicySet:
+    """Return the town's newest policy table. Raises Refused when it has none yet."""
+    events = (await ledger.read(tx, policy_stream(tx.tenant))).events
+    if not events or not isinstance(events[-1], PolicySet):
+        raise Refused(
+            "no-policy",
+            "町の基準表がまだありません。基準表を決めてから登録してください。",
+            "The town has no policy table yet. Set one first.",
+        )
+    return events[-1]
+
+
+def file_batch(engagement: UUID, content: bytes) -> str:
+    """Name a file's batch by engagement and content: the same file twice is the same batch, and changes nothing."""
+    return f"file:{engagement}:{hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,81 @@
+"""A cage: loaded, sealed, handed to the carrier, opened at the centre; what went in comes out or the difference has names. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from shared.entry import Event
+from shared.events.tracking import CageOpened, CageSealed
+from shared.refused import Refused
+
+CAGE_ITEMS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cage:
+    """A cage on one journey."""
+
+    sealed: CageSealed
+    opened: CageOpened | None = None
+
+    def open(self, *, seal_seen: str, found: Sequence[UUID], confirmed: bool) -> CageOpened:
+        """Compare seal and content. A difference needs a reason and a second person (`confirmed`)."""
+        if self.opened:
+            raise Refused(
+                "already-opened",
+                "このカゴ車の入庫はもう確定しています。あとから見つかった機器は、その機器の入庫として読み取ってください。",
+                "This cage was already confirmed. Scan what turns up later as received on its own.",
+            )
+        missing = tuple(item for item in self.sealed.items if item not in set(found))
+        surplus = tuple(item for item in dict.fromkeys(found) if item not in set(self.sealed.items))
+        matches = seal_seen == self.sealed.seal
+        if (missing or surplus or not matches) and not confirmed:
+            raise Refused(
+                "difference",
+                f"積んだ{len(self.sealed.items)}台と読み取った{len(set(found))}台が合いません。差の理由と、確かめたもう一人を入れてください。",
+                f"Loaded {len(self.sealed.items)} and scanned {len(set(found))} do not agree. Give a reason and a second person.",
+                missing=tuple(str(item) for item in (*missing, *surplus)),
+            )
+        return CageOpened(
+            cage=self.sealed.cage,
+            engagement=self.sealed.engagement,
+            seal_seen=seal_seen,
+            seal_matches=matches,
+            expected=len(self.sealed.items),
+            found=len(set(found)),
+            missing=missing,
+            surplus=surplus,
+        )
+
+
+def seal(*, cage: UUID, number: str, engagement: UUID, seal_number: str, items: Sequence[UUID]) -> CageSealed:
+    """Decide the sealing of a cage's content."""
+    if not items:
+        raise Refused(
+            "empty-cage",
+            "カゴ車が空です。機器を読み取ってから封印してください。",
+            "The cage is empty. Scan items first.",
+        )
+    if len(items) > CAGE_ITEMS_MAX:
+        raise Refused(
+            "cage-full",
+            f"1台のカゴ車は{CAGE_ITEMS_MAX}台までです。分けて積んでください。",
+            f"A cage takes {CAGE_ITEMS_MAX} items.",
+        )
+    return CageSealed(
+        cage=cage, number=number, engagement=engagement, seal=seal_number, items=tuple(dict.fromkeys(items))
+    )
+
+
+def fold(events: Iterable[Event]) -> Cage | None:
+    """Return the cage that its history makes, None before it was sealed."""
+    cage: Cage | None = None
+    for event in events:
+        match event:
+            case CageSealed():
+                cage = Cage(event)
+            case CageOpened() if cage:
+                cage = Cage(cage.sealed, event)
+            case _:
+                raise ValueError(f"{event.kind} is no event of a cage at this point")
+    return cage

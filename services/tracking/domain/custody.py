@@ -1,0 +1,84 @@
+"""Custody is about data: when a medium is accounted for, and when all of an item's are. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.entry import Event
+from shared.events.tracking import ClosedStep, CustodyClosed, ItemRegistered, MediumCleared, MediumReopened, Required
+from shared.levels import Level, at_least
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One event about an item, as the timeline knows it."""
+
+    kind: str
+    occurred_at: datetime
+    entry: UUID
+    medium: UUID | None = None
+    level: Level | None = None
+    number: str | None = None  # of a certificate
+
+
+STEPS: Mapping[str, str] = {
+    "tracking.item-registered.v1": "registered",
+    "erasure.medium-erased.v1": "erased",
+    "tracking.shipped-out.v1": "shipped-out",
+    "tracking.received.v1": "received",
+    "erasure.medium-destroyed.v1": "destroyed",
+}
+
+
+def reached(seen: Iterable[Seen]) -> dict[UUID, Level]:
+    """Return the highest level that evidence proves for each medium."""
+    levels: dict[UUID, Level] = {}
+    for one in seen:
+        if one.medium and one.level and not at_least(levels.get(one.medium), one.level):
+            levels[one.medium] = one.level
+    return levels
+
+
+def is_cleared(level: Level | None, required: Required) -> bool:
+    """Tell whether all that the policy asks of a medium is proved, at the centre or, where nothing is asked there, on site."""
+    return at_least(level, required.at_centre or required.on_site)
+
+
+def certificates_required(required: Required) -> frozenset[str]:
+    """Return the kinds of certificate a medium needs before custody closes: a destroyed one its photos' certificate."""
+    return frozenset({"destruction"}) if required.at_centre is Level.DESTROY else frozenset()
+
+
+def clearance(
+    registered: ItemRegistered, medium: UUID, levels: Mapping[UUID, Level], history: Sequence[Event]
+) -> Event | None:
+    """Decide what to say of one medium: cleared, reopened, or nothing new."""
+    was = bool(history) and isinstance(history[-1], MediumCleared)
+    now = is_cleared(levels.get(medium), registered.required)
+    if now and not was:
+        others = sum(not is_cleared(levels.get(one.id), registered.required) for one in registered.media)
+        return MediumCleared(item=registered.item, medium=medium, media_open=others)
+    if was and not now:
+        return MediumReopened(item=registered.item, medium=medium, reason="evidence-withdrawn")
+    return None
+
+
+def closing(
+    registered: ItemRegistered, seen: Sequence[Seen], issued: Mapping[UUID, frozenset[str]], at: datetime
+) -> CustodyClosed | None:
+    """Decide that custody ends: every medium cleared and its required certificates issued."""
+    levels = reached(seen)
+    for medium in registered.media:
+        if not is_cleared(levels.get(medium.id), registered.required):
+            return None
+        if not certificates_required(registered.required) <= issued.get(medium.id, frozenset()):
+            return None
+    first: dict[str, Seen] = {}
+    for one in sorted(seen, key=lambda one: (one.occurred_at, one.entry)):
+        if one.kind in STEPS:
+            first.setdefault(STEPS[one.kind], one)
+    steps = [ClosedStep(step=step, occurred_at=one.occurred_at, entry=one.entry) for step, one in first.items()]
+    steps.append(ClosedStep(step="closed", occurred_at=at))
+    numbers = tuple(sorted(one.number for one in seen if one.number))
+    return CustodyClosed(item=registered.item, label=registered.label, steps=tuple(steps), certificates=numbers)

@@ -1,0 +1,231 @@
+"""The town's own inventory (物品台帳) as it comes: CSV in CP932 or UTF-8, Japanese headers. Pure.
+
+Decode BOM → UTF-8 → CP932 and nothing else: detectors guess wrong (EXPERIENCE §6). Serials stay text: `000E12` and
+leading zeros are what is printed on the drive. Every problem row is named with its line and what to do, before
+anything is written.
+"""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from shared.events.tracking import Confidentiality, Lease, Zone
+
+FILE_SIZE_MAX = 10 * 1024 * 1024  # bytes
+ROWS_MAX = 20_000
+CELL_MAX = 200  # characters
+
+COLUMNS: Mapping[str, str] = {
+    "物品番号": "asset_number",
+    "種別": "item_kind",
+    "メーカー": "maker",
+    "型名": "model",
+    "製造番号": "serial",
+    "使用課": "department",
+    "ネットワーク": "zone",
+    "機密性": "confidentiality",
+    "リース会社": "lessor",
+    "リース条項": "clause",
+    "媒体種別": "medium_kind",
+    "媒体メーカー": "medium_maker",
+    "媒体型名": "medium_model",
+    "媒体製造番号": "medium_serial",
+    "媒体容量GB": "medium_capacity",
+}
+NEEDED = ("種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号")
+
+KINDS: Mapping[str, Literal["notebook", "desktop", "loose-drive"]] = {
+    "ノート": "notebook",
+    "ノートパソコン": "notebook",
+    "ノートPC": "notebook",
+    "デスクトップ": "desktop",
+    "デスクトップパソコン": "desktop",
+    "デスクトップPC": "desktop",
+    "記憶媒体": "loose-drive",
+}
+ZONES: Mapping[str, Zone] = {
+    "個人番号利用事務系": "mynumber",
+    "LGWAN接続系": "lgwan",
+    "インターネット接続系": "internet",
+}
+MEDIA: Mapping[str, Literal["hdd", "ssd", "nvme", "unknown"]] = {
+    "HDD": "hdd",
+    "SSD": "ssd",
+    "NVMe": "nvme",
+    "NVME": "nvme",
+    "不明": "unknown",
+    "": "unknown",
+}
+CONFIDENTIALITY: Sequence[Confidentiality] = ("3", "3A", "3B", "3C", "2", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One device of the inventory."""
+
+    described: dict[str, Any]
+    media: tuple[dict[str, Any], ...]
+    zone: Zone
+    confidentiality: Confidentiality
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in one line, and what to do."""
+
+    line: int
+    ja: str
+    en: str
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What a file says: rows that can be registered and lines that cannot."""
+
+    rows: list[Row] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def read(content: bytes) -> Inventory:
+    """Read an inventory. Nothing is raised: what cannot be read is a fault with its line."""
+    inventory = Inventory()
+    if len(content) > FILE_SIZE_MAX:
+        inventory.faults.append(
+            Fault(0, "ファイルが大きすぎます。10 MB までに分けてください。", "The file is larger than 10 MB. Split it.")
+        )
+        return inventory
+    text = _decode(content)
+    if text is None:
+        inventory.faults.append(
+            Fault(
+                0,
+                "文字コードが読めません。Excelで「CSV UTF-8」として保存し直してください。",
+                "The text encoding cannot be read. Save it as CSV UTF-8.",
+            )
+        )
+        return inventory
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        heads = [unicodedata.normalize("NFKC", head).strip() for head in next(lines, [])]
+        if missing := [name for name in NEEDED if name not in heads]:
+            inventory.faults.append(
+                Fault(
+                    1,
+                    f"列がありません：{'、'.join(missing)}。1行目に列の名前を入れてください。",
+                    f"Missing columns: {', '.join(missing)}.",
+                )
+            )
+            return inventory
+        serials: dict[str, int] = {}
+        for cells in lines:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(inventory.rows) >= ROWS_MAX:
+                inventory.faults.append(
+                    Fault(
+                        lines.line_num,
+                        f"{ROWS_MAX}行を超えています。分けてください。",
+                        f"More than {ROWS_MAX} rows. Split it.",
+                    )
+                )
+                break
+            _take(inventory, serials, lines.line_num, dict(zip(heads, cells, strict=False)), len(cells), len(heads))
+    except csv.Error:
+        inventory.faults.append(
+            Fault(
+                lines.line_num,
+                '引用符が閉じていません。この行の「"」を確かめてください。',
+                "A quotation mark is not closed on this line.",
+            )
+        )
+    return inventory
+
+
+def _take(
+    inventory: Inventory, serials: dict[str, int], line: int, cells: Mapping[str, str], width: int, wanted: int
+) -> None:
+    def wrong(ja: str, en: str) -> None:
+        inventory.faults.append(Fault(line, ja, en))
+
+    before = len(inventory.faults)
+    if width != wanted:
+        wrong(
+            f"列の数が{wanted}ではなく{width}です。区切りを確かめてください。", f"{width} columns instead of {wanted}."
+        )
+        return
+    said = {COLUMNS[head]: cell.strip() for head, cell in cells.items() if head in COLUMNS}
+    if any(len(cell) > CELL_MAX for cell in said.values()):
+        wrong(
+            f"{CELL_MAX}文字を超える欄があります。短くしてください。", f"A cell is longer than {CELL_MAX} characters."
+        )
+        return
+    kind = KINDS.get(_plain(said["item_kind"]))
+    if kind is None:
+        wrong(
+            f"種別「{said['item_kind']}」が分かりません。ノート、デスクトップ、記憶媒体のどれかにしてください。",
+            "Unknown kind of device.",
+        )
+    zone = ZONES.get(_plain(said["zone"]))
+    if zone is None:
+        wrong(
+            f"ネットワーク「{said['zone']}」が分かりません。個人番号利用事務系、LGWAN接続系、インターネット接続系のどれかにしてください。",
+            "Unknown network zone.",
+        )
+    grade = next(
+        (one for one in CONFIDENTIALITY if one == _plain(said["confidentiality"]).removeprefix("機密性")), None
+    )
+    if grade is None:
+        wrong(
+            f"機密性「{said['confidentiality']}」が分かりません。3、2、1のどれかにしてください。",
+            "Unknown confidentiality.",
+        )
+    medium = MEDIA.get(_plain(said["medium_kind"]))
+    if medium is None:
+        wrong(
+            f"媒体種別「{said['medium_kind']}」が分かりません。HDD、SSD、NVMe、不明のどれかにしてください。",
+            "Unknown kind of medium.",
+        )
+    serial = said["medium_serial"]
+    if not serial:
+        wrong("媒体製造番号がありません。ラベルを見て入れてください。", "The medium's serial is missing.")
+    elif serial in serials:
+        wrong(
+            f"媒体製造番号 {serial} は{serials[serial]}行目と同じです。どちらかを直してください。",
+            f"Serial {serial} is also on line {serials[serial]}.",
+        )
+    capacity = said.get("medium_capacity", "")
+    if capacity and not capacity.isdecimal():
+        wrong(f"媒体容量GB「{capacity}」は数ではありません。数字だけにしてください。", "The capacity is not a number.")
+    if len(inventory.faults) > before or kind is None or zone is None or grade is None:
+        return
+    serials[serial] = line
+    described: dict[str, Any] = {
+        key: said.get(key) or None for key in ("asset_number", "maker", "model", "serial", "department")
+    }
+    lease = Lease(lessor=said["lessor"], clause=said.get("clause", "")) if said.get("lessor") else None
+    described |= {"item_kind": kind, "zone": zone, "confidentiality": grade, "lease": lease}
+    part = {
+        "kind": medium,
+        "serial": serial,
+        "maker": said.get("medium_maker") or None,
+        "model": said.get("medium_model") or None,
+        "capacity_gb": int(capacity) if capacity else None,
+    }
+    inventory.rows.append(Row(described, (part,), zone, grade))
+
+
+def _plain(text: str) -> str:
+    """Fold full-width letters of a word from a fixed list; never of a serial."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def _decode(content: bytes) -> str | None:
+    for encoding in ("utf-8-sig", "cp932"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None

@@ -1,0 +1,164 @@
+"""An item: a device with its media, from the label on it to the certificate. Pure."""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import UUID
+
+from shared.entry import Event
+from shared.events.tracking import (
+    Corrected,
+    ItemRegistered,
+    Received,
+    RecyclingChosen,
+    RequirementChanged,
+    ReuseCandidateNamed,
+    ShippedOut,
+    TakenOver,
+)
+from shared.levels import Level, at_least
+from shared.refused import Refused, Unknown
+
+WORDS: Mapping[Level, str] = {
+    Level.CLEAR: "Clear（消去）",
+    Level.PURGE: "Purge（除去）",
+    Level.DESTROY: "Destroy（破壊）",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is known of an item from its own stream."""
+
+    registered: ItemRegistered
+    shipped: ShippedOut | None = None
+    received: Received | None = None
+    route: Literal["reuse", "recycle"] | None = None
+    taken_over: bool = False
+
+    @property
+    def media(self) -> tuple[UUID, ...]:
+        """The original media."""
+        return tuple(medium.id for medium in self.registered.media)
+
+    def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: Set[UUID]) -> tuple[str, ...]:
+        """Return, in words, what must still be proved before this item may leave the town hall."""
+        needed = self.registered.required.on_site
+        return tuple(
+            f"{medium.serial}：{WORDS[needed]}以上の消去の証跡（いまは{_said(reached.get(medium.id))}）"
+            for medium in self.registered.media
+            if needed and medium.id not in excepted and not at_least(reached.get(medium.id), needed)
+        )
+
+    def ship_out(
+        self,
+        *,
+        cage: UUID,
+        seal: str,
+        carrier: str,
+        vehicle: str | None,
+        reached: Mapping[UUID, Level],
+        excepted: Set[UUID],
+    ) -> ShippedOut:
+        """Decide that the item leaves in this cage. Refused with the list of what is missing."""
+        if self.shipped:
+            raise Refused(
+                "already-shipped",
+                "この機器はもう出庫しています。カゴ車の内訳を確かめてください。",
+                "This item was already shipped out. Check the cage's list.",
+            )
+        if missing := self.missing_before_ship_out(reached, excepted):
+            raise Refused(
+                "evidence-missing",
+                f"まだ出庫できません。あと{len(missing)}つ必要です。消去の報告を追加するか、消去できない機器として申し出てください。",
+                f"Cannot ship yet: {len(missing)} thing(s) missing. Add an erasure report or ask for an exception.",
+                missing=missing,
+            )
+        return ShippedOut(item=self.registered.item, cage=cage, seal=seal, carrier=carrier, vehicle=vehicle)
+
+    def receive(self, *, cage: UUID | None, centre: str) -> Received:
+        """Record that the centre holds it: a fact, whatever came before."""
+        return Received(item=self.registered.item, cage=cage, centre=centre)
+
+    def name_candidate(self) -> ReuseCandidateNamed:
+        """Name the chassis a candidate for a second life."""
+        self._at_centre_and_undecided()
+        if self.registered.lease:
+            raise Refused(
+                "leased",
+                f"リース機（{self.registered.lease.lessor}）は再生の候補にできません。筐体は貸主へ返してください。",
+                "A leased machine cannot be a candidate; its chassis goes back to the lessor.",
+            )
+        known = self.registered
+        return ReuseCandidateNamed(
+            item=known.item,
+            label=known.label,
+            item_kind=known.item_kind,
+            maker=known.maker,
+            model=known.model,
+            media=self.media,
+        )
+
+    def choose_recycling(self, reason: str | None) -> RecyclingChosen:
+        """Send the chassis to material recycling."""
+        self._at_centre_and_undecided()
+        known = self.registered
+        return RecyclingChosen(item=known.item, label=known.label, item_kind=known.item_kind, reason=reason)
+
+    def take_over(self) -> TakenOver:
+        """Record that the town has the reborn machine in its hands: the town's own count."""
+        return TakenOver(item=self.registered.item)
+
+    def _at_centre_and_undecided(self) -> None:
+        if not self.received:
+            raise Refused(
+                "not-received",
+                "この機器はまだ入庫していません。入庫を読み取ってから、行き先を決めてください。",
+                "This item has not been received yet. Scan it in first.",
+            )
+        if self.route:
+            raise Refused(
+                "route-chosen",
+                "この機器の行き先はもう決まっています。機器のページで確かめてください。",
+                "The route of this item is already chosen. See its page.",
+            )
+
+
+def fold(events: Iterable[Event]) -> Item:
+    """Return the item that its history makes. Raises Unknown for an empty history."""
+    item: Item | None = None
+    for event in events:
+        item = Item(event) if isinstance(event, ItemRegistered) else _next(item, event)
+    if item is None:
+        raise Unknown(
+            "not-registered",
+            "この機器は登録されていません。ラベルを確かめて、登録から始めてください。",
+            "This item is not registered. Check the label and register it first.",
+        )
+    return item
+
+
+def _next(item: Item | None, event: Event) -> Item:
+    if item is None:
+        raise ValueError(f"an item's history begins with its registration, not with {event.kind}")
+    match event:
+        case RequirementChanged():
+            return replace(item, registered=item.registered.model_copy(update={"required": event.required}))
+        case Corrected():
+            return replace(item, registered=item.registered.model_copy(update={event.field: event.now}))
+        case ShippedOut():
+            return replace(item, shipped=event)
+        case Received():
+            return replace(item, received=item.received or event)
+        case ReuseCandidateNamed():
+            return replace(item, route="reuse")
+        case RecyclingChosen():
+            return replace(item, route="recycle")
+        case TakenOver():
+            return replace(item, taken_over=True)
+        case _:
+            raise ValueError(f"{event.kind} is no event of an item")
+
+
+def _said(level: Level | None) -> str:
+    return WORDS[level] if level else "証跡なし"

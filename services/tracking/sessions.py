@@ -1,0 +1,101 @@
+"""Signing in on one machine: a server-side session, one `__Host-` cookie, and tokens of five minutes from it.
+
+The gateway asks `/session/token` for every request that carries the cookie and passes the answer's Authorization on,
+so that services see bearer tokens only, and an ended session is dead at once.
+"""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Cookie, Form
+from joserfc.jwk import OKPKey
+from sqlalchemy import text
+from starlette.responses import RedirectResponse, Response
+
+from shared.door import TheDoor
+from shared.identity import Principal, issue, make_identity_key
+from shared.refused import Forbidden, SignIn
+from shared.settings import settings
+
+router = APIRouter(include_in_schema=False)
+
+COOKIE = "__Host-session"
+IDLE_MAX = timedelta(hours=2)
+LIFE_MAX = timedelta(hours=12)
+
+_PERSON = text(
+    "SELECT p.person, p.party, p.name, p.title, p.roles, q.kind, q.name AS party_name FROM people p "
+    "JOIN parties q USING (party) WHERE p.person = :person"
+)
+
+
+def _key() -> OKPKey:
+    return make_identity_key(settings().keys)
+
+
+def principal_of(row: object) -> Principal:
+    """Make the principal of a person's row."""
+    said = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001 - SQLAlchemy's public name for it
+    who = f"{said['party_name']} {said['title'] or ''}".strip()
+    return Principal(said["person"], said["party"], frozenset(said["roles"]), said["kind"], who)
+
+
+@router.post("/session")
+async def begin(door: TheDoor, person: Annotated[str, Form(max_length=64)]) -> Response:
+    """Sign in as a person of the directory: development only, off unless asked for."""
+    if not settings().development_login:
+        raise Forbidden(
+            "no-development-login",
+            "この入り方は開発用で、いまは使えません。町の認証から入ってください。",
+            "Development sign-in is off. Sign in through your organisation.",
+        )
+    secret = secrets.token_urlsafe(32)
+    now = datetime.now(UTC)
+    async with door.engine.begin() as connection:
+        if (await connection.execute(_PERSON, {"person": person})).one_or_none() is None:
+            raise SignIn
+        await connection.execute(
+            text("INSERT INTO sessions (session, person, started_at, seen_at) VALUES (:s, :p, :now, :now)"),
+            {"s": _hash(secret), "p": person, "now": now},
+        )
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        COOKIE, secret, max_age=int(LIFE_MAX.total_seconds()), secure=True, httponly=True, samesite="lax", path="/"
+    )
+    return answer
+
+
+@router.post("/session/end")
+async def end(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)] = None) -> Response:
+    """Sign out: the session is gone, not only the cookie."""
+    if session:
+        async with door.engine.begin() as connection:
+            await connection.execute(text("DELETE FROM sessions WHERE session = :s"), {"s": _hash(session)})
+    answer = RedirectResponse("/lookup", 303)
+    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax", path="/")
+    return answer
+
+
+@router.get("/session/token")
+async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)] = None) -> Response:
+    """Turn the cookie into a bearer token for the gateway; without a live session the request goes on as the public's."""
+    now = datetime.now(UTC)
+    if not session:
+        return Response()
+    async with door.engine.begin() as connection:
+        person = await connection.scalar(
+            text(
+                "UPDATE sessions SET seen_at = :now WHERE session = :s AND started_at > :born AND seen_at > :idle RETURNING person"
+            ),
+            {"s": _hash(session), "now": now, "born": now - LIFE_MAX, "idle": now - IDLE_MAX},
+        )
+        row = (await connection.execute(_PERSON, {"person": person})).one_or_none() if person else None
+    if row is None:
+        return Response()
+    return Response(headers={"Authorization": f"Bearer {issue(_key(), principal_of(row), issuer=settings().origin)}"})
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,242 @@
+"""Tracking's views: the timeline of everything, the leaves on their way to the log, and what is read from them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.tracking.domain.custody import Seen, reached
+from services.tracking.tables import leaves, lots, metadata, timeline
+from shared.database import Transaction
+from shared.entry import Entry
+from shared.events.tracking import LotRegistered
+from shared.levels import Level
+
+REBUILT: tuple[Table, ...] = (
+    timeline,
+    leaves,
+    lots,
+    *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
+)
+
+
+async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Put entries on the timeline; repetition and order do not matter."""
+    rows = [
+        {
+            "stream": e.stream,
+            "sequence": e.sequence,
+            "entry": e.id,
+            "tenant": e.tenant,
+            "item": getattr(e.event, "item", None),
+            "kind": e.kind,
+            "occurred_at": e.occurred_at,
+            "recorded_at": e.recorded_at,
+            "person": e.by.person,
+            "party": e.by.party,
+            "data": e.event.model_dump(mode="json", exclude_none=True),
+        }
+        for e in entries
+    ]
+    if rows:
+        await tx.connection.execute(insert(timeline).on_conflict_do_nothing(), rows)
+    held = [
+        {
+            "lot": e.event.lot,
+            "tenant": e.tenant,
+            "engagement": e.event.engagement,
+            "label": e.event.label,
+            "kind": e.event.lot_kind,
+            "count": e.event.count,
+        }
+        for e in entries
+        if isinstance(e.event, LotRegistered)
+    ]
+    if held:
+        await tx.connection.execute(insert(lots).on_conflict_do_nothing(), held)
+
+
+async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Hand the digests of entries to the sequencer of the log."""
+    rows = [
+        {
+            "entry": e.id,
+            "stream": e.stream,
+            "sequence": e.sequence,
+            "tenant": e.tenant,
+            "kind": e.kind,
+            "digest": e.digest,
+            "traceparent": e.traceparent,
+        }
+        for e in entries
+    ]
+    if rows:
+        await tx.connection.execute(insert(leaves).on_conflict_do_nothing(), rows)
+
+
+async def seen(connection: AsyncConnection, item: UUID) -> list[Seen]:
+    """Return what the timeline knows of an item that bears on its custody."""
+    rows = await connection.execute(
+        text(
+            "SELECT kind, occurred_at, entry, data->>'medium' AS medium, data->>'achieved' AS achieved, data->>'number' AS number "
+            "FROM timeline WHERE item = :item"
+        ),
+        {"item": item},
+    )
+    return [
+        Seen(
+            kind=row.kind,
+            occurred_at=row.occurred_at,
+            entry=row.entry,
+            medium=UUID(row.medium) if row.medium else None,
+            level=Level.DESTROY
+            if row.kind == "erasure.medium-destroyed.v1"
+            else Level(row.achieved)
+            if row.achieved
+            else None,
+            number=row.number if row.kind == "certificates.issued.v1" else None,
+        )
+        for row in rows
+    ]
+
+
+async def levels(connection: AsyncConnection, items: Sequence[UUID]) -> dict[UUID, Level]:
+    """Return the highest level proved for each medium of the items, as far as this view has heard."""
+    rows = await connection.execute(
+        text(
+            "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved FROM timeline "
+            "WHERE item = ANY(:items) AND kind IN ('erasure.medium-erased.v1', 'erasure.medium-destroyed.v1')"
+        ),
+        {"items": list(items)},
+    )
+    return reached(
+        Seen(row.kind, row.occurred_at, row.entry, row.medium, Level(row.achieved) if row.achieved else Level.DESTROY)
+        for row in rows
+    )
+
+
+async def issued(connection: AsyncConnection, item: UUID) -> dict[UUID, frozenset[str]]:
+    """Return the kinds of certificate issued for each medium of an item."""
+    kinds: defaultdict[UUID, set[str]] = defaultdict(set)
+    for row in await connection.execute(
+        text(
+            "SELECT (data->>'medium')::uuid AS medium, data->>'certificate_kind' AS kind FROM timeline "
+            "WHERE item = :item AND kind = 'certificates.issued.v1' AND data ? 'medium'"
+        ),
+        {"item": item},
+    ):
+        kinds[row.medium].add(row.kind)
+    return {medium: frozenset(names) for medium, names in kinds.items()}
+
+
+STATIONS: tuple[tuple[str, str], ...] = (
+    ("registered", "tracking.item-registered.v1"),
+    ("erased", "erasure.medium-erased.v1"),
+    ("shipped-out", "tracking.shipped-out.v1"),
+    ("received", "tracking.received.v1"),
+    ("destroyed", "erasure.medium-destroyed.v1"),
+    ("closed", "tracking.custody-closed.v1"),
+)
+SECOND_LIFE: tuple[tuple[str, str], ...] = (
+    ("candidate", "tracking.reuse-candidate-named.v1"),
+    ("ready", "refurb.ready.v1"),
+    ("delivered", "refurb.delivered-to-town.v1"),
+    ("taken-over", "tracking.taken-over.v1"),
+    ("recycled", "refurb.recycled.v1"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Where everything of an engagement is, counted from items."""
+
+    items: dict[str, int]  # by kind
+    held: dict[str, int]  # lots by kind
+    stations: dict[str, int]
+    second_life: dict[str, int]
+    by_kind: dict[str, dict[str, int]]  # second life by item kind
+    not_taken_over: list[str]  # labels delivered by the centre's count and not taken over by the town's
+    not_delivered: list[str]  # labels refurbished and not delivered
+
+
+async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
+    """Count the items of an engagement at every station; nobody types a total."""
+    of = {"engagement": engagement}
+    items = {
+        row.kind: row.n
+        for row in await connection.execute(
+            text("SELECT kind, count(*) AS n FROM items WHERE engagement = :engagement GROUP BY kind"), of
+        )
+    }
+    held = {
+        row.kind: row.n
+        for row in await connection.execute(
+            text("SELECT kind, sum(count)::int AS n FROM lots WHERE engagement = :engagement GROUP BY kind"), of
+        )
+    }
+    counted: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in await connection.execute(
+        text(
+            "SELECT t.kind AS event, i.kind, count(DISTINCT t.item) AS n FROM timeline t JOIN items i USING (item) "
+            "WHERE i.engagement = :engagement GROUP BY 1, 2"
+        ),
+        of,
+    ):
+        counted[row.event][row.kind] = row.n
+    return Overview(
+        items=items,
+        held=held,
+        stations={name: sum(counted[kind].values()) for name, kind in STATIONS},
+        second_life={name: sum(counted[kind].values()) for name, kind in SECOND_LIFE},
+        by_kind={name: dict(counted[kind]) for name, kind in SECOND_LIFE},
+        not_taken_over=await _only(connection, engagement, "refurb.delivered-to-town.v1", "tracking.taken-over.v1"),
+        not_delivered=await _only(connection, engagement, "refurb.ready.v1", "tracking.taken-over.v1"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of an item's timeline."""
+
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    person: str
+    party: str
+    data: dict[str, Any]
+    index: int | None  # in the log
+
+
+async def story(connection: AsyncConnection, item: UUID) -> list[Happened]:
+    """Return the timeline of an item, oldest first."""
+    rows = await connection.execute(
+        text(
+            'SELECT t.kind, t.occurred_at, t.recorded_at, t.person, t.party, t.data, l."index" FROM timeline t '
+            "LEFT JOIN leaves l USING (entry) WHERE t.item = :item ORDER BY t.occurred_at, t.recorded_at, t.sequence"
+        ),
+        {"item": item},
+    )
+    return [Happened(*row) for row in rows]
+
+
+def grouped(label: str) -> str:
+    """Write a label as it is printed."""
+    return f"{label[:4]}-{label[4:8]}-{label[8:]}"
+
+
+async def _only(connection: AsyncConnection, engagement: UUID, has: str, lacks: str) -> list[str]:
+    rows = await connection.execute(
+        text(
+            "SELECT label FROM items i WHERE engagement = :engagement "
+            "AND EXISTS (SELECT FROM timeline t WHERE t.item = i.item AND t.kind = :has) "
+            "AND NOT EXISTS (SELECT FROM timeline t WHERE t.item = i.item AND t.kind = :lacks) ORDER BY label"
+        ),
+        {"engagement": engagement, "has": has, "lacks": lacks},
+    )
+    return [row.label for row in rows]

@@ -1,0 +1,295 @@
+"""capture.js in Chromium against a receiving application of its own: what is scanned arrives once, whatever happens."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from shared.browser import Visits, serving
+from shared.ids import BadLabel, new_label, parse_label
+from shared.web.gallery import gallery
+from shared.web.static_files import static_url
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Receiver:
+    """Remembers scans by request id, as a service's ledger does: the first is 201, a replay 200."""
+
+    scans: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    refuses: set[str] = field(default_factory=set)
+    status: int = 200
+    lose_answers: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, request: Request) -> Response:
+        body = await request.json()
+        self.bodies.append(body)
+        if self.status != 200:
+            return JSONResponse({"detail": "いまはだめ"}, self.status)
+        results = []
+        for scan in body["scans"]:
+            if scan["label"] in self.refuses:
+                results.append({"requestId": scan["requestId"], "status": 409, "detail": "先に登録してください"})
+                continue
+            new = scan["requestId"] not in self.scans
+            self.scans.setdefault(scan["requestId"], scan)
+            results.append({"requestId": scan["requestId"], "status": 201 if new else 200})
+        self.asked.set()
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return Response(status_code=502)
+        return JSONResponse({"results": results})
+
+    async def has(self, count: int) -> None:
+        """Wait until so many scans have arrived, and then no more."""
+        async with asyncio.timeout(10):
+            while len(self.scans) < count:
+                self.asked.clear()
+                await self.asked.wait()
+        await asyncio.sleep(0.05)
+        assert len(self.scans) == count
+
+    @property
+    def labels(self) -> list[str]:
+        return [scan["label"] for scan in self.scans.values()]
+
+
+@asynccontextmanager
+async def capturing(chrome: Browser) -> AsyncIterator[tuple[Receiver, BrowserContext, Page]]:
+    receiver, app = Receiver(), gallery()
+
+    async def receive(request: Request) -> Response:
+        return await receiver(request)
+
+    app.add_route("/api/gallery/scans", receive, methods=["POST"])
+    async with serving(app) as address:
+        context = await chrome.new_context(locale="ja-JP", accept_downloads=True)
+        visits, page = Visits.of(context), await context.new_page()
+        try:
+            await page.goto(f"{address}/capture")
+            await expect(page.locator("#capture[data-ready]")).to_be_attached()
+            yield receiver, context, page
+            assert visits.outside == []
+        finally:
+            await context.close()
+
+
+async def scan(page: Page, text: str) -> None:
+    await page.keyboard.type(text)
+    await page.keyboard.press("Enter")
+
+
+def waiting(page: Page) -> Any:
+    return page.locator(".mg-queue__n b").first
+
+
+async def test_twenty_wedge_scans_back_to_back_all_arrive(chrome: Browser) -> None:
+    labels = [new_label() for _ in range(20)]
+    async with capturing(chrome) as (receiver, _context, page):
+        for number, label in enumerate(labels):
+            await scan(page, f"HTTPS://MEGURU.EXAMPLE:8443/T/{label}/K7Q492MD" if number % 2 else label)
+        await expect(waiting(page)).to_have_text("0")
+        await expect(page.locator("#today")).to_have_text("20")
+        await expect(page.locator("#scans li")).to_have_count(5)
+        await receiver.has(20)
+        assert sorted(receiver.labels) == sorted(labels)
+        assert receiver.scans[next(iter(receiver.scans))]["work"] == "erase"
+        assert {scanned["token"] for scanned in receiver.scans.values()} == {None, "K7Q492MD"}
+        assert all(body["sentAt"] >= one["capturedAt"] for body in receiver.bodies for one in body["scans"])
+
+
+async def test_twenty_offline_scans_survive_a_reload_and_arrive_once(chrome: Browser) -> None:
+    labels = [new_label() for _ in range(20)]
+    async with capturing(chrome) as (receiver, context, page):
+        await page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+        await expect(page.locator("#capture")).to_be_visible()
+        await page.reload()  # now the worker rules the page and has kept its shell
+        await expect(page.locator("#capture[data-ready]")).to_be_attached()
+        await context.set_offline(True)
+        for label in labels:
+            await scan(page, label)
+        await expect(waiting(page)).to_have_text("20")
+        await expect(page.locator(".mg-chip--off")).to_be_visible()
+        before = await queued(page)
+        await page.reload()
+        await expect(page.locator("#capture[data-ready]")).to_be_attached()
+        await expect(waiting(page)).to_have_text("20")
+        assert receiver.scans == {}
+        await context.set_offline(False)
+        await expect(waiting(page)).to_have_text("0")
+        await receiver.has(20)
+        assert list(receiver.scans) == before
+        assert receiver.labels == labels
+
+
+async def queued(page: Page) -> list[str]:
+    """Return the request ids in the queue, in the order they were scanned."""
+    async with page.expect_download() as downloading:
+        await page.get_by_role("button", name="まだ送っていない記録をファイルに保存").click()
+    path = await (await downloading.value).path()
+    saved = json.loads(await asyncio.to_thread(path.read_text, "utf-8"))
+    return [one["requestId"] for one in saved["scans"]]
+
+
+async def test_a_lost_answer_is_sent_again_and_changes_nothing(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, _context, page):
+        receiver.lose_answers = 1
+        await scan(page, new_label())
+        await expect(waiting(page)).to_have_text("1")
+        await expect(waiting(page)).to_have_text("0", timeout=10_000)  # again after two seconds
+        await receiver.has(1)
+        assert len(receiver.bodies) == 2
+        assert receiver.bodies[0]["scans"] == receiver.bodies[1]["scans"]
+        assert len(receiver.scans) == 1
+
+
+async def test_at_most_a_hundred_scans_go_in_one_request(chrome: Browser) -> None:
+    labels = [new_label() for _ in range(120)]
+    async with capturing(chrome) as (receiver, context, page):
+        await context.set_offline(True)
+        for label in labels:
+            await scan(page, label)
+        await expect(waiting(page)).to_have_text("120")
+        await context.set_offline(False)
+        await expect(waiting(page)).to_have_text("0", timeout=10_000)
+        assert [len(body["scans"]) for body in receiver.bodies] == [100, 20]
+        assert receiver.labels == labels
+
+
+async def test_a_wrong_check_character_is_refused_at_once_and_never_sent(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, _context, page):
+        for text, said in (
+            ("M4MT4K4P7", "最後の文字が合いません"),
+            ("NA74QKCH", "9文字ではありません"),
+            ("NA74QKCHU", "使わない文字があります"),
+        ):
+            await scan(page, text)
+            await expect(page.get_by_role("alert")).to_contain_text("記録していません")
+            await expect(page.get_by_role("alert")).to_contain_text(said)
+        await expect(page.locator("#scans .is-bad")).to_have_count(3)
+        await page.get_by_role("button", name="もう一度読む").click()
+        await scan(page, "NA74QKCHQ")
+        await expect(page.locator("[data-part=answer]")).to_contain_text("記録しました")
+        await expect(waiting(page)).to_have_text("0")
+        await receiver.has(1)
+        assert receiver.labels == ["NA74QKCHQ"]
+
+
+async def test_one_refused_scan_does_not_hold_up_the_others(chrome: Browser) -> None:
+    good, bad = new_label(), new_label()
+    async with capturing(chrome) as (receiver, _context, page):
+        receiver.refuses = {bad}
+        await scan(page, bad)
+        await scan(page, good)
+        await expect(page.get_by_role("alert")).to_contain_text("先に登録してください")
+        await expect(waiting(page)).to_have_text("0")
+        await receiver.has(1)
+        assert receiver.labels == [good]
+        assert len(await queued(page)) == 1  # what was refused is kept and can be saved
+
+
+async def test_a_signed_out_device_keeps_its_scans(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, _context, page):
+        receiver.status = 401
+        await scan(page, new_label())
+        await expect(page.locator(".mg-queue")).to_contain_text("サインインし直すと送ります")
+        receiver.status = 200
+        await expect(waiting(page)).to_have_text("0", timeout=10_000)
+        await receiver.has(1)
+
+
+async def test_an_unsent_scan_is_undone_by_forgetting_and_a_sent_one_by_a_second_record(chrome: Browser) -> None:
+    first, second = new_label(), new_label()
+    async with capturing(chrome) as (receiver, context, page):
+        await context.set_offline(True)
+        await scan(page, first)
+        await expect(waiting(page)).to_have_text("1")
+        await page.get_by_role("button", name="取り消す").click()
+        await expect(waiting(page)).to_have_text("0")
+        await context.set_offline(False)
+        await scan(page, second)
+        await receiver.has(1)
+        await expect(waiting(page)).to_have_text("0")
+        await page.get_by_role("button", name="取り消す").click()
+        await expect(page.locator("#scans li")).to_have_count(2)
+        await receiver.has(2)
+        recorded, undone = receiver.scans.values()
+        assert recorded["label"] == undone["label"] == second
+        assert (undone["work"], undone["undoes"]) == ("undo", recorded["requestId"])
+
+
+async def test_an_input_method_cannot_eat_a_scan(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, _context, page):
+        codes = ["KeyN", "KeyA", "Digit7", "Numpad4", "Minus", "KeyQ", "KeyK", "KeyC", "KeyH", "KeyQ", "Enter"]
+        await page.evaluate(
+            """codes => codes.forEach((code) => document.activeElement.dispatchEvent(new KeyboardEvent(
+                 "keydown", { code, key: "Process", keyCode: 229, isComposing: true, bubbles: true })))""",
+            codes,
+        )
+        await expect(page.locator("[data-part=answer]")).to_contain_text("NA74-QKCH-Q")
+        await expect(waiting(page)).to_have_text("0")
+        await receiver.has(1)
+        assert receiver.labels == ["NA74QKCHQ"]
+
+
+async def test_a_scan_is_heard_while_a_button_has_the_focus(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, _context, page):
+        await page.get_by_role("button", name="手で入力").focus()
+        await scan(page, "NA74QKCHQ")
+        await receiver.has(1)
+        assert receiver.labels == ["NA74QKCHQ"]
+        assert await page.locator("#scan").evaluate("field => field.readOnly")  # Enter ended the scan, pressed nothing
+        await page.keyboard.press("Space")
+        assert not await page.locator("#scan").evaluate("field => field.readOnly")
+
+
+async def test_typing_by_hand_forgives_case_dashes_and_full_width(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, _context, page):
+        await page.get_by_role("button", name="手で入力").click()
+        await page.locator("#scan").fill("ｎａ７４-qkch-ｑ")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("[data-part=answer]")).to_contain_text("記録しました")
+        await expect(waiting(page)).to_have_text("0")
+        await receiver.has(1)
+        assert receiver.labels == ["NA74QKCHQ"]
+        assert await page.locator("#scan").evaluate("field => field.readOnly")
+
+
+async def test_browser_and_server_read_labels_alike(chrome: Browser) -> None:
+    dice = random.Random(20210914)  # noqa: S311 - a repeatable sample, no secret
+    texts = [
+        "https://meguru.example/t/na74qkchq",
+        "HTTPS://X/T/NA74QKCHQ/K7Q492MD/",
+        "",
+        "x" * 9,
+        "na74 qkch q",
+        "NA74QKCHQ/1",
+    ]
+    for _ in range(300):
+        label = list(new_label())
+        if dice.random() < 0.7:
+            label[dice.randrange(9)] = dice.choice("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        texts.append("".join(label))
+    async with capturing(chrome) as (_receiver, _context, page):
+        read = await page.evaluate(
+            "async ([url, texts]) => { const { read } = await import(url); return texts.map((text) => read(text)); }",
+            [static_url("capture.js"), texts],
+        )
+    for text, got in zip(texts, read, strict=True):
+        try:
+            label_read = parse_label(text)
+        except BadLabel:
+            assert "wrong" in got, text
+        else:
+            assert (got.get("label"), got.get("token")) == (label_read.id, label_read.token), text

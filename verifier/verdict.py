@@ -1,0 +1,85 @@
+"""What the verifier says: five checks in fixed order, each with a sentence in Japanese and in English."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Name = Literal["signature", "time", "log", "photos", "completeness"]
+Status = Literal["ok", "failed", "not-applicable"]
+
+TITLES: dict[Name, tuple[str, str]] = {  # the order in which they are told
+    "signature": ("署名", "Signature"),
+    "time": ("時刻", "Time"),
+    "log": ("台帳", "Log"),
+    "photos": ("写真", "Photos"),
+    "completeness": ("そろい", "Completeness"),
+}
+
+
+class Unreadable(Exception):
+    """A file that is no certificate at all, or too broken to be read as one. Its text is for the person who asked."""
+
+
+class Wrong(Exception):
+    """One thing that does not hold, in both languages. Raised inside a check, never out of `verify`."""
+
+    def __init__(self, ja: str, en: str, differences: "tuple[Difference, ...]" = ()) -> None:
+        super().__init__(en)
+        self.ja, self.en, self.differences = ja, en, differences
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that says one thing in the file and another in what is proved."""
+
+    ja: str
+    en: str
+    file: str
+    proved: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One of the five: what was looked at and what came out."""
+
+    name: Name
+    status: Status
+    ja: str
+    en: str
+    differences: tuple[Difference, ...] = ()
+
+    @classmethod
+    def failed(cls, name: Name, wrong: Wrong) -> "Check":
+        """Turn what was wrong into a failed check."""
+        return cls(name, "failed", wrong.ja, wrong.en, wrong.differences)
+
+    def but(self, other: "Check") -> "Check":
+        """Join two findings under one name: a failure outweighs, both sentences stay."""
+        status: Status = "failed" if "failed" in (self.status, other.status) else self.status
+        return replace(
+            self,
+            status=status,
+            ja=f"{self.ja} {other.ja}",
+            en=f"{self.en} {other.en}",
+            differences=self.differences + other.differences,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one file."""
+
+    file: str
+    kind: Literal["pdf", "credential", "proof"]
+    number: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing failed and something was really checked."""
+        states = {check.status for check in self.checks}
+        return "failed" not in states and "ok" in states
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every field that differs, once."""
+        return tuple(dict.fromkeys(found for check in self.checks for found in check.differences))

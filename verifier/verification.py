@@ -1,0 +1,159 @@
+"""One file, five checks. Nothing here asks a network, a clock or a server."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from verifier import credential, fields, log, pdf
+from verifier.keys import Keys
+from verifier.verdict import Check, Name, Unreadable, Verdict, Wrong
+
+FILE_SIZE_MAX = 40 * 1024 * 1024  # bytes
+
+NO_DATA = Wrong(
+    "PDFの中に certificate.json がちょうど一つありません。",
+    "The PDF does not hold exactly one certificate.json.",
+)
+
+
+def verify(path: Path, keys: Keys, photos: Sequence[Path] = ()) -> Verdict:
+    """Check a certificate (PDF or JSON) or a log proof, offline; `photos` are originals to compare, if at hand.
+
+    Raises Unreadable for a file that is none of these, OSError when it cannot be opened.
+    """
+    if path.stat().st_size > FILE_SIZE_MAX:
+        raise Unreadable(f"{FILE_SIZE_MAX // 1024**2} MB を超えるファイルは調べません。 The file is too large.")
+    return verify_bytes(path.name, path.read_bytes(), keys, {photo.name: photo.read_bytes() for photo in photos})
+
+
+def verify_bytes(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes] | None = None) -> Verdict:
+    """Check what `verify` checks, from memory. Raises Unreadable."""
+    if data.startswith(log.HEADER.encode()):
+        return _proof(name, data, keys)
+    if b"%PDF-" in data[:1024]:
+        return _pdf(name, data, keys, photos or {})
+    document = credential.load(data)
+    signature = credential.signature(document, keys)
+    return Verdict(name, "credential", _number(document), _checks(document, signature, keys, photos or {}))
+
+
+def _checks(
+    document: dict[str, Any],
+    signature: Check,
+    keys: Keys,
+    photos: Mapping[str, bytes],
+    paper: pdf.Pdf | None = None,
+) -> tuple[Check, ...]:
+    try:
+        cited = credential.evidences(document)
+    except Wrong as wrong:
+        skipped = (_skip("time", *_NO_ENTRY), Check.failed("log", wrong), _skip("photos", *_NO_ENTRY))
+        return (signature, *skipped, Check.failed("completeness", wrong))
+    return (
+        signature,
+        _time(document, signature, cited, paper),
+        credential.ledger(document, cited, keys),
+        credential.pictures(document, cited, photos),
+        credential.complete(document, cited),
+    )
+
+
+def _number(document: dict[str, Any]) -> str | None:
+    number = document["credentialSubject"].get("number")
+    return None if number is None else str(number)
+
+
+def _time(document: dict[str, Any], signature: Check, cited: list[credential.Evidence], paper: pdf.Pdf | None) -> Check:
+    if signature.status == "failed":
+        return _skip("time", "署名が合わないため調べていません。", "Not checked, since the signature does not fit.")
+    try:
+        moments = credential.times(document, cited)
+    except Wrong as wrong:
+        return Check.failed("time", wrong)
+    if paper and paper.signed_at:
+        moments.append(("署名", "signed", paper.signed_at))
+    return credential.in_order(moments, vouched=bool(paper and paper.timestamped))
+
+
+def _pdf(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]) -> Verdict:
+    paper = pdf.read(data, keys)
+    if len(paper.attached) != 1:
+        failed = Check.failed("completeness", NO_DATA)
+        skipped: tuple[Name, ...] = ("time", "log", "photos")
+        return Verdict(
+            name, "pdf", None, (paper.signature, *(_skip(one, NO_DATA.ja, NO_DATA.en) for one in skipped), failed)
+        )
+    try:
+        document = credential.load(paper.attached[0])
+    except Unreadable as wrong:
+        broken = Wrong(f"添付の certificate.json: {wrong}", f"The attached certificate.json: {wrong}")
+        checks = [paper.signature, *(_skip(one, broken.ja, broken.en) for one in ("time", "log", "photos"))]
+        return Verdict(name, "pdf", None, (*checks, Check.failed("completeness", broken)))
+    content = credential.signature(document, keys)
+    signature = paper.signature.but(content)
+    if paper.signature.status == "failed" and content.status == "ok":
+        signature = signature.but(_PAGE_CHANGED)
+    if len(paper.signed) == 1 and paper.signed != paper.attached:
+        signature = signature.but(_replaced(paper, document))
+    return Verdict(name, "pdf", _number(document), _checks(document, signature, keys, photos, paper))
+
+
+_PAGE_CHANGED = Check(
+    "signature",
+    "failed",
+    "変わったのは紙面かPDFのほかの部分で、添付の certificate.json の内容は正しいものです。",
+    "What changed is the page or another part of the PDF; what the attached certificate.json says is right.",
+)
+_NO_ENTRY = ("引用した記録が読めないため調べていません。", "Not checked, since a cited entry cannot be read.")
+
+
+def _replaced(paper: pdf.Pdf, document: dict[str, Any]) -> Check:
+    """Name the fields in which the attachment shown now differs from the one that was signed."""
+    try:
+        found = tuple(fields.differing(credential.load(paper.signed[0]), document))
+    except Unreadable:
+        found = ()
+    listed = "、".join(one.ja for one in found) or "全体"
+    told = ", ".join(one.en for one in found) or "all of it"
+    wrong = Wrong(
+        f"添付の certificate.json が署名の後に差し替えられています: {listed}。",
+        f"The attached certificate.json was replaced after signing: {told}.",
+        found,
+    )
+    return Check.failed("signature", wrong)
+
+
+def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
+    """Check a bare proof: its head is signed; its entry is checked when its digest travels in the `extra` line."""
+    nothing = ("台帳の証明だけのファイルです。", "The file is a bare log proof.")
+    try:
+        proof = log.parse(data.decode("utf-8", "replace"))
+    except Wrong as wrong:
+        raise Unreadable(f"{wrong.ja} {wrong.en}") from wrong
+    try:
+        log.check_checkpoint(proof, keys)
+        signature = Check(
+            "signature", "ok", f"台帳 {proof.origin} の署名は合っています。", f"Signed by the log {proof.origin}."
+        )
+    except Wrong as wrong:
+        signature = Check.failed("signature", wrong)
+    ledger = _skip(
+        "log", "記録そのものがないため、場所だけが分かります。", "Without its entry the proof names a place only."
+    )
+    if proof.extra is not None and len(proof.extra) == log.HASH_SIZE:
+        try:
+            log.check_inclusion(proof, proof.extra)
+            ledger = Check(
+                "log",
+                "ok",
+                f"{proof.index} 番の要約は台帳にあります。",
+                f"The digest of entry {proof.index} is in the log.",
+            )
+        except Wrong as wrong:
+            ledger = Check.failed("log", wrong)
+    skipped = [_skip(one, *nothing) for one in ("photos", "completeness")]
+    return Verdict(name, "proof", None, (signature, _skip("time", *nothing), ledger, *skipped))
+
+
+def _skip(name: Name, ja: str, en: str) -> Check:
+    return Check(name, "not-applicable", ja, en)
