@@ -217,6 +217,7 @@ async def _allow(connection: AsyncConnection, tenant: str, by: Principal) -> Non
     )
     if not open_:
         raise Forbidden(
+            "no-engagement",
             "この町との契約の期間外か、契約がありません。町の担当に契約の登録を頼んでください。",
             "There is no open engagement with this town. Ask the town's desk to register it.",
         )

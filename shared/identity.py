@@ -135,6 +135,7 @@ def holding(*roles: Role) -> Callable[..., Principal]:
     def check(who: Annotated[Principal, Depends(signed_in)]) -> Principal:
         if not who.has(*roles):
             raise Forbidden(
+                "role",
                 "この操作の権限がありません。担当の役割を町かセンターの管理者に確かめてください。",
                 "You do not hold the role for this. Ask your administrator.",
             )

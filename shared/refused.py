@@ -96,5 +96,5 @@ class SignIn(_Plain):
     said = (
         "sign-in",
         "サインインが必要です。サインインしてから、もう一度お試しください。",
-        "Sign in first, then try again.",
+        "You need to sign in. Sign in, then try again.",
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
     parser.add_argument("--photo", type=Path, action="append", default=[], help="写真の原本 original photo")
     parser.add_argument("--json", action="store_true", help="機械向けに出力 machine-readable")
     given = parser.parse_args(arguments)
+    logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # its tracebacks about broken files help nobody here
     try:
         keys = Keys.read(given.key)
     except (BadKeys, OSError, UnicodeDecodeError) as wrong:
@@ -66,6 +68,8 @@ def _told(path: Path, answer: Verdict | str) -> str:
         f"    違うところ {one.ja} / {one.en}: ファイル file「{one.file}」 正しい内容 proved「{one.proved}」"
         for one in answer.differences
     ]
+    if not answer.ok:
+        lines += [f"    台帳の内容 {ja} / {en}: {value}" for ja, en, value in answer.proved]
     return "\n".join(lines)
 
 

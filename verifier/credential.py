@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -86,33 +86,32 @@ def evidences(document: dict[str, Any]) -> list[Evidence]:
     return [_evidence(n, one) for n, one in enumerate(given, 1)]
 
 
-def ledger(document: dict[str, Any], cited: Sequence[Evidence], keys: Keys) -> Check:
-    """Check that each cited entry is in the log and that the certificate says what its entry says."""
-    for one in cited:
-        try:
+def ledger(
+    document: dict[str, Any], cited: Sequence[Evidence], keys: Keys
+) -> tuple[Check, tuple[tuple[str, str, str], ...]]:
+    """Check that each cited entry is in the log and that the certificate says what its entry says.
+
+    Beside the check comes what the entry says, once it is known to be in the log.
+    """
+    try:
+        for one in cited:
             log.check_checkpoint(one.proof, keys)
             log.check_inclusion(one.proof, one.digest)
-        except Wrong as wrong:
-            return Check.failed("log", wrong)
-    try:
         main = principal(document, cited)
     except Wrong as wrong:
-        return Check.failed("log", wrong)
-    subject = document["credentialSubject"]
-    found = [
-        difference
-        for field in fields.FIELDS[main.entry["kind"]]
-        for difference in fields.compare(field, subject, main.entry)
-    ]
+        return Check.failed("log", wrong), ()
+    return _same(document["credentialSubject"], main), fields.proved(main.entry)
+
+
+def _same(subject: dict[str, Any], main: Evidence) -> Check:
+    found = [one for field in fields.FIELDS[main.entry["kind"]] for one in fields.compare(field, subject, main.entry)]
     place = {"index": main.proof.index, "size": main.proof.size, "root": main.proof.root.hex()}
     if (said := subject.get("log")) is not None:
-        found += [difference for field in fields.LOG for difference in fields.compare(field, said, place)]
+        found += [one for field in fields.LOG for one in fields.compare(field, said, place)]
     if found:
-        named = "、".join(difference.ja for difference in found)
-        told = ", ".join(difference.en for difference in found)
         different = Wrong(
-            f"{main.proof.index} 番の記録と違います: {named}。",
-            f"Not what entry {main.proof.index} says: {told}.",
+            f"{main.proof.index} 番の記録と違います: {'、'.join(one.ja for one in found)}。",
+            f"Not what entry {main.proof.index} says: {', '.join(one.en for one in found)}.",
             tuple(found),
         )
         return Check.failed("log", different)
@@ -192,16 +191,19 @@ def in_order(moments: Sequence[tuple[str, str, datetime]], *, vouched: bool) -> 
     for (ja, en, before), (next_ja, next_en, after) in pairwise(moments):
         if after < before - CLOCK_SLACK:
             wrong = Wrong(
-                f"{next_ja}の時刻 {after:%Y-%m-%d %H:%M:%SZ} が、{ja}の時刻 {before:%Y-%m-%d %H:%M:%SZ} より前です。",
-                f"It was {next_en} ({after:%Y-%m-%d %H:%M:%SZ}) before it was {en} ({before:%Y-%m-%d %H:%M:%SZ}).",
+                f"{next_ja}の時刻 {_utc(after)} が、{ja}の時刻 {_utc(before)} より前です。",
+                f"It was {next_en} ({_utc(after)}) before it was {en} ({_utc(before)}).",
             )
             return Check.failed("time", wrong)
-    told = "、".join(f"{ja} {at:%Y-%m-%d %H:%M:%SZ}" for ja, _, at in moments)
-    said = ", ".join(f"{en} {at:%Y-%m-%d %H:%M:%SZ}" for _, en, at in moments)
-    by = ("時刻認証があります。", "A time stamp vouches for it.") if vouched else (
-        "時刻認証はなく、発行者の申告です。", "No time stamp: the issuer's own statement.",
-    )  # fmt: skip
-    return Check("time", "ok", f"順序に矛盾はありません（{told}）。{by[0]}", f"The order holds ({said}). {by[1]}")
+    told = "、".join(f"{ja} {_utc(at)}" for ja, _, at in moments)
+    said = ", ".join(f"{en} {_utc(at)}" for _, en, at in moments)
+    by_ja = "時刻認証があります。" if vouched else "時刻認証はなく、発行者の申告です。"
+    by_en = "A time stamp vouches for it." if vouched else "No time stamp: the issuer's own statement."
+    return Check("time", "ok", f"順序に矛盾はありません（{told}）。{by_ja}", f"The order holds ({said}). {by_en}")
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def complete(document: dict[str, Any], cited: Sequence[Evidence]) -> Check:

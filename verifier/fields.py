@@ -95,6 +95,11 @@ def compare(field: Field, certificate: Any, entry: Any) -> list[Difference]:
     return [Difference(field.ja, field.en, _show(said), _show(proved))]
 
 
+def proved(entry: Any) -> tuple[tuple[str, str, str], ...]:
+    """Return what the entry itself says of every field of the table, for the reader to hold against the page."""
+    return tuple((field.ja, field.en, _show(_at(entry, field.entry))) for field in FIELDS[entry["kind"]])
+
+
 def differing(was: Any, now: Any, path: str = "") -> list[Difference]:
     """Name every place where two JSON values differ: `was` is signed, `now` is what the file shows."""
     if isinstance(was, dict) and isinstance(now, dict):

@@ -5,7 +5,9 @@ from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
 from typing import Any
+from zlib import error as BadDeflate  # noqa: N812  # zlib's own name says nothing here
 
+from asn1crypto import cms  # type: ignore[import-untyped]  # the wheel carries no types
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import SigningError
@@ -20,7 +22,18 @@ from verifier.verdict import Check, Unreadable, Wrong
 ATTACHMENT = "certificate.json"
 NODES_MAX = 100  # of the name tree of attached files
 
-BROKEN = (PdfError, SigningError, SignatureValidationError, ValueError, KeyError, IndexError, TypeError, AttributeError)
+BROKEN = (
+    PdfError,
+    SigningError,
+    SignatureValidationError,
+    BadDeflate,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ def read(data: bytes, keys: Keys) -> Pdf:
         reader = PdfFileReader(BytesIO(data))
         attached = _attachments(reader.root)
         embedded = reader.embedded_signatures
-    except (*BROKEN, RecursionError, OSError) as wrong:
+    except BROKEN as wrong:
         raise Unreadable(
             f"PDFとして読めません。壊れているか、書き換えられています（{wrong}）。 "
             "Not readable as a PDF: damaged or altered."
@@ -50,8 +63,8 @@ def read(data: bytes, keys: Keys) -> Pdf:
     try:
         signature = embedded[0]
         signed = _attachments(reader.get_historical_root(signature.signed_revision))
-        check, at, stamped = _signature(signature, keys, len(embedded))
-    except (*BROKEN, RecursionError, OSError) as wrong:
+        check, at, stamped = _signature(signature, keys, data, only=len(embedded) == 1)
+    except BROKEN as wrong:
         bad = Wrong(
             f"PDFの署名が読めません。署名の部分が書き換えられています（{wrong}）。",
             f"The signature of the PDF cannot be read: it was altered ({wrong}).",
@@ -66,7 +79,7 @@ _UNSIGNED = Wrong(
 )
 
 
-def _signature(signature: Any, keys: Keys, count: int) -> tuple[Check, datetime | None, bool]:
+def _signature(signature: Any, keys: Keys, data: bytes, *, only: bool) -> tuple[Check, datetime | None, bool]:
     certificate = signature.signer_cert
     context = ValidationContext(trust_roots=[certificate], allow_fetching=False)
     status = validate_pdf_signature(signature, context)  # trust is decided by our list of keys, not by its chain
@@ -74,7 +87,8 @@ def _signature(signature: Any, keys: Keys, count: int) -> tuple[Check, datetime 
     stamp = status.timestamp_validity
     stamped = bool(stamp and stamp.valid and stamp.intact)
     try:
-        _judge(status, count, known=sha256(certificate.dump()).hexdigest() in keys.certificates)
+        _judge(status, only=only, known=sha256(certificate.dump()).hexdigest() in keys.certificates)
+        _check_container(signature, data)
     except Wrong as wrong:
         return Check.failed("signature", wrong), at, stamped
     signer = certificate.subject.native.get("common_name", "?")
@@ -87,7 +101,7 @@ def _signature(signature: Any, keys: Keys, count: int) -> tuple[Check, datetime 
     )
 
 
-def _judge(status: Any, count: int, *, known: bool) -> None:
+def _judge(status: Any, *, only: bool, known: bool) -> None:
     if not status.intact:
         raise Wrong(
             "PDFの署名が合いません。署名の後にPDFの中身が変わっています。",
@@ -95,7 +109,7 @@ def _judge(status: Any, count: int, *, known: bool) -> None:
         )
     if not status.valid:
         raise Wrong("PDFの署名の値が正しくありません。", "The signature value of the PDF is wrong.")
-    if status.coverage != SignatureCoverageLevel.ENTIRE_FILE or count != 1:
+    if status.coverage != SignatureCoverageLevel.ENTIRE_FILE or not only:
         raise Wrong(
             "PDFの署名の後に、何かが書き足されています。",
             "Something was added to the PDF after it was signed.",
@@ -104,6 +118,35 @@ def _judge(status: Any, count: int, *, known: bool) -> None:
         raise Wrong(
             "PDFに署名した証明書は、鍵の一覧にありません。発行元か、鍵の一覧の古さを確かめてください。",
             "The certificate that signed the PDF is not on the list of keys: check the issuer, or the age of the list.",
+        )
+
+
+def _check_container(signature: Any, data: bytes) -> None:
+    """Check the one part of the file that no signature covers, the container of the signature itself.
+
+    It may hold the signer's certificate and time stamps, then zeros; anything else could be put there by anybody.
+    """
+    start, length, end, _ = map(int, signature.byte_range)
+    content, spelled = bytes(signature.pkcs7_content), data[start + length + 1 : end - 1]
+    info = cms.ContentInfo.load(content)
+    signed, der = info["content"], info.dump(force=True)
+    (signer,) = signed["signer_infos"]
+    unsigned = signer["unsigned_attrs"].native or []
+    holds = (
+        content == der + bytes(len(content) - len(der))
+        and spelled in (content.hex().upper().encode(), content.hex().encode())
+        and (info["content_type"].native, signed["version"].native, signer["version"].native)
+        == ("signed_data", "v1", "v1")
+        and [one["algorithm"].native for one in signed["digest_algorithms"]]
+        == [signer["digest_algorithm"]["algorithm"].native]
+        and [one.chosen.dump() for one in signed["certificates"]] == [signature.signer_cert.dump()]
+        and signed["crls"].native is None
+        and all(attribute["type"] == "signature_time_stamp_token" for attribute in unsigned)
+    )
+    if not holds:
+        raise Wrong(
+            "PDFの署名の入れ物が書き換えられています。",
+            "The container of the PDF's signature was altered.",
         )
 
 
@@ -118,5 +161,13 @@ def _attachments(root: Any) -> tuple[bytes, ...]:
         for n in range(1, len(names), 2):
             spec = names[n]
             if ATTACHMENT in (str(spec.get("/UF", "")), str(spec.get("/F", ""))):
-                found.append(bytes(spec["/EF"]["/F"].data))
+                found.append(_content(spec["/EF"]["/F"]))
     return tuple(found)
+
+
+def _content(stream: Any) -> bytes:
+    """Return an attached file, or nothing when it can no longer be unpacked: then it is no certificate either."""
+    try:
+        return bytes(stream.data)
+    except BROKEN:
+        return b""

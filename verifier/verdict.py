@@ -72,6 +72,7 @@ class Verdict:
     kind: Literal["pdf", "credential", "proof"]
     number: str | None
     checks: tuple[Check, ...]
+    proved: tuple[tuple[str, str, str], ...] = ()  # (ja, en, value) of the logged entry: right whatever the page shows
 
     @property
     def ok(self) -> bool:

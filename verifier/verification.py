@@ -1,6 +1,7 @@
 """One file, five checks. Nothing here asks a network, a clock or a server."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,33 +35,34 @@ def verify_bytes(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]
         return _pdf(name, data, keys, photos or {})
     document = credential.load(data)
     signature = credential.signature(document, keys)
-    return Verdict(name, "credential", _number(document), _checks(document, signature, keys, photos or {}))
+    return _verdict(name, document, signature, keys, photos or {})
 
 
-def _checks(
+def _verdict(
+    name: str,
     document: dict[str, Any],
     signature: Check,
     keys: Keys,
     photos: Mapping[str, bytes],
+    *,
     paper: pdf.Pdf | None = None,
-) -> tuple[Check, ...]:
+) -> Verdict:
+    number = document["credentialSubject"].get("number")
+    shell = Verdict(name, "pdf" if paper else "credential", None if number is None else str(number), ())
     try:
         cited = credential.evidences(document)
     except Wrong as wrong:
-        skipped = (_skip("time", *_NO_ENTRY), Check.failed("log", wrong), _skip("photos", *_NO_ENTRY))
-        return (signature, *skipped, Check.failed("completeness", wrong))
-    return (
+        rest = (_skip("time", *_NO_ENTRY), Check.failed("log", wrong), _skip("photos", *_NO_ENTRY))
+        return replace(shell, checks=(signature, *rest, Check.failed("completeness", wrong)))
+    ledger, proved = credential.ledger(document, cited, keys)
+    checks = (
         signature,
         _time(document, signature, cited, paper),
-        credential.ledger(document, cited, keys),
+        ledger,
         credential.pictures(document, cited, photos),
         credential.complete(document, cited),
     )
-
-
-def _number(document: dict[str, Any]) -> str | None:
-    number = document["credentialSubject"].get("number")
-    return None if number is None else str(number)
+    return replace(shell, checks=checks, proved=proved)
 
 
 def _time(document: dict[str, Any], signature: Check, cited: list[credential.Evidence], paper: pdf.Pdf | None) -> Check:
@@ -95,7 +97,7 @@ def _pdf(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]) -> Ver
         signature = signature.but(_PAGE_CHANGED)
     if len(paper.signed) == 1 and paper.signed != paper.attached:
         signature = signature.but(_replaced(paper, document))
-    return Verdict(name, "pdf", _number(document), _checks(document, signature, keys, photos, paper))
+    return _verdict(name, document, signature, keys, photos, paper=paper)
 
 
 _PAGE_CHANGED = Check(
@@ -140,7 +142,7 @@ def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
     ledger = _skip(
         "log", "記録そのものがないため、場所だけが分かります。", "Without its entry the proof names a place only."
     )
-    if proof.extra is not None and len(proof.extra) == log.HASH_SIZE:
+    if proof.extra is not None:
         try:
             log.check_inclusion(proof, proof.extra)
             ledger = Check(

@@ -77,8 +77,8 @@ class Signer:
             raise BadKey(f"{PDF_KEY} と {PDF_CERTIFICATE} が対になっていません。鍵のフォルダーを確かめてください。")
         der = key.private_bytes(serialization.Encoding.DER, UNENCRYPTED[1], UNENCRYPTED[2])
         own = asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
-        registry = SimpleCertificateStore.from_certs([own])  # type: ignore[no-untyped-call]  # half typed wheel
-        return cls(own, SimpleSigner(own, keys.PrivateKeyInfo.load(der), registry))
+        alone = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # half typed wheel; only the signer's is embedded
+        return cls(own, SimpleSigner(own, keys.PrivateKeyInfo.load(der), alone))
 
     @property
     def fingerprint(self) -> str:

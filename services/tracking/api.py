@@ -1,15 +1,18 @@
 """Tracking's HTTP door: routes and shapes. Each route says who, which transaction, which command, which answer."""
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from fastapi import Path as InPath
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Request as HttpRequest
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 from sqlalchemy import text
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -20,19 +23,25 @@ from services.tracking.domain.policy import mic_r2_12
 from services.tracking.municipalities import municipality
 from shared.database import PLATFORM, Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
-from shared.entry import Entry
+from shared.entry import Entry, Request
 from shared.events.tracking import Assurance, PolicyRow
-from shared.identity import Principal, SignedIn, holding
-from shared.ids import Label
+from shared.identity import Principal, Role, SignedIn, holding
+from shared.ids import LABEL_INPUT_MAX, Label
 from shared.levels import Level
 from shared.refused import Forbidden, Invalid, Refused, Unknown
 from shared.settings import settings
+from shared.web.i18n import language
+from shared.web.problems import status_of
 
 router = APIRouter()
 router.include_router(sessions.router)
 api = APIRouter(prefix="/api/tracking", tags=["tracking"])
 
 SCANS_MAX = 100
+SCANNERS: Mapping[items.Step, tuple[Role, ...]] = {
+    "received": ("worker", "centre-manager"),
+    "taken-over": ("clerk", "town-admin"),
+}
 
 Operator = Annotated[Principal, Depends(holding("platform-operator"))]
 TownAdmin = Annotated[Principal, Depends(holding("town-admin"))]
@@ -105,18 +114,48 @@ class NewLot(Ask):
     count: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class Scan(Ask):
-    """One scan of a device."""
+class Scan(BaseModel):
+    """One scan of a batch, as the capture module sends it; `work` is the step it records."""
 
-    label: Annotated[str, Field(max_length=200)]
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    request_id: UUID
+    work: items.Step
+    label: Annotated[str, Field(max_length=LABEL_INPUT_MAX)]
+    token: Annotated[str, Field(max_length=20)] | None = None
+    captured_at: AwareDatetime | None = None
+
+    def asked(self, item: UUID, sent_at: datetime | None, received: datetime) -> items.Scanned:
+        """Return the scan with its item, its request and its time by our clock."""
+        ask = Ask(request=self.request_id, captured_at=self.captured_at, sent_at=sent_at)
+        said = self.model_dump_json(exclude={"label", "token"}).encode()
+        request = Request(id=self.request_id, digest=hashlib.sha256(said + item.bytes).hexdigest())
+        return items.Scanned(item, self.work, request, ask.occurred_at(received))
 
 
 class Scans(BaseModel):
-    """What a device sends at once."""
+    """What a device sends at once; each scan has its own request id and its own result."""
 
-    model_config = ConfigDict(extra="forbid")
-    step: Literal["received", "taken-over"]
-    scans: Annotated[list[Scan], Field(min_length=1, max_length=SCANS_MAX)]
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    sent_at: AwareDatetime | None = None
+    scans: Annotated[tuple[Scan, ...], Field(min_length=1, max_length=SCANS_MAX)]
+
+
+class Result(BaseModel):
+    """What became of one scan: 201 recorded, 200 recorded before, 4xx refused with a sentence."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
+    request_id: UUID
+    label: str
+    status: int
+    entry: UUID | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class Results(BaseModel):
+    """One result for each scan, in their order."""
+
+    results: list[Result]
 
 
 class Sealing(Ask):
@@ -328,14 +367,15 @@ async def label_sheet(
     return Response(pdf, media_type="application/pdf")
 
 
-@api.post("/scans")
-async def scan(body: Scans, door: TheDoor, who: SignedIn) -> JSONResponse:
+@api.post("/scans", response_model=Results, response_model_exclude_none=True)
+async def scan(body: Scans, http: HttpRequest, door: TheDoor, who: SignedIn) -> Results:
     """Take in what a device scanned: facts, each answered by itself, all of one town in one transaction."""
-    if body.step == "received" and not who.has("worker", "centre-manager"):
-        raise Forbidden
-    if body.step == "taken-over" and not who.has("clerk", "town-admin"):
-        raise Forbidden
-    return JSONResponse({"results": await _scan(door, who, body)})
+    for work in {one.work for one in body.scans}:
+        if not who.has(*SCANNERS[work]):
+            raise Forbidden
+    answers = await _scan(door, who, body)
+    lang = language(http)
+    return Results(results=[_answered(one, answer, lang) for one, answer in zip(body.scans, answers, strict=True)])
 
 
 @api.post("/cages", status_code=201)
@@ -541,9 +581,9 @@ async def _own_engagement(tx: Transaction, engagement: UUID) -> None:
         )
 
 
-async def _scan(door: Door, who: Principal, body: Scans) -> list[dict[str, Any]]:
+async def _scan(door: Door, who: Principal, body: Scans) -> list[Entry[Any] | Refused]:
     received = door.now()
-    answers: list[Entry[Any] | Refused | None] = [None] * len(body.scans)
+    answers: dict[int, Entry[Any] | Refused] = {}
     read: dict[int, Label] = {}
     for nth, one in enumerate(body.scans):
         try:
@@ -558,26 +598,22 @@ async def _scan(door: Door, who: Principal, body: Scans) -> list[dict[str, Any]]
         else:
             answers[nth] = unknown(label)
     for tenant, numbers in by_tenant.items():
-        asked = [
-            items.Scanned(found[read[nth].id].item, body.scans[nth].identity, body.scans[nth].occurred_at(received))
-            for nth in numbers
-        ]
+        asked = [body.scans[nth].asked(found[read[nth].id].item, body.sent_at, received) for nth in numbers]
 
         async def do(tx: Transaction, asked: Sequence[items.Scanned] = asked) -> list[Entry[Any] | Refused]:
-            return await items.scan(tx, body.step, asked)
+            return await items.scan(tx, asked)
 
-        for nth, answer in zip(numbers, await door.act(tenant, who, do), strict=True):
-            answers[nth] = answer
-    return [_answered(one, answer) for one, answer in zip(body.scans, answers, strict=True)]
+        answers |= zip(numbers, await door.act(tenant, who, do), strict=True)
+    return [answers[nth] for nth in range(len(body.scans))]
 
 
-def _answered(one: Scan, answer: Entry[Any] | Refused | None) -> dict[str, Any]:
+def _answered(one: Scan, answer: Entry[Any] | Refused, lang: str) -> Result:
     if isinstance(answer, Entry):
-        status = "again" if answer.replayed else "recorded"
-        return {"request": str(one.request), "status": status, "entry": str(answer.id)}
-    if answer is None:
-        raise AssertionError("every scan is answered")
-    return {"request": str(one.request), "status": "refused", "code": answer.code, "ja": answer.ja, "en": answer.en}
+        return Result(
+            request_id=one.request_id, label=one.label, status=200 if answer.replayed else 201, entry=answer.id
+        )
+    said = answer.ja if lang == "ja" else answer.en
+    return Result(request_id=one.request_id, label=one.label, status=status_of(answer), code=answer.code, detail=said)
 
 
 def _one_engagement(found: Sequence[Found], engagement: UUID) -> None:

@@ -127,16 +127,22 @@ def answer(request: Request, status: int, headers: Mapping[str, str] | None = No
     return _respond(request, problem, happened, [do_next], headers)
 
 
+def status_of(refusal: Refused) -> int:
+    """Return the HTTP status of a refusal: 409, or what its kind says."""
+    return next((status for kind, status in _STATUS if isinstance(refusal, kind)), 409)
+
+
 def refuse(request: Request, refusal: Refused) -> Response:
     """Return the answer for a refusal: its own sentence in the reader's language, and what is missing."""
     lang = language(request)
     gettext = translator(lang)
-    status = next((status for kind, status in _STATUS if isinstance(refusal, kind)), 409)
+    status = status_of(refusal)
     sentence = refusal.ja if lang == "ja" else refusal.en
     missing = [gettext(text) for text in refusal.missing]
     problem = _problem(status, refusal.code, gettext, detail=sentence)
     problem.missing, problem.facts = missing or None, dict(refusal.detail) or None
-    return _respond(request, problem, sentence, missing)
+    challenge = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None  # RFC 9110 §11.6.1
+    return _respond(request, problem, sentence, missing, challenge)
 
 
 def faults(errors: list[Any], lang: Language) -> list[Fault]:
@@ -165,6 +171,7 @@ def _pointer(error: Mapping[str, Any]) -> str:
 
 _KNOWN = frozenset(status.value for status in HTTPStatus)
 _TITLES: Mapping[int, str] = {
+    401: _("サインインが必要です"),
     403: _("権限がありません"),
     404: _("見つかりません"),
     409: _("いまはできません"),

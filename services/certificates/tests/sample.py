@@ -167,8 +167,8 @@ def entry(given: DestructionInput | TrackingInput) -> bytes:
         "sequence": 3,
         "tenant": "063622",
         "kind": kind,
-        "recordedAt": at.strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
-        "occurredAt": at.strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
+        "recordedAt": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
+        "occurredAt": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
         "by": {"person": "p-1", "party": "centre-1"},
         "data": data,
     }

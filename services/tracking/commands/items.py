@@ -115,38 +115,41 @@ async def register_lot(
     return await ledger.append(tx, history, event)
 
 
+Step = Literal["received", "taken-over"]
+
+
 @dataclass(frozen=True, slots=True)
 class Scanned:
     """One scan of a batch: the device's own request and time."""
 
     item: UUID
+    step: Step
     request: Request
     occurred_at: datetime
 
 
-Step = Literal["received", "taken-over"]
 _STEP_KINDS: Mapping[Step, str] = {"received": "tracking.received.v1", "taken-over": "tracking.taken-over.v1"}
 
 
-async def scan(tx: Transaction, step: Step, scans: Sequence[Scanned]) -> list[Entry[Any] | Refused]:
+async def scan(tx: Transaction, scans: Sequence[Scanned]) -> list[Entry[Any] | Refused]:
     """Take in several scans in one transaction; each is answered by itself. A second scan answers with the first."""
     histories = await ledger.read_all(tx, [one.item for one in scans])
-    decided: dict[UUID, ledger.Decision] = {}
-    answers: list[Entry[Any] | Refused | UUID] = []
+    decided: dict[tuple[UUID, Step], ledger.Decision] = {}
+    answers: list[Entry[Any] | Refused | tuple[UUID, Step]] = []
     for one in scans:
         history = histories[one.item]
         try:
-            answer = history.answered(one.request) or _first(history, _STEP_KINDS[step])
-            if answer is None and one.item not in decided:
+            answer = history.answered(one.request) or _first(history, _STEP_KINDS[one.step])
+            if answer is None and (one.item, one.step) not in decided:
                 state = item.fold(history.events)
-                event = state.take_over() if step == "taken-over" else state.receive(cage=None, centre=tx.by.party)
-                decided[one.item] = ledger.Decision(history, event, one.request, one.occurred_at)
+                event = state.take_over() if one.step == "taken-over" else state.receive(cage=None, centre=tx.by.party)
+                decided[one.item, one.step] = ledger.Decision(history, event, one.request, one.occurred_at)
         except Refused as refusal:
             answers.append(refusal)
         else:
-            answers.append(answer or one.item)
-    appended = {entry.stream: entry for entry in await ledger.append_all(tx, list(decided.values()))}
-    return [appended[answer] if isinstance(answer, UUID) else answer for answer in answers]
+            answers.append(answer or (one.item, one.step))
+    appended = dict(zip(decided, await ledger.append_all(tx, list(decided.values())), strict=True))
+    return [appended[answer] if isinstance(answer, tuple) else answer for answer in answers]
 
 
 def _first(history: History, kind: str) -> Entry[Any] | None:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.ids import parse_label
-from shared.refused import Forbidden, Invalid, Refused, Reused, Unknown
+from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown
 from shared.web.pages import render
 from shared.web.problems import MEDIA_TYPE
 from shared.web.recipe import create_app
@@ -34,6 +34,7 @@ class Scan(BaseModel):
 REFUSALS = {
     "refused": Refused("seal-broken", "封印が切れています。", "The seal is broken.", missing=("必要",), cage=6),
     "unknown": Unknown(),
+    "sign-in": SignIn(),
     "forbidden": Forbidden(),
     "invalid": Invalid(),
     "reused": Reused(),
@@ -99,6 +100,7 @@ async def test_every_api_error_is_a_problem_document(opened: Opening) -> None:
     [
         ("refused", 409, "seal-broken"),
         ("unknown", 404, "unknown"),
+        ("sign-in", 401, "sign-in"),
         ("forbidden", 403, "forbidden"),
         ("invalid", 422, "invalid"),
         ("reused", 422, "request-id-reused"),
@@ -113,6 +115,7 @@ async def test_a_refusal_answers_in_the_readers_language(opened: Opening, kind: 
     assert japanese.json()["detail"] == REFUSALS[kind].ja
     assert english.json()["detail"] == REFUSALS[kind].en
     assert english.headers["content-language"] == "en"
+    assert ("www-authenticate" in english.headers) is (status == 401)
 
 
 async def test_a_refusal_says_what_is_missing(opened: Opening) -> None:

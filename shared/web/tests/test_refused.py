@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared import refused
-from shared.refused import Forbidden, Invalid, Refused, Reused, Unknown
+from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown
 
 
 def test_a_refusal_carries_its_facts() -> None:
@@ -38,10 +38,10 @@ def test_a_refusal_passes_through_a_context_manager() -> None:
         raise Unknown
 
 
-@pytest.mark.parametrize("kind", [Unknown, Forbidden, Invalid, Reused])
+@pytest.mark.parametrize("kind", [Unknown, Forbidden, Invalid, Reused, SignIn])
 def test_the_usual_sentences_say_what_to_do_next(kind: type[Refused]) -> None:
     said = kind.__new__(kind)
-    said.__init__()  # type: ignore[misc]  # the four kinds have usual sentences, Refused itself has none
+    said.__init__()  # type: ignore[misc]  # these kinds have usual sentences, Refused itself has none
     assert said.ja.count("。") == 2
     assert said.en.count(".") == 2
 

@@ -86,10 +86,12 @@ def test_every_field_is_printed() -> None:
     seen = text(destruction())
     for said in [
         given.number, given.addressee, given.issuer, "NA74-QKCH-Q", given.manufacturer, given.model, given.serial,
-        given.property_number, given.media_type, given.media_source.split("　")[1] if given.media_source else None,
-        given.confidentiality_before, given.confidentiality_after, "Destroy（破壊）", "粉砕", given.tool, given.tool_version,
+        given.property_number, given.media_type, "ミナト電機 MD-7100",
+        given.confidentiality_before, given.confidentiality_after, "Destroy（破壊）", "粉砕",
+        given.tool, given.tool_version,
         given.verification_method, given.destination, given.contract, given.assurance, "令和3年9月28日（火）", "11:24",
-        "令和3年10月29日（金）", "総務省ガイドライン R2.12", "分類(1)", "写真と時刻があります", "髙﨑 亮", "𠮷田 由美", "佐藤 恵",
+        "令和3年10月29日（金）", "総務省ガイドライン R2.12", "分類(1)", "写真と時刻があります",
+        "髙﨑 亮", "𠮷田 由美", "佐藤 恵",
         "作業主任", "q@example.jp", given.photos[0].sha256[:8], given.photos[1].sha256[-8:], "作業端末 3号",
     ]:  # fmt: skip
         assert said, "the sample has every field"

@@ -1,0 +1,1 @@
+"""The command line, the replay and the tools of one machine: the only package that may import all services."""

@@ -1,0 +1,3 @@
+from meguru.cli import app
+
+app(prog_name="meguru")

@@ -1,0 +1,45 @@
+"""Receipt numbers and the passphrase that opens one: what an applicant keeps in place of an account."""
+
+import hashlib
+import hmac
+import re
+from uuid import UUID
+
+from shared.ids import ALPHABET
+
+PASSPHRASE_LENGTH = 8  # 40 bits, guessed against a limit (services/donations/api.py)
+RECEIPT = re.compile(r"[0-9]{6}-[0-9]{4,6}", re.ASCII)
+SECRET_SIZE = 32  # bytes of a town's secret
+
+_FOLD = str.maketrans({"O": "0", "I": "1", "L": "1"})  # Crockford: what people type for what they read
+
+
+def receipt_number(code: str, nth: int) -> str:
+    """Return the receipt of a town's nth application: `063622-0007`; `code` is the town's 全国地方公共団体コード."""
+    return f"{code}-{nth:04d}"
+
+
+def nth(receipt: str) -> int:
+    """Return how many receipts the town had given out, this one included."""
+    return int(receipt.split("-", 1)[1])
+
+
+def order(receipt: str) -> tuple[int, str]:
+    """Return a key that sorts receipts of a town as they were given, the ten-thousandth after the 9999th."""
+    return len(receipt), receipt
+
+
+def passphrase(secret: bytes, application: UUID) -> str:
+    """Return the passphrase of an application, `KTG4-92BD`.
+
+    It follows from the town's secret, so that a request sent again gets the answer it got before.
+    """
+    drawn = hmac.digest(secret, application.bytes, "sha256")
+    text = "".join(ALPHABET[byte % len(ALPHABET)] for byte in drawn[:PASSPHRASE_LENGTH])
+    return f"{text[:4]}-{text[4:]}"
+
+
+def hashed(application: UUID, given: str) -> bytes:
+    """Return what is stored of a passphrase; any case, dashes, spaces and look-alike letters are the same to it."""
+    bare = re.sub(r"[\s-]", "", given.upper()).translate(_FOLD)
+    return hashlib.sha256(application.bytes + bare.encode()).digest()

@@ -1,0 +1,435 @@
+"""Erasure's HTTP door: reports, destruction, removal, re-check, witness, and what is read of them."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from services.erasure import commands, intake, photos, views
+from services.erasure.commands import Which
+from services.erasure.domain.draw import SHARE_PERCENT, VERSION, draw
+from services.erasure.domain.medium import Place, Technique
+from services.erasure.intake import Dropped, Result
+from shared import blobs
+from shared.database import Transaction
+from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
+from shared.entry import Entry
+from shared.events.erasure import Photo
+from shared.identity import Principal, SignedIn, holding
+from shared.ids import Label
+from shared.refused import Invalid, Unknown
+
+router = APIRouter(prefix="/api/erasure", tags=["erasure"])
+
+TEXT_MAX = 200  # characters of a machine's name, a place, a method
+
+Filer = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "town-admin"))]
+Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
+Checker = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "witness", "town-admin"))]
+Stander = Annotated[Principal, Depends(holding("witness", "clerk", "town-admin", "worker", "centre-manager"))]
+
+Text = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
+Reference = Annotated[str | None, Form(min_length=1, max_length=TEXT_MAX)]
+Moment = Annotated[AwareDatetime | None, Form()]
+
+
+# ── reports ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/reports", status_code=201)
+async def file_report(
+    *,
+    door: TheDoor,
+    who: Filer,
+    file: UploadFile,
+    request: Annotated[UUID, Form()],
+    engagement: Annotated[UUID | None, Form()] = None,
+    place: Annotated[Place, Form()] = "on-site",
+    witness: Reference = None,
+    captured_at: Moment = None,
+    sent_at: Moment = None,
+) -> Response:
+    """Take one report in. 201 recorded, 200 known before, 202 it waits for its medium, 422 it cannot be read."""
+    ask = Dropped(
+        request=request, captured_at=captured_at, sent_at=sent_at, engagement=engagement, place=place, witness=witness
+    )
+    (result,) = await take_in(door, who, [file], ask)
+    if result.wrong:
+        raise Invalid(
+            "unreadable-report",
+            result.wrong,
+            "This is no erasure report that is known here, or it is damaged. File the tool's output as it is.",
+            field="file",
+        )
+    return JSONResponse(answer(result), 202 if result.waits else 201 if result.is_new else 200)
+
+
+@router.post("/reports/batch")
+async def file_reports(
+    *,
+    door: TheDoor,
+    who: Filer,
+    files: list[UploadFile],
+    request: Annotated[UUID, Form()],
+    engagement: Annotated[UUID | None, Form()] = None,
+    place: Annotated[Place, Form()] = "on-site",
+    witness: Reference = None,
+    captured_at: Moment = None,
+    sent_at: Moment = None,
+) -> Response:
+    """Take up to 100 reports in; each has its own result, and one that cannot be read stops no other."""
+    ask = Dropped(
+        request=request, captured_at=captured_at, sent_at=sent_at, engagement=engagement, place=place, witness=witness
+    )
+    return JSONResponse({"results": [answer(result) for result in await take_in(door, who, files, ask)]})
+
+
+async def take_in(door: Door, who: Principal, files: Sequence[UploadFile], ask: Dropped) -> list[Result]:
+    """Read uploads and take them in. Raises Invalid for more than may come in one request."""
+    if len(files) > intake.FILES_MAX:
+        raise Invalid(
+            "too-many-files",
+            f"1回に{intake.FILES_MAX}ファイルまでです。分けて送ってください。",
+            f"At most {intake.FILES_MAX} files at a time. Send them in parts.",
+            field="files",
+        )
+    read = [intake.File(file.filename or "report", await file.read()) for file in files]
+    return await intake.take_in(door, who, read, ask)
+
+
+def answer(result: Result) -> dict[str, Any]:
+    """Say what became of one file, for programs."""
+    said = {"filename": result.filename, "sha256": result.sha256, "tool": result.tool or None}
+    if result.wrong:
+        return said | {"state": "unreadable", "detail": result.wrong}
+    state = "waiting" if result.waits else "recorded" if any(d.entry for d in result.drives) else "not-evidence"
+    return said | {"state": state, "drives": [_drive(drive) for drive in result.drives]}
+
+
+def _drive(drive: intake.Said) -> dict[str, Any]:
+    said: dict[str, Any] = {"serial": drive.serial, "state": drive.state}
+    if drive.entry is None:
+        return said
+    said |= {"entry": str(drive.entry.id), "replayed": drive.entry.replayed}
+    if drive.state == "waiting":
+        near = [{"label": one.label, "serial": one.serial} for one in drive.proposed]
+        return said | {"report": str(drive.entry.stream), "proposed": near}
+    level, sufficient = intake.achieved(drive.entry)
+    event = drive.entry.event
+    reasons = [reason.model_dump() for reason in event.reasons]
+    return said | {
+        "label": event.label,
+        "medium": str(event.medium),
+        "achieved": level or None,
+        "sufficient": sufficient,
+        "reasons": reasons,
+    }
+
+
+@router.get("/unmatched")
+async def unmatched(door: TheDoor, who: SignedIn) -> Response:
+    """Return the queue of this party's reports that mean no medium yet, each with near misses as proposals."""
+    rows = [
+        {
+            "report": str(one.report),
+            "serial": one.serial,
+            "filename": one.filename,
+            "sha256": one.sha256,
+            "tool": one.tool,
+            "operator": one.operator,
+            "filed_at": one.filed_at.isoformat(),
+            "proposed": [{"label": near.label, "serial": near.serial} for near in proposed],
+        }
+        for one, proposed in await queue(door, who)
+    ]
+    return JSONResponse({"unmatched": rows})
+
+
+async def queue(door: Door, who: Principal) -> list[tuple[views.Waiting, list[views.Candidate]]]:
+    """Return what waits, each with the media whose serials are near."""
+    async with door.look(who.party, who) as connection:
+        waiting = await views.waiting(connection)
+        near = await views.media_by_serial(connection, [one.serial for one in waiting], who.party)
+    return [(one, [candidate for candidate in near if candidate.loose == one.loose]) for one in waiting]
+
+
+class Binding(Ask):
+    """Which item a waiting report belongs to: its label as scanned, and the serial in the report that is meant."""
+
+    label: str = Field(max_length=TEXT_MAX)
+    serial: str = Field(max_length=TEXT_MAX)
+
+
+@router.post("/unmatched/{report}/bind", status_code=201)
+async def bind(report: UUID, body: Binding, door: TheDoor, who: Filer) -> Response:
+    """Bind a waiting report to the item whose label was scanned."""
+    found = await door.resolve(scanned(body.label), who)
+    entries = await intake.bind(door, who, report, found, body.serial)
+    return receipt(entries[0])
+
+
+# ── destruction ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Destruction(Ask):
+    """What was said of one crushed medium; photos by their hashes."""
+
+    label: str
+    technique: Technique
+    machine: str
+    serial: str | None
+    index: int | None
+    witness: str | None
+    photos: tuple[Photo, ...]
+
+
+@router.post("/media/{label}/destructions", status_code=201)
+async def destroy(
+    *,
+    label: GivenLabel,
+    door: TheDoor,
+    who: Worker,
+    request: Annotated[UUID, Form()],
+    machine: Text,
+    technique: Annotated[Technique, Form()] = "crush",
+    before: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
+    after: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
+    before_taken_at: Annotated[list[AwareDatetime], Form()] = [],  # noqa: B006 - FastAPI copies it
+    after_taken_at: Annotated[list[AwareDatetime], Form()] = [],  # noqa: B006 - FastAPI copies it
+    serial: Reference = None,
+    index: Annotated[int | None, Form(ge=1, le=100)] = None,
+    witness: Reference = None,
+    captured_at: Moment = None,
+    sent_at: Moment = None,
+) -> Response:
+    """Record that a medium was crushed, with one to four photos. The photos are kept before the entry names them."""
+    shots = [*await _shots("before", before, before_taken_at), *await _shots("after", after, after_taken_at)]
+    entry = await crush(
+        door,
+        who,
+        label,
+        shots,
+        {
+            "request": request,
+            "captured_at": captured_at,
+            "sent_at": sent_at,
+            "technique": technique,
+            "machine": machine,
+            "serial": serial,
+            "index": index,
+            "witness": witness,
+        },
+    )
+    return receipt(entry)
+
+
+Role = Literal["before", "after"]
+Shot = tuple[Role, bytes, datetime | None]
+
+
+async def _shots(role: Role, files: Iterable[UploadFile], taken: Sequence[datetime]) -> list[Shot]:
+    given = [await file.read() for file in files]
+    return [(role, content, at) for content, at in zip_longest(given, taken[: len(given)])]
+
+
+async def crush(door: Door, who: Principal, label: Label, shots: Sequence[Shot], said: dict[str, Any]) -> Entry[Any]:
+    """Check and keep the photos, then record the destruction. Raises Invalid for what is no photo."""
+    if not 1 <= len(shots) <= photos.PHOTOS_MAX:
+        raise Invalid(
+            "photos",
+            f"写真は1枚から{photos.PHOTOS_MAX}枚までです。粉砕の前後を撮って送ってください。",
+            f"One to {photos.PHOTOS_MAX} photos are needed. Take them before and after.",
+            field="photos",
+        )
+    found = await door.resolve(label, who)
+    checked = await asyncio.to_thread(lambda: [photos.check(content) for _, content, _ in shots])
+    hashes = await asyncio.gather(*(blobs.put(found.tenant, content) for _, content, _ in shots))
+    kept = tuple(
+        Photo(sha256=sha256, role=role, taken_at=at or seen.taken_at)
+        for (role, _, at), seen, sha256 in zip(shots, checked, hashes, strict=True)
+    )
+    ask = Destruction(label=label.id, photos=kept, **said)
+
+    async def record(tx: Transaction) -> Entry[Any]:
+        return await commands.destroy(
+            tx,
+            found.item,
+            Which(ask.serial, ask.index),
+            technique=ask.technique,
+            machine=ask.machine,
+            photos=kept,
+            witness=ask.witness,
+        )
+
+    return await door.act(found.tenant, who, record, ask=ask, device=found.item)
+
+
+# ── removal, re-check, witness ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OfMedium(Ask):
+    """Which medium of the item is meant, when it has several."""
+
+    serial: str | None = Field(default=None, min_length=1, max_length=TEXT_MAX)
+    index: int | None = Field(default=None, ge=1, le=100)
+
+    @property
+    def which(self) -> Which:
+        """The same for a command."""
+        return Which(self.serial, self.index)
+
+
+@router.post("/media/{label}/removals", status_code=201)
+async def remove(label: GivenLabel, body: OfMedium, door: TheDoor, who: Worker) -> Response:
+    """Record that a medium was taken out of its chassis."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        return await commands.remove(tx, found.item, body.which)
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+class Verification(OfMedium):
+    """What the second person did and found."""
+
+    method: str = Field(min_length=1, max_length=TEXT_MAX)
+    passed: bool
+
+
+@router.post("/media/{label}/verifications", status_code=201)
+async def verify(label: GivenLabel, body: Verification, door: TheDoor, who: Checker) -> Response:
+    """Record a re-check by somebody who is not the wiper."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        return await commands.verify(tx, found.item, body.which, method=body.method, passed=body.passed)
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+class Witnessing(Ask):
+    """Who of the town stood by, where, and from when to when; the one who asks, when nobody else is named."""
+
+    engagement: UUID
+    witness: str | None = Field(default=None, min_length=1, max_length=TEXT_MAX)
+    place: str = Field(min_length=1, max_length=TEXT_MAX)
+    began_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+
+
+@router.post("/witnesses", status_code=201)
+async def witness(body: Witnessing, door: TheDoor, who: Stander) -> Response:
+    """Record that the town's staff stood by."""
+    town = await town_of(door, who, body.engagement)
+
+    async def do(tx: Transaction) -> Entry[Any]:
+        return await commands.witness(
+            tx,
+            body.engagement,
+            witness=body.witness or who.person,
+            place=body.place,
+            began_at=body.began_at,
+            ended_at=body.ended_at,
+        )
+
+    return receipt(await door.act(town, who, do, ask=body))
+
+
+async def town_of(door: Door, who: Principal, engagement: UUID) -> str:
+    """Return the town of an open engagement of this party. Raises Unknown otherwise."""
+    async with door.look(who.party, who) as connection:
+        known = {one.engagement: one.town for one in await views.engagements(connection, who.party)}
+    if engagement not in known:
+        raise Unknown(
+            "no-engagement",
+            "この契約は見つからないか、期間外です。契約の番号を町の担当に確かめてください。",
+            "This engagement is not known or not open. Ask the town's desk for its number.",
+        )
+    return known[engagement]
+
+
+# ── what is read ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Town = Annotated[str | None, Query(max_length=TEXT_MAX)]
+
+
+@router.get("/overview")
+async def overview(door: TheDoor, who: SignedIn, town: Town = None, engagement: UUID | None = None) -> Response:
+    """Return how far a town's media are, counted from media."""
+    async with door.look(town or who.party, who) as connection:
+        counted = await views.overview(connection, engagement)
+    names = ("media", "erased", "sufficient", "failed", "excepted", "removed", "destroyed", "not_conformant", "levels")
+    return JSONResponse({name: getattr(counted, name) for name in names})
+
+
+class MediumSeen(BaseModel):
+    """A medium as registered and what was done to it."""
+
+    medium: UUID
+    serial: str
+    kind: str
+    required_on_site: str | None
+    required_at_centre: str | None
+    excepted: bool
+    achieved: str | None
+    destroyed: bool
+    deeds: list[dict[str, Any]]
+
+
+@router.get("/media/{label}")
+async def medium(label: GivenLabel, door: TheDoor, who: SignedIn) -> list[MediumSeen]:
+    """Return the media of an item with everything that was done to them, oldest first."""
+    found = await door.resolve(label, who)
+    async with door.look(found.tenant, who) as connection:
+        there = await views.registered(connection, items=[found.item])
+        deeds = await views.deeds_of(connection, found.item)
+    return [
+        MediumSeen(
+            medium=one.medium,
+            serial=one.serial,
+            kind=one.kind,
+            required_on_site=one.required.on_site,
+            required_at_centre=one.required.at_centre,
+            excepted=one.excepted,
+            achieved=views.highest(deeds, one.medium) or None,
+            destroyed=any(d.kind == "erasure.medium-destroyed.v1" for d in deeds if d.medium == one.medium),
+            deeds=[
+                {
+                    "entry": str(deed.entry),
+                    "kind": deed.kind,
+                    "occurred_at": deed.occurred_at.isoformat(),
+                    "recorded_at": deed.recorded_at.isoformat(),
+                    "by": {"person": deed.person, "party": deed.party},
+                    "data": deed.data,
+                }
+                for deed in deeds
+                if deed.medium == one.medium
+            ],
+        )
+        for one in there
+    ]
+
+
+@router.get("/draw")
+async def drawn(engagement: UUID, door: TheDoor, who: SignedIn) -> Response:
+    """Return the media drawn for the independent re-check, with all that is needed to draw them again."""
+    town = await town_of(door, who, engagement)
+    async with door.look(town, who) as connection:
+        erasures = await views.first_erasures(connection, engagement)
+        result = draw(engagement, erasures)
+        labels = {one.medium: one.label for one in await views.registered(connection, media=result.drawn)}
+    return JSONResponse(
+        {
+            "version": VERSION,
+            "engagement": str(engagement),
+            "share_percent": SHARE_PERCENT,
+            "population": {str(medium): str(entry) for medium, entry in sorted(erasures.items())},
+            "seed": result.seed,
+            "drawn": [{"medium": str(one), "label": labels[one]} for one in result.drawn],
+        }
+    )

@@ -1,0 +1,300 @@
+"""What one may ask of erasure: record what reports prove, destroy, remove, re-check, witness."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+
+from services.erasure import views
+from services.erasure.domain import medium as media
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.medium import Filing, Medium, Place, Registered, Technique, judge
+from services.erasure.domain.serial import is_near
+from services.erasure.tables import circumstances
+from shared import ledger
+from shared.database import Transaction
+from shared.entry import Entry, Event
+from shared.events.erasure import ErasureFailed, MediumErased, Photo, ReportFiled, WitnessRecorded
+from shared.ids import FOUNDATION, derived
+from shared.ledger import History
+from shared.refused import Invalid, Refused, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One finding of a kept report that belongs to a medium."""
+
+    medium: UUID
+    finding: Finding
+    filing: Filing
+
+
+async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
+    """Record what findings prove for their media; one entry a finding, in their order.
+
+    The same report for the same medium, graded by the same table, is answered with what it said the first time.
+    """
+    histories = await ledger.read_all(tx, [one.medium for one in bound])
+    known = {one.medium: one for one in await views.registered(tx.connection, media=histories)}
+    decided: list[tuple[History, Event]] = []
+    places: list[Entry[Any] | int] = []  # an entry that was there, or the place of the one to come
+    for one in bound:
+        if one.medium not in known:
+            raise Unknown
+        event = judge(known[one.medium], one.finding, one.filing)
+        if before := _said_before(histories[one.medium], event):
+            places.append(ledger.again(before))
+            continue
+        places.append(len(decided))
+        decided.append((histories[one.medium], event))
+    entries = await ledger.append_all(tx, decided)
+    await views.apply(tx, entries)
+    return [entries[place] if isinstance(place, int) else place for place in places]
+
+
+def _said_before(history: History, event: MediumErased | ErasureFailed) -> Entry[Event] | None:
+    for entry in history.entries:
+        match entry.event:
+            case MediumErased() | ErasureFailed() as said if (
+                said.evidence.sha256 == event.evidence.sha256
+                and said.table_version == event.table_version
+                and said.technique == event.technique
+                and isinstance(said, type(event))
+            ):
+                return entry
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A kept report with the serials in it that mean no medium yet."""
+
+    filing: Filing
+    serials: tuple[str, ...]
+    engagement: UUID | None
+
+
+def report_stream(party: str, sha256: str, engagement: UUID | None) -> UUID:
+    """Return the stream of a filed report: the same bytes for the same engagement are the same report."""
+    return derived(engagement or FOUNDATION, f"report:{party}:{sha256}")
+
+
+async def file(tx: Transaction, strays: Sequence[Stray]) -> list[Entry[Any]]:
+    """File reports that wait for their media, under the one who filed them. A second time changes nothing."""
+    streams = [report_stream(tx.tenant, stray.filing.evidence.sha256, stray.engagement) for stray in strays]
+    histories = await ledger.read_all(tx, streams)
+    decided: dict[UUID, tuple[History, Event]] = {}
+    for stream, stray in zip(streams, strays, strict=True):
+        if not histories[stream]:
+            said = ReportFiled(
+                report=stream,
+                evidence=stray.filing.evidence,
+                serials=stray.serials,
+                engagement=stray.engagement,
+            )
+            decided[stream] = (histories[stream], said)
+            await tx.connection.execute(
+                insert(circumstances).on_conflict_do_nothing(),
+                {
+                    "report": stream,
+                    "tenant": tx.tenant,
+                    "place": stray.filing.place,
+                    "witness": stray.filing.witness,
+                },
+            )
+    entries = await ledger.append_all(tx, list(decided.values()))
+    await views.apply(tx, entries)
+    new = {entry.stream: entry for entry in entries}
+    return [new.get(stream) or ledger.again(histories[stream].entries[0]) for stream in streams]
+
+
+async def filed(tx: Transaction, report: UUID) -> Entry[ReportFiled]:
+    """Return the entry of a filed report. Raises Unknown when this party filed none under that id."""
+    history = await ledger.read(tx, report)
+    if not history or not isinstance(history.entries[0].event, ReportFiled):
+        raise Unknown
+    return history.entries[0]  # type: ignore[return-value]  # just looked at
+
+
+async def bind(
+    tx: Transaction, report: Entry[ReportFiled], item: UUID, serial: str, findings: Sequence[Finding]
+) -> list[Entry[Any]]:
+    """Bind a waiting report's serial to a medium of the item whose label a person scanned.
+
+    The serial may be empty or near (O/0, I/1, leading zeros, case). Raises Refused for another drive's serial and for
+    what was bound before, Invalid when it could be several media of the item.
+    """
+    there = await views.registered(tx.connection, items=[item])
+    chosen = _meant(there, serial)
+    waiting = await views.waiting(tx.connection, report=report.stream)
+    if not any(one.serial == serial for one in waiting):
+        history = await ledger.read(tx, chosen.medium)
+        if done := [ledger.again(entry) for entry in history.entries if entry.because == report.id]:
+            return done
+        raise Refused(
+            "already-bound",
+            "この報告は、すでに別の媒体に結び付けられています。一覧を読み直してください。",
+            "This report has been bound to another medium already. Reload the list.",
+        )
+    await tx.connection.execute(  # two people, one report: the second waits and then finds it bound
+        text("SELECT 1 FROM unmatched WHERE report = :report AND serial = :serial FOR UPDATE"),
+        {"report": report.stream, "serial": serial},
+    )
+    if not any(one.serial == serial for one in await views.waiting(tx.connection, report=report.stream)):
+        raise ledger.LostRace
+    filing = await _filing(tx, report)
+    because = replace(tx, because=report)
+    return await record(because, [Bound(chosen.medium, finding, filing) for finding in findings])
+
+
+def _meant(there: Sequence[Registered], serial: str) -> Registered:
+    """Choose the medium of an item that a report's serial may mean."""
+    near = [one for one in there if one.serial == serial] or [one for one in there if is_near(one.serial, serial)]
+    candidates = near if serial else list(there)
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise Invalid(
+            "which-medium",
+            "この機器には媒体が複数あり、報告がどれのものか決められません。製造番号の出る報告を取り直してください。",
+            "The device has several media and the report does not say which. Take a report that names the serial.",
+            field="serial",
+        )
+    raise Refused(
+        "another-drive",
+        "報告の製造番号は、この機器に登録された媒体のものではありません。ラベルを確かめ、"
+        "登録が間違いなら町の担当に訂正を頼んでください。",
+        "The report's serial is not that of a medium registered for this device. Check the label; if the registration "
+        "is wrong, ask the town's desk to correct it.",
+    )
+
+
+async def bind_arrived(
+    tx: Transaction, waiting: views.Waiting, medium: UUID, findings: Sequence[Finding]
+) -> list[Entry[Any]]:
+    """Bind a waiting report to the medium that was registered since under exactly its serial. Crosses tenants."""
+    history = await ledger.read(tx, waiting.report)
+    report: Entry[Any] = history.entries[0]
+    (there,) = await views.registered(tx.connection, media=[medium])
+    filing = await _filing(tx, report)
+    acting = replace(tx.following(report), tenant=there.tenant, occurred_at=report.occurred_at)
+    return await record(acting, [Bound(medium, finding, filing) for finding in findings])
+
+
+async def _filing(tx: Transaction, report: Entry[ReportFiled]) -> Filing:
+    place, witness = await views.circumstances_of(tx.connection, report.stream)
+    where: Place = "centre" if place == "centre" else "on-site"
+    return Filing(report.event.evidence, report.by.person, where, witness)
+
+
+# ── one medium of an item ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which medium of an item is meant, when it has several: by serial as printed, or by place counted from 1."""
+
+    serial: str | None = None
+    index: int | None = None
+
+
+async def destroy(
+    tx: Transaction,
+    item: UUID,
+    which: Which,
+    *,
+    technique: Technique,
+    machine: str,
+    photos: tuple[Photo, ...],
+    witness: str | None,
+) -> Entry[Any]:
+    """Record that a medium was crushed. Raises Refused when another request said so before."""
+    return await _decide(
+        tx,
+        item,
+        which,
+        lambda state, it: state.destroy(
+            it, technique=technique, machine=machine, photos=photos, operator=tx.by.person, witness=witness
+        ),
+    )
+
+
+async def remove(tx: Transaction, item: UUID, which: Which) -> Entry[Any]:
+    """Record that a medium was taken out of its chassis. A second scan answers with the first."""
+    it = await chosen(tx, item, which)
+    history = await ledger.read(tx, it.medium)
+    if done := history.answered(tx.request):
+        return done
+    state = media.fold(history.entries)
+    if state.removed:
+        return ledger.again(next(e for e in history.entries if e.kind == "erasure.medium-removed.v1"))
+    return await _append(tx, history, state.remove(it))
+
+
+async def verify(tx: Transaction, item: UUID, which: Which, *, method: str, passed: bool) -> Entry[Any]:
+    """Record what a second person found. Raises Refused for the one who erased it."""
+    return await _decide(
+        tx, item, which, lambda state, it: state.verify(it, verifier=tx.by.person, method=method, passed=passed)
+    )
+
+
+async def witness(
+    tx: Transaction, engagement: UUID, *, witness: str, place: str, began_at: datetime, ended_at: datetime | None
+) -> Entry[Any]:
+    """Record that the town's staff stood by."""
+    history = await ledger.read(tx, derived(engagement, f"witness:{tx.request.id if tx.request else began_at}"))
+    if done := history.answered(tx.request):
+        return done
+    if ended_at and ended_at < began_at:
+        raise Invalid(
+            "times",
+            "立会いの終わりが始まりより前です。時刻を直してください。",
+            "The witnessing ends before it begins. Correct the times.",
+            field="ended_at",
+        )
+    event = WitnessRecorded(engagement=engagement, witness=witness, place=place, began_at=began_at, ended_at=ended_at)
+    return await _append(tx, history, event)
+
+
+async def chosen(tx: Transaction, item: UUID, which: Which) -> Registered:
+    """Return the medium of an item that is meant. Raises Refused when it has none, Invalid when it is not clear."""
+    there = await views.registered(tx.connection, items=[item])
+    if not there:
+        raise Refused(
+            "no-media",
+            "この機器には記憶媒体が登録されていません。登録を確かめてください。",
+            "No storage medium is registered for this device. Check the registration.",
+        )
+    meant = there
+    if which.serial:
+        meant = [one for one in there if one.serial == which.serial.strip()]
+    elif which.index is not None:
+        meant = there[which.index - 1 : which.index] if which.index > 0 else []
+    if len(meant) == 1:
+        return meant[0]
+    raise Invalid(
+        "which-medium",
+        f"この機器には媒体が{len(there)}つあります。製造番号か、何番目かを示してください。",
+        f"This device has {len(there)} media. Say which by serial or by number.",
+        field="serial",
+    )
+
+
+async def _decide(
+    tx: Transaction, item: UUID, which: Which, decide: Callable[[Medium, Registered], Event]
+) -> Entry[Any]:
+    it = await chosen(tx, item, which)
+    history = await ledger.read(tx, it.medium)
+    if done := history.answered(tx.request):
+        return done
+    return await _append(tx, history, decide(media.fold(history.entries), it))
+
+
+async def _append(tx: Transaction, history: History, event: Event) -> Entry[Any]:
+    entry = await ledger.append(tx, history, event)
+    await views.apply(tx, [entry])
+    return entry

@@ -1,0 +1,252 @@
+"""One storage medium: what was done to it, and what may be said of it next. One stream a medium. Pure.
+
+A fact is never refused: it is recorded, and what was missing is named (DESIGN §2.3). What is refused is a step that
+rests on a person: a second look by the wiper, a second crushing of what is already crushed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.grading import Grade, Verdict, grade
+from services.erasure.domain.reason import Reason
+from services.erasure.domain.technique import MediumKind
+from shared.entry import Entry, Event
+from shared.events import erasure
+from shared.events.erasure import (
+    ErasureFailed,
+    ErasureVerified,
+    Evidence,
+    MediumDestroyed,
+    MediumErased,
+    MediumRemoved,
+    Photo,
+)
+from shared.events.tracking import Required
+from shared.levels import Level, at_least
+from shared.refused import Refused
+
+Place = Literal["on-site", "centre"]
+Technique = Literal["crush", "shred", "melt", "incinerate", "disintegrate"]
+WITNESSED = ("witnessed", "both")  # assurances under which the town's staff stand by (DOMAIN §2)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A medium as tracking registered it, with what the town's policy asks of it and whether it was excepted."""
+
+    medium: UUID
+    item: UUID
+    tenant: str
+    label: str
+    serial: str
+    kind: str
+    required: Required
+    excepted: bool = False  # an approver of the town let it leave without the level on site
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """When and by which entry a medium was crushed."""
+
+    entry: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """The state of one medium, folded from its entries."""
+
+    reached: Level | None = None  # the highest level proved by evidence
+    failed: bool = False  # the last report proved nothing
+    wipers: frozenset[str] = frozenset()
+    verified: bool | None = None  # of the last second look
+    removed: bool = False
+    destroyed: Destroyed | None = None
+
+    def destroy(
+        self,
+        registered: Registered,
+        *,
+        technique: Technique,
+        machine: str,
+        photos: tuple[Photo, ...],
+        operator: str,
+        witness: str | None,
+    ) -> MediumDestroyed:
+        """Say that the medium was crushed, with what was missing. Raises Refused when it had been crushed before."""
+        if self.destroyed:
+            raise already_destroyed(registered.label, self.destroyed)
+        missing = self.missing_before_destruction(registered, witness)
+        return MediumDestroyed(
+            medium=registered.medium,
+            item=registered.item,
+            label=registered.label,
+            serial=registered.serial,
+            technique=technique,
+            machine=machine,
+            photos=photos,
+            operator=operator,
+            witness=witness,
+            conformant=not missing,
+            missing=missing,
+        )
+
+    def missing_before_destruction(self, registered: Registered, witness: str | None) -> tuple[str, ...]:
+        """Return the codes of what the policy asks and nobody showed: `on-site-level`, `witness` (DOMAIN §2)."""
+        missing = []
+        if not registered.excepted and not at_least(self.reached, registered.required.on_site):
+            missing.append("on-site-level")
+        if registered.required.assurance in WITNESSED and not witness:
+            missing.append("witness")
+        return tuple(missing)
+
+    def remove(self, registered: Registered) -> MediumRemoved:
+        """Say that the medium was taken out of its chassis."""
+        return MediumRemoved(medium=registered.medium, item=registered.item, label=registered.label)
+
+    def verify(self, registered: Registered, *, verifier: str, method: str, passed: bool) -> ErasureVerified:
+        """Say what a second person found. Raises Refused for the wiper, and when there is nothing to look at."""
+        if self.reached is None:
+            raise Refused(
+                "nothing-to-verify",
+                "この媒体には、証明された消去の記録がまだありません。先に消去の報告を登録してください。",
+                "No erasure of this medium is proved yet. File its erasure report first.",
+            )
+        if verifier in self.wipers:
+            raise Refused(
+                "same-person",
+                "消去した人は、同じ媒体の再確認ができません。別の人が確認してください。",
+                "The one who erased a medium cannot re-check it. Another person has to.",
+            )
+        return ErasureVerified(
+            medium=registered.medium, item=registered.item, verifier=verifier, method=method, passed=passed
+        )
+
+
+def fold(entries: Iterable[Entry[Event]]) -> Medium:
+    """Fold a medium's entries, oldest first. Raises ValueError for an event that is not of a medium."""
+    state = Medium()
+    for entry in entries:
+        state = _next(state, entry)
+    return state
+
+
+def _next(state: Medium, entry: Entry[Event]) -> Medium:
+    match entry.event:
+        case MediumErased() as e:
+            reached = e.achieved if not at_least(state.reached, e.achieved) else state.reached
+            return replace(state, reached=reached, failed=False, wipers=state.wipers | {e.operator})
+        case ErasureFailed() as e:
+            return replace(state, failed=True, wipers=state.wipers | {e.operator})
+        case ErasureVerified() as e:
+            return replace(state, verified=e.passed)
+        case MediumRemoved():
+            return replace(state, removed=True)
+        case MediumDestroyed():
+            return replace(state, destroyed=state.destroyed or Destroyed(entry.id, entry.occurred_at))
+        case other:
+            raise ValueError(f"{other.kind} is not an event of a medium")
+
+
+def already_destroyed(label: str, destroyed: Destroyed) -> Refused:
+    """Return the refusal of a second crushing: the same drive cannot be crushed twice, so one of the two is wrong."""
+    when = destroyed.at.isoformat(timespec="seconds")
+    return Refused(
+        "already-destroyed",
+        f"この媒体（{label}）は {when} に粉砕済みです（記録 {destroyed.entry}）。"
+        "手元の媒体のラベルと製造番号を確かめ、違うものなら読み取り直してください。",
+        f"This medium ({label}) was destroyed at {when} (entry {destroyed.entry}). "
+        "Check label and serial of the one in your hands; if it is another, scan again.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """The circumstances of one report: its kept bytes, who did it, where, who stood by."""
+
+    evidence: Evidence
+    operator: str
+    place: Place
+    witness: str | None = None
+
+
+def judge(registered: Registered, finding: Finding, filing: Filing) -> MediumErased | ErasureFailed:
+    """Grade one finding for the medium it was bound to. A serial that differs but is near is said among the reasons.
+
+    What is not proof (no serial of its own, stale, contradicting) becomes ErasureFailed: the medium is where it was.
+    """
+    judged = grade(finding, MediumKind(registered.kind))
+    required = registered.required.on_site
+    sufficient = judged.level is not None and at_least(judged.level, required)
+    reasons = _reasons(judged, sufficient=sufficient)
+    if finding.serial != registered.serial:
+        reasons = (*reasons, _bound_by_person(finding.serial, registered.serial))
+    if judged.level is None:
+        return ErasureFailed(
+            medium=registered.medium,
+            item=registered.item,
+            label=registered.label,
+            serial=registered.serial,
+            technique=finding.technique,
+            reasons=reasons,
+            table_version=judged.table_version,
+            evidence=filing.evidence,
+            operator=filing.operator,
+        )
+    return MediumErased(
+        medium=registered.medium,
+        item=registered.item,
+        label=registered.label,
+        serial=registered.serial,
+        technique=finding.technique,
+        achieved=judged.level,
+        required=required,
+        sufficient=sufficient,
+        reasons=reasons,
+        table_version=judged.table_version,
+        evidence=filing.evidence,
+        operator=filing.operator,
+        witness=filing.witness,
+        started_at=_zoned(finding.started),
+        finished_at=_zoned(finding.finished),
+        place=filing.place,
+    )
+
+
+def speaks_of_erasure(finding: Finding) -> bool:
+    """Tell whether a finding says anything about an erasure: an inventory does not, nor a drive never sanitised."""
+    return grade(finding).verdict is not Verdict.NOT_EVIDENCE
+
+
+def _reasons(judged: Grade, *, sufficient: bool) -> tuple[erasure.Reason, ...]:
+    """Everything that carries the grade; what would raise it where it is not enough."""
+    remedies = () if sufficient else judged.would_raise
+    said = (*judged.reasons, *judged.contradictions, *judged.to_validate, *remedies)
+    return tuple(_spoken(reason) for reason in dict.fromkeys(said))
+
+
+def _spoken(reason: Reason) -> erasure.Reason:
+    return erasure.Reason(code=reason.code, ja=reason.ja, en=reason.en)
+
+
+def _bound_by_person(reported: str, registered: str) -> erasure.Reason:
+    if not reported:
+        return erasure.Reason(
+            code="bound-by-label",
+            ja="報告に製造番号がないため、人がラベルで結び付けました。",
+            en="The report names no serial; a person bound it by the label.",
+        )
+    return erasure.Reason(
+        code="bound-by-person",
+        ja=f"報告の製造番号「{reported}」と登録の「{registered}」は表記が異なり、人が確かめて結び付けました。",
+        en=f"The report says “{reported}”, registered is “{registered}”; a person checked and bound them.",
+    )
+
+
+def _zoned(moment: datetime | None) -> datetime | None:
+    """Drop a time without zone: no certificate could repeat it, and the original bytes keep it."""
+    return moment if moment is not None and moment.tzinfo else None

@@ -1,0 +1,223 @@
+"""How a tool's report comes in: read, matched and kept outside any transaction, then recorded in one for each party.
+
+The original bytes are kept before the entry that names them; a process that dies in between leaves an orphan blob,
+and the same file sent again does what is still missing.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from services.erasure import commands, views
+from services.erasure.commands import Bound, Stray
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
+from services.erasure.domain.serial import loose
+from services.erasure.reports.read import Report, Unreadable, read
+from services.erasure.views import Candidate
+from shared import blobs
+from shared.database import Transaction
+from shared.door import Ask, Door, Found
+from shared.entry import Entry
+from shared.events.erasure import ErasureFailed, Evidence, MediumErased
+from shared.identity import Principal
+from shared.refused import Unknown
+
+log = logging.getLogger(__name__)
+
+FILES_MAX = 100  # of one request (DESIGN §4, offline capture)
+FILENAME_MAX = 200  # characters
+
+
+class Dropped(Ask):
+    """What was said besides the files."""
+
+    engagement: UUID | None = None
+    place: Place = "on-site"
+    witness: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file as it came."""
+
+    filename: str
+    content: bytes
+
+
+@dataclass(slots=True)
+class Said:
+    """What became of one drive in one file."""
+
+    serial: str
+    state: str  # bound, waiting, not-evidence
+    entry: Entry[Any] | None = None
+    proposed: tuple[Candidate, ...] = ()
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one file; `wrong` is the sentence of a file that could not be read."""
+
+    filename: str
+    sha256: str
+    tool: str = ""
+    wrong: str = ""
+    drives: list[Said] = field(default_factory=list)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether anything was recorded that had not been before."""
+        return any(drive.entry and not drive.entry.replayed for drive in self.drives)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a drive of it waits for a medium."""
+        return any(drive.state == "waiting" for drive in self.drives)
+
+
+async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Dropped) -> list[Result]:
+    """Read, match, keep and record files. One result a file, in their order; one file's fault stops no other."""
+    opened = await asyncio.to_thread(lambda: [_open(file) for file in files])
+    serials = [finding.serial for _, report in opened if report for finding in report.findings]
+    async with door.look(who.party, who) as connection:
+        candidates = await views.media_by_serial(connection, serials, who.party)
+    by_fold: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        by_fold[candidate.loose].append(candidate)
+    work = _Work(who.party, ask)
+    for file, (result, report) in zip(files, opened, strict=True):
+        for finding in report.findings if report else ():
+            result.drives.append(work.sort(finding, by_fold, _filing(who, result, report, ask)))
+        work.keep(file, result)
+    await asyncio.gather(*(blobs.put(party, content) for party, content in work.kept.values()))
+    await work.record(door, who)
+    return [result for result, _ in opened]
+
+
+def findings(content: bytes, filename: str, serial: str) -> list[Finding]:
+    """Read kept bytes again and return what they say of one serial."""
+    return [one for one in read(content, filename).findings if one.serial == serial and speaks_of_erasure(one)]
+
+
+def _open(file: File) -> tuple[Result, Report | None]:
+    result = Result(file.filename[:FILENAME_MAX], hashlib.sha256(file.content).hexdigest())
+    try:
+        report = read(file.content, file.filename)
+    except Unreadable as wrong:
+        result.wrong = str(wrong)
+        return result, None
+    result.tool = report.tool
+    return result, report
+
+
+def _filing(who: Principal, result: Result, report: Report | None, ask: Dropped) -> Filing:
+    version = report.tool_version if report else ""
+    named = Evidence(sha256=result.sha256, filename=result.filename, tool=result.tool, tool_version=version or None)
+    return Filing(named, who.person, ask.place, ask.witness)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is to be kept and recorded, sorted by the party whose entry it becomes."""
+
+    party: str
+    ask: Dropped
+    bound: defaultdict[str, list[tuple[Said, Bound]]] = field(default_factory=lambda: defaultdict(list))
+    strays: dict[str, tuple[Filing, list[Said]]] = field(default_factory=dict)
+    kept: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
+
+    def sort(self, finding: Finding, by_fold: dict[str, list[Candidate]], filing: Filing) -> Said:
+        """Bind a finding to the one medium of exactly its serial; let it wait when there is none, or several."""
+        if not speaks_of_erasure(finding):
+            return Said(finding.serial, "not-evidence")
+        near = by_fold.get(loose(finding.serial), [])
+        exact = [one for one in near if one.serial == finding.serial]
+        if len(exact) > 1 and self.ask.engagement:
+            exact = [one for one in exact if one.engagement == self.ask.engagement] or exact
+        if len(exact) == 1:
+            said = Said(finding.serial, "bound")
+            self.bound[exact[0].tenant].append((said, Bound(exact[0].medium, finding, filing)))
+            return said
+        said = Said(finding.serial, "waiting", proposed=tuple(near))
+        self.strays.setdefault(filing.evidence.sha256, (filing, []))[1].append(said)
+        return said
+
+    def keep(self, file: File, result: Result) -> None:
+        """Keep the bytes under every party whose entry will name them."""
+        for tenant, several in self.bound.items():
+            if any(bound.filing.evidence.sha256 == result.sha256 for _, bound in several):
+                self.kept[tenant, result.sha256] = (tenant, file.content)
+        if result.sha256 in self.strays:
+            self.kept[self.party, result.sha256] = (self.party, file.content)
+
+    async def record(self, door: Door, who: Principal) -> None:
+        """Record for each town what its media's reports prove, and file what waits."""
+        for tenant, judged in self.bound.items():
+            self._say([said for said, _ in judged], await self._record(door, who, tenant, [one for _, one in judged]))
+        if self.strays:
+            filed = await door.act(self.party, who, lambda tx: commands.file(tx, self._strays()), ask=self.ask)
+            for (_, waiting), entry in zip(self.strays.values(), filed, strict=True):
+                self._say(waiting, [entry] * len(waiting))
+
+    async def _record(self, door: Door, who: Principal, tenant: str, bound: list[Bound]) -> list[Entry[Any]]:
+        return await door.act(tenant, who, lambda tx: commands.record(tx, bound), ask=self.ask)
+
+    def _strays(self) -> list[Stray]:
+        return [
+            Stray(filing, tuple(dict.fromkeys(said.serial for said in waiting)), self.ask.engagement)
+            for filing, waiting in self.strays.values()
+        ]
+
+    @staticmethod
+    def _say(drives: Sequence[Said], entries: Sequence[Entry[Any]]) -> None:
+        for said, entry in zip(drives, entries, strict=True):
+            said.entry = entry
+
+
+async def bind(door: Door, who: Principal, report: UUID, found: Found, serial: str) -> list[Entry[Any]]:
+    """Bind one serial of a waiting report to the item whose label a person scanned (see commands.bind)."""
+    filed = await door.act(who.party, who, lambda tx: commands.filed(tx, report))
+    named = filed.event.evidence
+    content = await blobs.get(who.party, named.sha256)
+    said = findings(content, named.filename, serial)
+    if not said:
+        raise Unknown
+    await blobs.put(found.tenant, content)
+    return await door.act(found.tenant, who, lambda tx: commands.bind(tx, filed, found.item, serial, said))
+
+
+async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:
+    """Bind every waiting report whose medium has been registered since. Crosses tenants; nothing to do is usual.
+
+    The bytes are read inside the transaction: they are local, write-once and few, and the entry must not stand
+    without them.
+    """
+    entries = []
+    for waiting, medium in await views.arrived(tx.connection):
+        try:
+            content = await blobs.get(waiting.tenant, waiting.sha256)
+            said = findings(content, waiting.filename, waiting.serial)
+        except (blobs.Missing, Unreadable):
+            log.exception("the waiting report %s cannot be read again", waiting.report)
+            continue
+        (there,) = await views.registered(tx.connection, media=[medium])
+        await blobs.put(there.tenant, content)
+        entries += await commands.bind_arrived(tx, waiting, medium, said)
+    return entries
+
+
+def achieved(entry: Entry[Any]) -> tuple[str, bool]:
+    """Return the level an entry proves ("" for none) and whether it is enough on site."""
+    match entry.event:
+        case MediumErased() as e:
+            return e.achieved, e.sufficient
+        case ErasureFailed():
+            return "", False
+        case other:
+            raise ValueError(f"{other.kind} proves no level")

@@ -1,0 +1,369 @@
+"""Refurb's HTTP door: the centre's refurbisher works on orders, both parties read the board and the counts."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from fastapi import Request as HttpRequest
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+from starlette.responses import JSONResponse, Response
+
+from services.refurb import commands, views
+from services.refurb.domain.work_order import Grade
+from shared.database import Transaction
+from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
+from shared.entry import Entry
+from shared.events.refurb import Spec, Step, Weight
+from shared.identity import Principal, SignedIn, holding
+from shared.ids import LABEL_INPUT_MAX
+from shared.refused import Forbidden, Invalid, Refused, Reused, Unknown
+from shared.web.i18n import language
+
+router = APIRouter(prefix="/api/refurb", tags=["refurb"])
+
+SCANS_MAX = 100
+REASONS_MAX = 10
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Town = Annotated[str, Query(max_length=100)]
+Refurbisher = Annotated[Principal, Depends(holding("refurbisher"))]
+
+
+class Acceptance(Ask):
+    """A grade with its reasons."""
+
+    grade: Grade
+    reasons: tuple[Line, ...] = Field(min_length=1, max_length=REASONS_MAX)
+
+
+class Rejection(Ask):
+    """Why the chassis goes to recycling."""
+
+    reasons: tuple[Line, ...] = Field(min_length=1, max_length=REASONS_MAX)
+
+
+class Part(BaseModel):
+    """The new SSD."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    maker: Line | None = None
+    model: Line
+    serial: Line
+    capacity_gb: int = Field(ge=1, le=100_000)
+
+
+class Swap(Ask, Part):
+    """The new SSD that went in; the step `ssd` is recorded with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Did(Ask):
+    """One step, done. The step `ssd` may bring its part; `delivery` is the whole delivery."""
+
+    step: Step
+    note: Line | None = None
+    part: Part | None = None
+
+
+class GivenSpec(Spec):
+    """The specification as typed, within bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    os: Line
+    ssd_gb: int = Field(ge=1, le=100_000)
+    memory_gb: int = Field(ge=1, le=10_000)
+    office: Line
+    support_months: int = Field(ge=0, le=120)
+
+
+class Readiness(Ask):
+    """What the recipient gets."""
+
+    spec: GivenSpec
+
+
+class Delivery(Ask):
+    """The machine left for the town."""
+
+    note: Line | None = None
+
+
+class GivenWeight(Weight):
+    """A weight as typed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recycling(Ask):
+    """The chassis became material."""
+
+    weights: tuple[GivenWeight, ...] = Field(min_length=1, max_length=6)
+    manifest: Line
+    operator: Line
+
+
+class Scan(BaseModel):
+    """One scan of a batch, as the capture module sends it: `work` is the step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    request_id: UUID
+    work: Step
+    label: str = Field(max_length=LABEL_INPUT_MAX)
+    token: str | None = Field(default=None, max_length=20)
+    captured_at: AwareDatetime | None = None
+    facts: Part | None = None
+
+    def ask(self, sent_at: datetime | None) -> Did:
+        """Return the single request this scan stands for, so that both ways answer each other's replays."""
+        return Did(
+            request=self.request_id, captured_at=self.captured_at, sent_at=sent_at, step=self.work, part=self.facts
+        )
+
+
+class Scans(BaseModel):
+    """A batch of scans; each has its own request id and its own result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    sent_at: AwareDatetime | None = None
+    scans: tuple[Scan, ...] = Field(min_length=1, max_length=SCANS_MAX)
+
+
+class Result(BaseModel):
+    """What became of one scan: 201 recorded, 200 recorded before, 4xx refused with a sentence."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
+    request_id: UUID
+    label: str
+    status: int
+    entry: UUID | None = None
+    code: str | None = None
+    detail: str | None = None
+    missing: tuple[str, ...] | None = None
+
+
+class Results(BaseModel):
+    """One result for each scan, in their order."""
+
+    results: list[Result]
+
+
+class OrderShape(BaseModel):
+    """One work order as the API tells it."""
+
+    label: str
+    item_kind: str
+    name: str
+    stage: str
+    grade: Grade | None
+    reasons: tuple[str, ...]
+    done: tuple[Step, ...]
+    next_step: Step | None
+    ssd_serial: str | None
+    spec: Spec | None
+    open_media: tuple[str, ...]
+    missing_before_ready: tuple[str, ...]
+    on_hold: bool
+    manifest: str | None
+    weights: tuple[Weight, ...]
+
+
+@router.post("/items/{label}/accept", status_code=201)
+async def accept(label: GivenLabel, body: Acceptance, door: TheDoor, who: Refurbisher) -> Response:
+    """Accept a candidate with its grade."""
+    entry = await door.act_on(
+        label, who, lambda tx, found: commands.accept(tx, found.item, body.grade, body.reasons), ask=body
+    )
+    return receipt(entry)
+
+
+@router.post("/items/{label}/reject", status_code=201)
+async def reject(label: GivenLabel, body: Rejection, door: TheDoor, who: Refurbisher) -> Response:
+    """Send a candidate to recycling."""
+    entry = await door.act_on(label, who, lambda tx, found: commands.reject(tx, found.item, body.reasons), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/ssd", status_code=201)
+async def replace_part(label: GivenLabel, body: Swap, door: TheDoor, who: Refurbisher) -> Response:
+    """Record the new SSD and the step that put it in."""
+    entry = await door.act_on(label, who, lambda tx, found: swap(tx, found.item, body), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/steps", status_code=201)
+async def do_step(label: GivenLabel, body: Did, door: TheDoor, who: Refurbisher) -> Response:
+    """Record one step."""
+    entry = await door.act_on(label, who, lambda tx, found: did(tx, found.item, body), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/ready", status_code=201)
+async def ready(label: GivenLabel, body: Readiness, door: TheDoor, who: Refurbisher) -> Response:
+    """Mark it refurbished, with the specification for its recipient."""
+    entry = await door.act_on(label, who, lambda tx, found: commands.finish(tx, found.item, spec(body)), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/deliver", status_code=201)
+async def deliver(label: GivenLabel, body: Delivery, door: TheDoor, who: Refurbisher) -> Response:
+    """Record that it was sent to the town."""
+    entry = await door.act_on(label, who, lambda tx, found: commands.deliver(tx, found.item, body.note), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/recycle", status_code=201)
+async def recycle(label: GivenLabel, body: Recycling, door: TheDoor, who: Refurbisher) -> Response:
+    """Record its weights by material, the manifest and the recycler."""
+    entry = await door.act_on(label, who, lambda tx, found: recycled(tx, found.item, body), ask=body)
+    return receipt(entry)
+
+
+@router.post("/steps", response_model=Results, response_model_exclude_none=True)
+async def do_steps(body: Scans, request: HttpRequest, door: TheDoor, who: Refurbisher) -> Response:
+    """Record up to 100 scans; one town's scans share a transaction, and a refused one leaves the others alone."""
+    results: dict[int, Result] = {}
+    lang = language(request)
+    towns: defaultdict[str, list[tuple[int, Scan, Found]]] = defaultdict(list)
+    for nth, scan in enumerate(body.scans):
+        try:
+            found = await door.resolve(scanned(scan.label), who)
+        except Refused as no:
+            results[nth] = refused(scan, no, lang)
+        else:
+            towns[found.tenant].append((nth, scan, found))
+    for town, scans in towns.items():
+        try:
+            results |= await _act_on_all(door, who, town, scans, body.sent_at, lang)
+        except Refused as no:  # of the whole town: no engagement, or every race lost
+            results |= {nth: refused(scan, no, lang) for nth, scan, _ in scans}
+    told = Results(results=[results[nth] for nth in range(len(body.scans))])
+    return JSONResponse(told.model_dump(mode="json", exclude_none=True))
+
+
+@router.get("/board")
+async def board(town: Town, door: TheDoor, who: SignedIn) -> views.Board:
+    """Return everything of a town in the workshop, by column, with its age."""
+    async with door.look(town, who) as connection:
+        return await views.board(connection, town, door.now())
+
+
+@router.get("/overview")
+async def overview(town: Town, door: TheDoor, who: SignedIn) -> views.Overview:
+    """Return the centre's counts of a town's chassis, each with its labels."""
+    async with door.look(town, who) as connection:
+        return await views.overview(connection, town)
+
+
+@router.get("/items/{label}")
+async def order(label: GivenLabel, door: TheDoor, who: SignedIn) -> OrderShape:
+    """Return one work order."""
+    found = await door.resolve(label, who)
+    async with door.look(found.tenant, who) as connection:
+        return shaped(await views.one(connection, found.item))
+
+
+async def swap(tx: Transaction, item: UUID, body: Part) -> Entry[Any]:
+    """Record a part."""
+    return await commands.replace_part(
+        tx, item, maker=body.maker, model=body.model, serial=body.serial, capacity_gb=body.capacity_gb
+    )
+
+
+async def did(tx: Transaction, item: UUID, body: Did) -> Entry[Any]:
+    """Record a step, with its part where it has one."""
+    if body.part is None:
+        return await commands.do_step(tx, item, body.step, body.note)
+    if body.step != "ssd":
+        raise Invalid(
+            "part-without-swap",
+            "部品は工程「SSD換装」と一緒に送ってください。",
+            'Send a part with the step "ssd" only.',
+            field="part",
+        )
+    return await swap(tx, item, body.part)
+
+
+async def recycled(tx: Transaction, item: UUID, body: Recycling) -> Entry[Any]:
+    """Record the material."""
+    weights = [Weight(material=weight.material, kg=weight.kg) for weight in body.weights]
+    return await commands.recycle(tx, item, weights=weights, manifest=body.manifest, operator=body.operator)
+
+
+def spec(body: Readiness) -> Spec:
+    """Return the specification as it is recorded."""
+    return Spec(**body.spec.model_dump())
+
+
+def shaped(known: views.Order) -> OrderShape:
+    """Tell one work order."""
+    order = known.order
+    return OrderShape(
+        label=order.label,
+        item_kind=order.item_kind,
+        name=known.name,
+        stage=order.stage,
+        grade=order.accepted.grade if order.accepted else None,
+        reasons=order.accepted.reasons if order.accepted else (),
+        done=order.done,
+        next_step=order.next_step,
+        ssd_serial=order.ssd.serial if order.ssd else None,
+        spec=order.ready.spec if order.ready else None,
+        open_media=tuple(medium.serial for medium in known.open_media),
+        missing_before_ready=() if order.ready else order.missing_before_ready(known.open_media),
+        on_hold=known.on_hold,
+        manifest=order.recycled.manifest if order.recycled else None,
+        weights=order.recycled.weights if order.recycled else (),
+    )
+
+
+_STATUS: Mapping[type[Refused], HTTPStatus] = {
+    Unknown: HTTPStatus.NOT_FOUND,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Reused: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+def refused(scan: Scan, no: Refused, lang: Literal["ja", "en"]) -> Result:
+    """Tell why one scan was refused."""
+    return Result(
+        request_id=scan.request_id,
+        label=scan.label,
+        status=_STATUS.get(type(no), HTTPStatus.CONFLICT),
+        code=no.code,
+        detail=no.ja if lang == "ja" else no.en,
+        missing=no.missing or None,
+    )
+
+
+async def _act_on_all(
+    door: Door,
+    who: Principal,
+    town: str,
+    scans: list[tuple[int, Scan, Found]],
+    sent_at: datetime | None,
+    lang: Literal["ja", "en"],
+) -> dict[int, Result]:
+    async def do(tx: Transaction) -> dict[int, Result]:
+        return {nth: await _act(tx, scan, found, sent_at, lang) for nth, scan, found in scans}
+
+    return await door.act(town, who, do)
+
+
+async def _act(
+    tx: Transaction, scan: Scan, found: Found, sent_at: datetime | None, lang: Literal["ja", "en"]
+) -> Result:
+    ask = scan.ask(sent_at)
+    alone = replace(tx, request=ask.identity, occurred_at=ask.occurred_at(tx.at))
+    try:
+        entry = await did(alone, found.item, ask)
+    except Refused as no:
+        return refused(scan, no, lang)
+    status = HTTPStatus.OK if entry.replayed else HTTPStatus.CREATED
+    return Result(request_id=scan.request_id, label=scan.label, status=status, entry=entry.id)

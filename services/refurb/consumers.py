@@ -1,0 +1,42 @@
+"""What refurb hears: candidates and chassis for recycling open work orders; the media's clearances are kept."""
+
+from collections.abc import Sequence
+
+from services.refurb import commands, views
+from services.refurb.tables import metadata
+from shared.database import Transaction
+from shared.directory import join
+from shared.entry import Entry
+from shared.events.tracking import MediumCleared, MediumReopened, RecyclingChosen, ReuseCandidateNamed
+from shared.messaging import Consumers
+
+consumers = Consumers("refurb")
+join(consumers, metadata.tables)
+
+
+@consumers.on(ReuseCandidateNamed)
+async def on_reuse_candidate_named(tx: Transaction, entries: Sequence[Entry[ReuseCandidateNamed]]) -> None:
+    """Open a work order for each candidate; a leased chassis goes back to its lessor and is only listed."""
+    await views.turn_away(tx, [entry for entry in entries if entry.event.leased], reason="leased")
+    for entry in entries:
+        event = entry.event
+        if not event.leased:
+            await commands.start(
+                tx.following(entry), event.item, label=event.label, item_kind=event.item_kind, route="reuse"
+            )
+
+
+@consumers.on(RecyclingChosen)
+async def on_recycling_chosen(tx: Transaction, entries: Sequence[Entry[RecyclingChosen]]) -> None:
+    """Open a work order that ends in material."""
+    for entry in entries:
+        event = entry.event
+        await commands.start(
+            tx.following(entry), event.item, label=event.label, item_kind=event.item_kind, route="recycle"
+        )
+
+
+@consumers.on(MediumCleared, MediumReopened)
+async def on_medium_weighed(tx: Transaction, entries: Sequence[Entry[MediumCleared | MediumReopened]]) -> None:
+    """Keep whether each original medium is accounted for."""
+    await views.keep_clearances(tx, entries)

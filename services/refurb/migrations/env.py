@@ -1,0 +1,4 @@
+from services.refurb.tables import metadata
+from shared.migration import run
+
+run(metadata)

@@ -1,0 +1,51 @@
+"""Refurb's views: the history of work orders, what is known of the original media, and who was turned away."""
+
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.tables import ground
+
+metadata = MetaData()
+ground(metadata)
+
+works = Table(
+    "works",
+    metadata,
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("item", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream", "sequence"),
+    Index("works_item", "item"),
+    Index("works_tenant", "tenant"),
+)
+
+clearances = Table(
+    "clearances",
+    metadata,
+    Column("medium", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("item", Uuid, nullable=False),
+    Column("cleared", Boolean, nullable=False),
+    Column("reason", Text),  # why it was reopened
+    Column("sequence", Integer, nullable=False),  # of the medium's clearance stream at tracking: the latest wins
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Index("clearances_item", "item"),
+)
+
+turned_away = Table(
+    "turned_away",
+    metadata,
+    Column("item", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("item_kind", Text, nullable=False),
+    Column("maker", Text),
+    Column("model", Text),
+    Column("reason", Text, nullable=False),  # a code; the page has the words
+    Column("named_at", DateTime(timezone=True), nullable=False),
+)

@@ -1,0 +1,345 @@
+"""Refurb's views: work orders as rows, what is known of the original media, and the board read from them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Table, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.refurb.domain.work_order import Stage, WorkOrder, fold
+from services.refurb.tables import clearances, metadata, turned_away, works
+from shared.database import Transaction
+from shared.entry import Entry, Event
+from shared.events.refurb import (
+    CandidateAccepted,
+    CandidateRejected,
+    DeliveredToTown,
+    Ready,
+    Recycled,
+    Step,
+    WorkStarted,
+)
+from shared.events.tracking import Medium, MediumCleared, MediumReopened, ReuseCandidateNamed
+
+REBUILT: tuple[Table, ...] = (
+    works,
+    clearances,
+    turned_away,
+    *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
+)
+OWN = "refurb."
+MOVES = {  # the events that move an order to another column of the board
+    event.kind
+    for event in (WorkStarted, CandidateAccepted, CandidateRejected, Ready, DeliveredToTown, Recycled)
+}
+
+
+async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Put refurb's own entries on the view; repetition and order do not matter."""
+    rows = [
+        {
+            "stream": entry.stream,
+            "sequence": entry.sequence,
+            "tenant": entry.tenant,
+            "item": entry.event.item,
+            "kind": entry.kind,
+            "occurred_at": entry.occurred_at,
+            "person": entry.by.person,
+            "data": entry.event.model_dump(mode="json", exclude_none=True),
+        }
+        for entry in entries
+        if entry.kind.startswith(OWN)
+    ]
+    if rows:
+        await tx.connection.execute(insert(works).on_conflict_do_nothing(), rows)
+
+
+async def keep_clearances(tx: Transaction, entries: Sequence[Entry[MediumCleared | MediumReopened]]) -> None:
+    """Keep the latest word on each medium.
+
+    Its clearance is one stream at tracking, so the sequence says what is later, whatever the clocks said.
+    """
+    for entry in entries:
+        event = entry.event
+        row = {
+            "medium": event.medium,
+            "tenant": entry.tenant,
+            "item": event.item,
+            "cleared": isinstance(event, MediumCleared),
+            "reason": event.reason if isinstance(event, MediumReopened) else None,
+            "sequence": entry.sequence,
+            "occurred_at": entry.occurred_at,
+        }
+        statement = insert(clearances).values(row)
+        given = statement.excluded
+        later = tuple_(given.sequence, given.occurred_at) > tuple_(clearances.c.sequence, clearances.c.occurred_at)
+        await tx.connection.execute(
+            statement.on_conflict_do_update(index_elements=["medium"], set_=row, where=later)
+        )
+
+
+async def turn_away(tx: Transaction, entries: Sequence[Entry[ReuseCandidateNamed]], reason: str) -> None:
+    """List candidates that are not opened, so that nobody loses them; nothing is recorded about them."""
+    rows = [
+        {
+            **entry.event.model_dump(include={"item", "label", "item_kind", "maker", "model"}),
+            "tenant": entry.tenant,
+            "reason": reason,
+            "named_at": entry.occurred_at,
+        }
+        for entry in entries
+    ]
+    if rows:
+        await tx.connection.execute(insert(turned_away).on_conflict_do_nothing(), rows)
+
+
+async def media(connection: AsyncConnection, item: UUID) -> tuple[Medium, ...] | None:
+    """Return the original media of an item as registered; None while its registration has not come."""
+    found = await connection.scalar(text("SELECT data->'media' FROM items WHERE item = :item"), {"item": item})
+    return None if found is None else tuple(Medium.model_validate(one) for one in found)
+
+
+async def cleared(connection: AsyncConnection, item: UUID) -> set[UUID]:
+    """Return the media of an item that are accounted for, as far as this view has heard."""
+    rows = await connection.execute(
+        text("SELECT medium FROM clearances WHERE item = :item AND cleared"), {"item": item}
+    )
+    return {row.medium for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One chassis on the board."""
+
+    label: str
+    item_kind: str
+    stage: Stage
+    since: datetime  # when it came into this column
+    age_days: int
+    name: str = ""  # maker and model
+    grade: str | None = None
+    done: tuple[Step, ...] = ()
+    next_step: Step | None = None
+    open_media: tuple[str, ...] = ()  # serials of original media not accounted for
+    on_hold: bool = False  # a medium was reopened after READY
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A candidate that was not opened, and why."""
+
+    label: str
+    item_kind: str
+    name: str
+    reason: str
+    named_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything of a town that is or was in the workshop, oldest first in each column."""
+
+    candidate: list[Card]
+    working: list[Card]
+    ready: list[Card]
+    delivered: list[Card]
+    to_recycle: list[Card]
+    recycled: list[Card]
+    turned_away: list[TurnedAway]
+    steps: dict[str, int]  # how many chassis have each step done
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number with the items behind it, so that a difference can be named."""
+
+    count: int
+    by_kind: dict[str, int]
+    labels: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The centre's count of a town's chassis, counted from items."""
+
+    refurbished: Count
+    delivered: Count
+    recycled: Count
+    waiting: Count  # neither delivered nor recycled
+    not_delivered: list[str]  # labels refurbished and not delivered
+    weights_kg: dict[str, float]  # by material
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event of an order, for its timeline."""
+
+    kind: str
+    occurred_at: datetime
+    person: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One work order with what is known around it."""
+
+    order: WorkOrder
+    name: str
+    serial: str | None
+    media: tuple[Medium, ...]
+    open_media: tuple[Medium, ...]
+    reopened: tuple[str, ...]  # serials whose clearance was taken back
+    moments: tuple[Moment, ...] = field(default=())
+
+    @property
+    def on_hold(self) -> bool:
+        """Ready, and a medium was reopened since."""
+        return bool(self.order.ready and not self.order.delivered and self.open_media)
+
+
+async def board(connection: AsyncConnection, tenant: str, now: datetime) -> Board:
+    """Return the board of one town."""
+    orders = await _orders(connection, tenant)
+    names, open_media = await _items(connection, tenant)
+    columns: defaultdict[Stage, list[Card]] = defaultdict(list)
+    steps: Counter[str] = Counter()
+    for order, since in orders:
+        steps.update(order.done)
+        serials = tuple(open_media.get(order.item, ()))
+        card = Card(
+            label=order.label,
+            item_kind=order.item_kind,
+            stage=order.stage,
+            since=since,
+            age_days=max((now - since).days, 0),
+            name=names.get(order.item, ""),
+            grade=order.accepted.grade if order.accepted else None,
+            done=order.done,
+            next_step=order.next_step if order.stage in ("working", "ready") else None,
+            open_media=serials,
+            on_hold=order.stage == "ready" and bool(serials),
+        )
+        columns[order.stage].append(card)
+    for cards in columns.values():
+        cards.sort(key=lambda card: (card.since, card.label))
+    return Board(
+        candidate=columns["candidate"],
+        working=columns["working"],
+        ready=columns["ready"],
+        delivered=columns["delivered"],
+        to_recycle=columns["to-recycle"],
+        recycled=columns["recycled"],
+        turned_away=await _turned_away(connection, tenant),
+        steps=dict(steps),
+    )
+
+
+async def overview(connection: AsyncConnection, tenant: str) -> Overview:
+    """Count a town's chassis by where they are; nobody types a total."""
+    orders = [order for order, _ in await _orders(connection, tenant)]
+    weights: defaultdict[str, float] = defaultdict(float)
+    for order in orders:
+        for weight in order.recycled.weights if order.recycled else ():
+            weights[weight.material] += weight.kg
+    return Overview(
+        refurbished=_count(order for order in orders if order.ready),
+        delivered=_count(order for order in orders if order.delivered),
+        recycled=_count(order for order in orders if order.recycled),
+        waiting=_count(order for order in orders if not order.delivered and not order.recycled),
+        not_delivered=sorted(order.label for order in orders if order.ready and not order.delivered),
+        weights_kg={material: round(kg, 3) for material, kg in sorted(weights.items())},
+    )
+
+
+async def one(connection: AsyncConnection, item: UUID) -> Order:
+    """Return one work order with its media and its timeline. Raises Unknown when there is none."""
+    rows = await connection.execute(
+        text("SELECT kind, occurred_at, person, data FROM works WHERE item = :item ORDER BY sequence"), {"item": item}
+    )
+    moments = tuple(Moment(row.kind, row.occurred_at, row.person, row.data) for row in rows)
+    order = fold(_event(moment.kind, moment.data) for moment in moments)
+    known = await connection.scalar(text("SELECT data FROM items WHERE item = :item"), {"item": item}) or {}
+    originals = await media(connection, item) or ()
+    done = await cleared(connection, item)
+    back = await connection.execute(
+        text("SELECT medium FROM clearances WHERE item = :item AND NOT cleared"), {"item": item}
+    )
+    reopened = {row.medium for row in back}
+    return Order(
+        order=order,
+        name=_name(known.get("maker"), known.get("model")),
+        serial=known.get("serial"),
+        media=originals,
+        open_media=tuple(medium for medium in originals if medium.id not in done),
+        reopened=tuple(medium.serial for medium in originals if medium.id in reopened),
+        moments=moments,
+    )
+
+
+async def _orders(connection: AsyncConnection, tenant: str) -> list[tuple[WorkOrder, datetime]]:
+    rows = await connection.execute(
+        text("SELECT item, kind, occurred_at, data FROM works WHERE tenant = :tenant ORDER BY item, sequence"),
+        {"tenant": tenant},
+    )
+    found = []
+    for _item, group in groupby(rows, key=lambda row: row.item):
+        history = list(group)
+        since = max(row.occurred_at for row in history if row.kind in MOVES)
+        found.append((fold(_event(row.kind, row.data) for row in history), since))
+    return found
+
+
+async def _items(connection: AsyncConnection, tenant: str) -> tuple[dict[UUID, str], dict[UUID, list[str]]]:
+    """Return names, and the serials of original media not accounted for, of the items that have a work order."""
+    of = {"tenant": tenant}
+    mine = "i.tenant = :tenant AND i.item IN (SELECT item FROM works WHERE tenant = :tenant AND sequence = 1)"
+    rows = await connection.execute(
+        text(f"SELECT i.item, i.data->>'maker' AS maker, i.data->>'model' AS model FROM items i WHERE {mine}"),  # noqa: S608 - a constant
+        of,
+    )
+    names = {row.item: _name(row.maker, row.model) for row in rows}
+    open_media: defaultdict[UUID, list[str]] = defaultdict(list)
+    for row in await connection.execute(
+        text(
+            "SELECT i.item, m->>'serial' AS serial FROM items i, jsonb_array_elements(i.data->'media') m "  # noqa: S608 - a constant
+            "LEFT JOIN clearances c ON c.medium = (m->>'id')::uuid "
+            f"WHERE {mine} AND c.cleared IS NOT TRUE ORDER BY 1, 2"
+        ),
+        of,
+    ):
+        open_media[row.item].append(row.serial)
+    return names, open_media
+
+
+async def _turned_away(connection: AsyncConnection, tenant: str) -> list[TurnedAway]:
+    rows = await connection.execute(
+        text(
+            "SELECT label, item_kind, maker, model, reason, named_at FROM turned_away WHERE tenant = :tenant "
+            "ORDER BY named_at, label"
+        ),
+        {"tenant": tenant},
+    )
+    return [
+        TurnedAway(row.label, row.item_kind, _name(row.maker, row.model), row.reason, row.named_at) for row in rows
+    ]
+
+
+def _event(kind: str, data: dict[str, Any]) -> Event:
+    return Event.registry[kind].model_validate(data)
+
+
+def _name(maker: str | None, model: str | None) -> str:
+    return " ".join(part for part in (maker, model) if part)
+
+
+def _count(orders: Iterable[WorkOrder]) -> Count:
+    counted = list(orders)
+    kinds = Counter(order.item_kind for order in counted)
+    return Count(len(counted), dict(sorted(kinds.items())), sorted(order.label for order in counted))

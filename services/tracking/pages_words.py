@@ -1,0 +1,128 @@
+"""The words of tracking's pages: one table of msgids for each kind of thing, so that no template decides a word."""
+
+from collections.abc import Mapping
+
+from shared.web.i18n import msgid as _
+
+ITEM_KINDS: Mapping[str, str] = {
+    "notebook": _("ノートパソコン"),
+    "desktop": _("デスクトップ"),
+    "loose-drive": _("記憶媒体"),
+}
+LOT_KINDS: Mapping[str, str] = {"monitor": _("モニター"), "keyboard": _("キーボード"), "other": _("そのほか")}
+MEDIUM_KINDS: Mapping[str, str] = {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe", "unknown": _("不明")}
+ZONES: Mapping[str, str] = {
+    "mynumber": _("個人番号利用事務系"),
+    "lgwan": _("LGWAN接続系"),
+    "internet": _("インターネット接続系"),
+}
+LEVELS: Mapping[str | None, str] = {
+    None: _("なし"),
+    "clear": _("Clear（消去）"),
+    "purge": _("Purge（除去）"),
+    "destroy": _("Destroy（破壊）"),
+}
+ASSURANCES: Mapping[str, str] = {
+    "witnessed": _("職員の立会い"),
+    "onsite_erase_plus_certificate": _("庁舎での消去と証明書"),
+    "both": _("職員の立会いと証明書"),
+}
+PLACES: Mapping[str, str] = {
+    "town": _("役場（出庫前）"),
+    "transit": _("輸送中"),
+    "centre": _("ITADセンター"),
+    "recycled": _("再資源化済み"),
+    "on-its-way": _("町へ納品中（町は未確認）"),
+    "taken-over": _("役場（納品済み）"),
+    "given": _("寄贈先"),
+}
+STEPS: Mapping[str, str] = {
+    "registered": _("登録"),
+    "erased": _("データ消去"),
+    "shipped-out": _("出庫"),
+    "received": _("入庫"),
+    "destroyed": _("粉砕"),
+    "closed": _("終了"),
+    "ssd": _("SSD換装"),
+    "os": _("OS導入"),
+    "cleaning": _("クリーニング"),
+    "support": _("サポート設定"),
+    "ready": _("再生完了"),
+    "taken-over": _("納品"),
+    "given": _("寄贈"),
+    "recycled": _("再資源化"),
+}
+ROLES: Mapping[str, str] = {
+    "town-admin": _("町の管理者"),
+    "clerk": _("町の担当"),
+    "witness": _("立会い"),
+    "approver": _("承認者"),
+    "centre-manager": _("センターの管理者"),
+    "worker": _("センターの作業者"),
+    "refurbisher": _("再生の担当"),
+    "carrier": _("運送"),
+    "auditor": _("監査"),
+    "platform-operator": _("運用者"),
+}
+ROLES_OF: Mapping[str, tuple[str, ...]] = {
+    "town": ("town-admin", "clerk", "witness", "approver", "auditor"),
+    "centre": ("centre-manager", "worker", "refurbisher"),
+    "carrier": ("carrier",),
+    "platform": ("platform-operator", "auditor"),
+}
+CERTIFICATES: Mapping[str, str] = {
+    "erasure": _("消去証明書"),
+    "destruction": _("破壊証明書"),
+    "tracking": _("追跡証明書"),
+}
+MATERIALS: Mapping[str, str] = {
+    "ferrous": _("鉄"),
+    "non-ferrous": _("非鉄金属"),
+    "plastic": _("プラスチック"),
+    "circuit-board": _("基板"),
+    "battery": _("電池"),
+    "other": _("そのほか"),
+}
+OUTCOMES: Mapping[str, str] = {
+    "found": _("見つかった"),
+    "replaced": _("取り替えた"),
+    "lost": _("見つからない（紛失）"),
+}
+ABOUT: Mapping[str, str] = {
+    "receipt": _("入庫の差"),
+    "delivery": _("納品の差"),
+    "reopened": _("証跡の取り消し"),
+}
+
+# What stands on the timeline of a device: the title, and whether it belongs to data or to the second life.
+EVENTS: Mapping[str, tuple[str, str]] = {
+    "tracking.item-registered.v1": (_("登録"), ""),
+    "tracking.requirement-changed.v1": (_("求める基準の変更"), ""),
+    "tracking.corrected.v1": (_("登録内容の訂正"), "ask"),
+    "erasure.medium-erased.v1": (_("データ消去"), ""),
+    "erasure.erasure-failed.v1": (_("データ消去できず"), "ask"),
+    "erasure.erasure-verified.v1": (_("消去の確認"), ""),
+    "tracking.exception-requested.v1": (_("消去できない機器の申し出"), "ask"),
+    "tracking.exception-approved.v1": (_("申し出の承認"), ""),
+    "tracking.shipped-out.v1": (_("出庫"), ""),
+    "tracking.received.v1": (_("入庫"), ""),
+    "erasure.medium-removed.v1": (_("記憶媒体の取り出し"), ""),
+    "erasure.medium-destroyed.v1": (_("粉砕"), ""),
+    "tracking.medium-cleared.v1": (_("記憶媒体の処理が完了"), ""),
+    "tracking.medium-reopened.v1": (_("証跡の取り消し"), "ask"),
+    "certificates.requested.v1": (_("証明書の作成"), ""),
+    "certificates.issued.v1": (_("証明書の発行"), ""),
+    "certificates.overdue.v1": (_("証明書の期限切れ"), "ask"),
+    "tracking.custody-closed.v1": (_("終了"), "turn"),
+    "tracking.reuse-candidate-named.v1": (_("再生の候補"), "life"),
+    "tracking.recycling-chosen.v1": (_("再資源化へ"), "life"),
+    "refurb.work-started.v1": (_("作業の開始"), "life"),
+    "refurb.candidate-accepted.v1": (_("再生の判定"), "life"),
+    "refurb.candidate-rejected.v1": (_("再生しない判定"), "life"),
+    "refurb.part-replaced.v1": (_("部品の取り替え"), "life"),
+    "refurb.step-done.v1": (_("再生の作業"), "life"),
+    "refurb.ready.v1": (_("再生完了"), "life"),
+    "refurb.delivered-to-town.v1": (_("センターから発送"), "life"),
+    "refurb.recycled.v1": (_("再資源化"), "life"),
+    "tracking.taken-over.v1": (_("納品"), "life"),
+}
