@@ -43,7 +43,9 @@ def streams(replicas: Annotated[int, typer.Option(min=1, max=5, envvar="MEGURU_R
     """JetStreamのストリームを宣言する / declare the JetStream streams and durables; running it twice changes nothing."""
     from shared.settings import settings
 
-    asyncio.run(_declare(settings().nats_url, settings().nats_user, settings().nats_password.get_secret_value(), replicas))
+    asyncio.run(
+        _declare(settings().nats_url, settings().nats_user, settings().nats_password.get_secret_value(), replicas)
+    )
 
 
 async def _declare(url: str, user: str, password: str, replicas: int) -> None:

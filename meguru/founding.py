@@ -13,7 +13,13 @@ from shared.migration import configuration, migrate
 from shared.settings import SERVICES, Service, Settings
 from shared.stack import Stack
 
-OPERATOR = {"person": "operator", "name": "運用担当", "title": "運用担当", "contact": None, "roles": ["platform-operator"]}
+OPERATOR = {
+    "person": "operator",
+    "name": "運用担当",
+    "title": "運用担当",
+    "contact": None,
+    "roles": ["platform-operator"],
+}
 
 
 async def prepare_databases(stack: Stack) -> None:
@@ -43,13 +49,17 @@ async def found_platform(stack: Stack) -> None:
         added = await connection.fetchval(
             "INSERT INTO people (person, party, name, title, roles) VALUES ($1, 'platform', $2, $3, $4) "
             "ON CONFLICT DO NOTHING RETURNING person",
-            OPERATOR["person"], OPERATOR["name"], OPERATOR["title"], json.dumps(OPERATOR["roles"]),
+            OPERATOR["person"],
+            OPERATOR["name"],
+            OPERATOR["title"],
+            json.dumps(OPERATOR["roles"]),
         )
         if added:
             card = {key: value for key, value in OPERATOR.items() if key != "person"}
             await connection.execute(
                 "INSERT INTO notices (id, subject, body) VALUES ($1, 'people.platform.operator', $2)",
-                uuid7(), json.dumps(card, ensure_ascii=False).encode(),
+                uuid7(),
+                json.dumps(card, ensure_ascii=False).encode(),
             )
     finally:
         await connection.close()

@@ -146,9 +146,9 @@ def pictures(document: dict[str, Any], cited: Sequence[Evidence], originals: Map
         return Check.failed("photos", wrong)
     subject = document["credentialSubject"]
     found = fields.compare(fields.PHOTOS, subject, main.entry)
-    listed = {photo.get("sha256") for photo in _rows(main.entry["data"].get("photos"))}
+    listed = {str(photo.get("sha256")) for photo in _rows(main.entry["data"].get("photos"))}
     found += [
-        Difference(f"写真のファイル {name}", f"photo file {name}", digest, "、".join(sorted(map(str, listed))))
+        Difference(f"写真のファイル {name}", f"photo file {name}", digest, "、".join(sorted(listed)))
         for name, digest in ((name, sha256(photo).hexdigest()) for name, photo in originals.items())
         if digest not in listed
     ]
@@ -210,23 +210,15 @@ def complete(document: dict[str, Any], cited: Sequence[Evidence]) -> Check:
     """Check that nothing is missing that a certificate of its kind must have."""
     subject = document["credentialSubject"]
     kind = str(subject.get("kind"))
-    needed = [
-        "number",
-        "issued_at",
-        "addressee",
-        "issuer",
-        "item",
-        "label",
-        *(["medium", "photos"] if kind == "destruction" else ["steps", "certificates"]),
-    ]
-    missing = [name for name in needed if not subject.get(name)]
+    needed = ("number", "issued_at", "addressee", "issuer", "item", "label", *fields.NEEDED.get(kind, ("kind",)))
+    missing = [name for name in needed if not subject.get(name) or (name == "kind" and kind not in fields.NEEDED)]
     identity = f"urn:uuid:{subject.get(fields.SUBJECT.get(kind, ''))}"
     if subject.get("id") != identity:
         missing.append(f"credentialSubject.id = {identity}")
     if document.get("type") != ["VerifiableCredential", fields.TYPES.get(kind)]:
         missing.append(f"type {fields.TYPES.get(kind, kind)}")
     if kind == "tracking":
-        have = {step.get("step") for step in _rows(subject.get("steps"))}
+        have = {str(step.get("step")) for step in _rows(subject.get("steps"))}
         missing += [f"steps: {step}" for step in STEPS_NEEDED if step not in have]
     if missing or not cited:
         listed = "、".join(missing) or "evidence"

@@ -50,9 +50,22 @@ def words(value: Any) -> list[str]:
     return [str(one) for one in value]
 
 
-CITED = {"destruction": "erasure.medium-destroyed.v1", "tracking": "tracking.custody-closed.v1"}
-SUBJECT = {"destruction": "medium", "tracking": "item"}  # what credentialSubject.id names
-TYPES = {"destruction": "DestructionCertificate", "tracking": "TrackingCertificate"}
+CITED = {
+    "destruction": "erasure.medium-destroyed.v1",
+    "erasure": "erasure.medium-erased.v1",
+    "tracking": "tracking.custody-closed.v1",
+}
+SUBJECT = {"destruction": "medium", "erasure": "medium", "tracking": "item"}  # what credentialSubject.id names
+TYPES = {
+    "destruction": "DestructionCertificate",
+    "erasure": "ErasureCertificate",
+    "tracking": "TrackingCertificate",
+}
+NEEDED = {  # what a certificate of a kind must say at least
+    "destruction": ("medium", "photos"),
+    "erasure": ("medium", "report"),
+    "tracking": ("steps", "certificates"),
+}
 
 FIELDS: dict[str, tuple[Field, ...]] = {
     "erasure.medium-destroyed.v1": (
@@ -64,6 +77,17 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("technique", "data.technique", "手法", "technique"),
         Field("tool", "data.machine", "道具", "tool"),
         Field("treated_at", "occurredAt", "粉砕した日時", "time of destruction", instant),
+    ),
+    "erasure.medium-erased.v1": (
+        Field("medium", "data.medium", "記憶媒体の番号", "medium"),
+        Field("item", "data.item", "機器の番号", "item"),
+        Field("label", "data.label", "追跡ID", "tracking ID"),
+        Field("serial", "data.serial", "製造番号", "serial"),
+        Field("method", "data.achieved", "達した水準", "level achieved"),
+        Field("technique", "data.technique", "手法", "technique"),
+        Field("tool", "data.evidence.tool", "道具", "tool"),
+        Field("report.sha256", "data.evidence.sha256", "報告書の指紋", "report's hash"),
+        Field("treated_at", "occurredAt", "消去した日時", "time of erasure", instant),
     ),
     "tracking.custody-closed.v1": (
         Field("item", "data.item", "機器の番号", "item"),

@@ -45,7 +45,11 @@ class Actor:
         context = ssl.create_default_context(cafile=str(authority))
         self.person = person
         self._client = httpx.AsyncClient(
-            base_url=origin, verify=context, timeout=30, limits=httpx.Limits(max_connections=32), headers={"accept-language": "ja"}
+            base_url=origin,
+            verify=context,
+            timeout=30,
+            limits=httpx.Limits(max_connections=32),
+            headers={"accept-language": "ja"},
         )
 
     async def __aenter__(self) -> Self:
@@ -72,12 +76,21 @@ class Actor:
             raise Unexpected(f"GET {path}: {answer.status_code} {answer.text[:500]}")
         return answer.content
 
-    async def ask(self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None, method: str = "POST") -> Answer:
+    async def ask(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        method: str = "POST",
+    ) -> Answer:
         """Write, with a request id made here. A refusal is an answer."""
         asked = self.stamp() | dict(body or {})
         return self._answer(await self._send(method, path, json=asked, params=params or {}))
 
-    async def do(self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None) -> Any:
+    async def do(
+        self, path: str, body: Mapping[str, Any] | None = None, *, params: Mapping[str, Any] | None = None
+    ) -> Any:
         """Write and expect that it is recorded. Raises Unexpected otherwise."""
         answer = await self.ask(path, body, params=params)
         if answer.status not in (200, 201):
@@ -97,7 +110,14 @@ class Actor:
         if answer.is_error:
             raise Unexpected(f"PUT {path}: {answer.status_code} {answer.text[:500]}")
 
-    async def upload(self, path: str, fields: Mapping[str, str], files: list[tuple[str, tuple[str, bytes, str]]], *, params: Mapping[str, Any] | None = None) -> Answer:
+    async def upload(
+        self,
+        path: str,
+        fields: Mapping[str, str],
+        files: list[tuple[str, tuple[str, bytes, str]]],
+        *,
+        params: Mapping[str, Any] | None = None,
+    ) -> Answer:
         """Send files with form fields and a request id made here."""
         asked = {"request": str(uuid7())} | dict(fields)
         return self._answer(await self._send("POST", path, data=asked, files=files, params=params or {}))

@@ -14,8 +14,21 @@ from meguru.replay import tool_reports
 from meguru.replay.pilot import GROUPS, LATE, SEED, Group, Machine
 
 HEADS = (
-    "物品番号", "種別", "メーカー", "型名", "製造番号", "使用課", "ネットワーク", "機密性", "リース会社", "リース条項", "媒体種別",
-    "媒体メーカー", "媒体型名", "媒体製造番号", "媒体容量GB",
+    "物品番号",
+    "種別",
+    "メーカー",
+    "型名",
+    "製造番号",
+    "使用課",
+    "ネットワーク",
+    "機密性",
+    "リース会社",
+    "リース条項",
+    "媒体種別",
+    "媒体メーカー",
+    "媒体型名",
+    "媒体製造番号",
+    "媒体容量GB",
 )
 PHOTO_SIZE = (1280, 960)
 
@@ -98,16 +111,34 @@ def late_fax() -> Group:
 def _applied(group: Group, opened: datetime, nth: int) -> list[str]:
     at = opened + timedelta(milliseconds=100 * (nth + 1))
     return [
-        at.isoformat(timespec="milliseconds"), group.category, group.name, "代表 太郎", "山形県最上郡最上町大字向町1", "0233-43-0000",
-        str(group.units), "回覧文書の作成",
+        at.isoformat(timespec="milliseconds"),
+        group.category,
+        group.name,
+        "代表 太郎",
+        "山形県最上郡最上町大字向町1",
+        "0233-43-0000",
+        str(group.units),
+        "回覧文書の作成",
     ]
 
 
 def _row(machine: Machine) -> list[str]:
     return [
-        machine.asset_number, "ノート" if machine.kind == "notebook" else "デスクトップ", machine.maker, machine.model, machine.serial,
-        machine.department, "個人番号利用事務系", "3", "", "", {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe"}[machine.drive],
-        machine.drive_maker, machine.drive_model, machine.drive_serial, str(machine.capacity_gb),
+        machine.asset_number,
+        "ノート" if machine.kind == "notebook" else "デスクトップ",
+        machine.maker,
+        machine.model,
+        machine.serial,
+        machine.department,
+        "個人番号利用事務系",
+        "3",
+        "",
+        "",
+        {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe"}[machine.drive],
+        machine.drive_maker,
+        machine.drive_model,
+        machine.drive_serial,
+        str(machine.capacity_gb),
     ]
 
 

@@ -1,5 +1,6 @@
 """The pilot's facts and the sample world around them (DOMAIN §1): what the replay starts from. Counts only go in here,
-never out: every number that is printed is counted from items."""
+never out: every number that is printed is counted from items.
+"""
 
 import random
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ def machines() -> list[Machine]:
         notebook = nth < NOTEBOOKS
         drive: Literal["hdd", "ssd", "nvme"] = ("nvme", "ssd", "hdd")[nth % 3] if notebook else ("hdd", "ssd")[nth % 2]
         maker, model = {
-            "hdd": ("東野精機", "TH-500S"), "ssd": ("カワセミ", "KAWASEMI S2 240GB"), "nvme": ("カワセミ", "KAWASEMI PM9 256GB"),
+            "hdd": ("東野精機", "TH-500S"),
+            "ssd": ("カワセミ", "KAWASEMI S2 240GB"),
+            "nvme": ("カワセミ", "KAWASEMI PM9 256GB"),
         }[drive]
         serial = {"hdd": "TS9K0A", "ssd": "00012E", "nvme": "S64DNX"}[drive] + f"{draw.randrange(16**6):06X}"
         made.append(
@@ -103,17 +106,32 @@ class Group:
 
 
 CATEGORIES: tuple[tuple[str, str, int], ...] = (
-    ("hamlet", "集落", 2), ("youth", "商工会青年部", 5), ("business", "町内の事業者・農業者", 2), ("welfare", "社会福祉法人", 2),
+    ("hamlet", "集落", 2),
+    ("youth", "商工会青年部", 5),
+    ("business", "町内の事業者・農業者", 2),
+    ("welfare", "社会福祉法人", 2),
     ("other", "その他の団体", 1),
 )
 GROUPS = (
-    Group(1, "paper", "hamlet", "向町一区", 1), Group(1, "paper", "hamlet", "向町二区", 1), Group(1, "portal", "hamlet", "若宮集落", 1),
-    Group(1, "portal", "hamlet", "黒沢集落", 1), Group(1, "web", "hamlet", "月楯集落", 1), Group(1, "portal", "business", "白川農園", 2),
-    Group(1, "web", "business", "小国川養魚", 2), Group(1, "paper", "business", "赤倉温泉組合", 2), Group(1, "web", "business", "瀬見製材", 2),
+    Group(1, "paper", "hamlet", "向町一区", 1),
+    Group(1, "paper", "hamlet", "向町二区", 1),
+    Group(1, "portal", "hamlet", "若宮集落", 1),
+    Group(1, "portal", "hamlet", "黒沢集落", 1),
+    Group(1, "web", "hamlet", "月楯集落", 1),
+    Group(1, "portal", "business", "白川農園", 2),
+    Group(1, "web", "business", "小国川養魚", 2),
+    Group(1, "paper", "business", "赤倉温泉組合", 2),
+    Group(1, "web", "business", "瀬見製材", 2),
     Group(1, "paper", "welfare", "社会福祉法人 もがみの里", 2),
-    Group(2, "paper", "hamlet", "大堀集落", 1), Group(2, "portal", "hamlet", "満沢集落", 1), Group(2, "web", "hamlet", "富沢集落", 2),
-    Group(2, "portal", "youth", "商工会青年部", 5), Group(2, "paper", "business", "前森ファーム", 1), Group(2, "web", "business", "堺田そば", 1),
-    Group(2, "portal", "business", "立小路建設", 1), Group(2, "web", "business", "法田林業", 1), Group(2, "paper", "business", "明神商店", 1),
+    Group(2, "paper", "hamlet", "大堀集落", 1),
+    Group(2, "portal", "hamlet", "満沢集落", 1),
+    Group(2, "web", "hamlet", "富沢集落", 2),
+    Group(2, "portal", "youth", "商工会青年部", 5),
+    Group(2, "paper", "business", "前森ファーム", 1),
+    Group(2, "web", "business", "堺田そば", 1),
+    Group(2, "portal", "business", "立小路建設", 1),
+    Group(2, "web", "business", "法田林業", 1),
+    Group(2, "paper", "business", "明神商店", 1),
     Group(2, "web", "other", "最上民話の会", 1),
 )
 LATE = Group(1, "paper", "hamlet", "志茂集落", 1)

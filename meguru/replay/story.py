@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from meguru.replay import inputs, pilot
-from meguru.replay.actor import Actor, Unexpected
+from meguru.replay.actor import Actor, Answer, Unexpected
 from meguru.replay.pilot import CARRIER, CENTRE, TOWN, Machine
 from services.tracking.commands.cages import cage_of
 from services.tracking.commands.parties import engagement_of
@@ -79,22 +79,44 @@ async def found(world: World) -> None:
     async with people(world, "operator") as (operator,):
         await operator.do(
             "/api/tracking/towns",
-            {"code": pilot.TOWN_CODE, "address": "山形県最上郡最上町大字向町644", "contact": "総務課まちづくり推進室 情報企画係 0233-43-2261"},
+            {
+                "code": pilot.TOWN_CODE,
+                "address": "山形県最上郡最上町大字向町644",
+                "contact": "総務課まちづくり推進室 情報企画係 0233-43-2261",
+            },
         )
         for party, kind, name in ((CENTRE, "centre", "ソフマップ ITADセンター"), (CARRIER, "carrier", "やまびこ運送")):
-            await operator.do("/api/tracking/parties", {"party": party, "kind": kind, "name": name, "address": "千葉県"})
+            await operator.do(
+                "/api/tracking/parties", {"party": party, "kind": kind, "name": name, "address": "千葉県"}
+            )
         for person in pilot.PEOPLE:
-            card = {"person": person.id, "party": person.party, "name": person.name, "title": person.title,
-                    "contact": "sample@example.jp", "roles": list(person.roles)}
+            card = {
+                "person": person.id,
+                "party": person.party,
+                "name": person.name,
+                "title": person.title,
+                "contact": "sample@example.jp",
+                "roles": list(person.roles),
+            }
             await operator.put(f"/api/tracking/people/{person.id}", card)
     today = datetime.now(TOKYO).date()
     async with people(world, "mogami-admin") as (admin,):
         await admin.do(
             "/api/tracking/engagements",
-            {"centre": CENTRE, "carrier": CARRIER, "title": pilot.TITLE, "contract": pilot.CONTRACT,
-             "starts_on": today.isoformat(), "ends_on": (today + timedelta(days=180)).isoformat(), "certificate_days": 43},
+            {
+                "centre": CENTRE,
+                "carrier": CARRIER,
+                "title": pilot.TITLE,
+                "contract": pilot.CONTRACT,
+                "starts_on": today.isoformat(),
+                "ends_on": (today + timedelta(days=180)).isoformat(),
+                "certificate_days": 43,
+            },
         )
-        policy = {"version": "最上町 第1版（総務省 R2.12）", "on_site": "purge"}  # the pilot purged on site, above the least
+        policy = {
+            "version": "最上町 第1版（総務省 R2.12）",
+            "on_site": "purge",
+        }  # the pilot purged on site, above the least
         await admin.do("/api/tracking/policies", policy)
 
 
@@ -113,7 +135,9 @@ async def register(world: World) -> None:
             world.labels[one["asset_number"]] = one["label"]
             world.items[one["asset_number"]] = one["item"]
             world.media[one["asset_number"]] = one["media"][0]["id"]
-        await clerk.do("/api/tracking/lots", {"engagement": world.engagement, "kind": "monitor", "count": pilot.MONITORS})
+        await clerk.do(
+            "/api/tracking/lots", {"engagement": world.engagement, "kind": "monitor", "count": pilot.MONITORS}
+        )
         unknown = await clerk.ask("/api/tracking/items/00000000-0/difference", {"reason": "-", "second": "x"})
         world.refused("検査文字が違うラベル", unknown.refused)
     world.progress("登録", len(world.labels), len(world.machines))
@@ -122,7 +146,10 @@ async def register(world: World) -> None:
 async def erase(world: World) -> None:
     """データ消去：役場の会議室で、報告ファイルを1台ずつ。2台は失敗し、1つは持ち主がない."""
     async with people(world, "itad-worker", "mogami-witness") as (worker, witness):
-        await witness.do("/api/erasure/witnesses", {"engagement": world.engagement, "place": "最上町役場 第2会議室"})
+        await witness.do(
+            "/api/erasure/witnesses",
+            {"engagement": world.engagement, "place": "最上町役場 第2会議室", "began_at": now().isoformat()},
+        )
         fields = {"engagement": world.engagement, "witness": "mogami-witness", "place": "on-site"}
 
         async def one(path: Path) -> None:
@@ -143,13 +170,21 @@ async def load(world: World) -> None:
         for nth, machines in enumerate(cages, 1):
             await worker.do(
                 "/api/tracking/cages",
-                {"engagement": world.engagement, "number": f"カゴ車{nth}", "seal": f"{4816 + nth}",
-                 "labels": [world.labels[machine.asset_number] for machine in machines]},
+                {
+                    "engagement": world.engagement,
+                    "number": f"カゴ車{nth}",
+                    "seal": f"{4816 + nth}",
+                    "labels": [world.labels[machine.asset_number] for machine in machines],
+                },
                 params={"town": TOWN},
             )
         held = next(nth for nth, machines in enumerate(cages, 1) if world.failing & {m.asset_number for m in machines})
         early = await until_heard(
-            lambda: worker.ask(f"/api/tracking/cages/{cage(world, held)}/hand-over", {"vehicle": "山形100 あ 12-34"}, params={"town": TOWN}),
+            lambda: worker.ask(
+                f"/api/tracking/cages/{cage(world, held)}/hand-over",
+                {"vehicle": "山形100 あ 12-34"},
+                params={"town": TOWN},
+            ),
             lambda answer: answer.status == 409 and len(answer.body.get("missing", [])) <= len(world.failing),  # noqa: PLR2004
         )
         world.refused("証跡のない機器の出庫", early.refused)
@@ -157,12 +192,16 @@ async def load(world: World) -> None:
             label = world.labels[asset]
             asked = {"reason": "消去コマンドを媒体が拒否", "witness": "mogami-witness"}
             await worker.do(f"/api/tracking/items/{label}/exception", asked)
-            world.refused("申し出た人が自分で承認", (await worker.ask(f"/api/tracking/items/{label}/exception/approval")).refused)
+            world.refused(
+                "申し出た人が自分で承認", (await worker.ask(f"/api/tracking/items/{label}/exception/approval")).refused
+            )
             await approver.do(f"/api/tracking/items/{label}/exception/approval")
         for nth in range(1, pilot.CAGES + 1):
             answer = await until_heard(
                 lambda nth=nth: worker.ask(  # type: ignore[misc]  # bound now
-                    f"/api/tracking/cages/{cage(world, nth)}/hand-over", {"vehicle": "山形100 あ 12-34"}, params={"town": TOWN}
+                    f"/api/tracking/cages/{cage(world, nth)}/hand-over",
+                    {"vehicle": "山形100 あ 12-34"},
+                    params={"town": TOWN},
                 ),
                 lambda answer: answer.status == 201,  # noqa: PLR2004
             )
@@ -211,9 +250,12 @@ async def destroy(world: World) -> None:
     """粉砕：160の記憶媒体を、前後の写真とともに."""
     async with people(world, "itad-worker") as (worker,):
         label = world.labels[world.machines[0].asset_number]
-        fake = [("photos", ("photo.jpg", b"not a photo", "image/jpeg"))]
-        fields = {"technique": "crush", "machine": "粉砕機 2号", "roles": "after"}
-        world.refused("写真ではないファイル", (await worker.upload(f"/api/erasure/media/{label}/destructions", fields, fake)).refused)
+        fake = [("after", ("photo.jpg", b"not a photo", "image/jpeg"))]
+        fields = {"technique": "crush", "machine": "粉砕機 2号"}
+        world.refused(
+            "写真ではないファイル",
+            (await worker.upload(f"/api/erasure/media/{label}/destructions", fields, fake)).refused,
+        )
 
         async def one(machine: Machine) -> None:
             await destroy_one(world, worker, machine)
@@ -224,15 +266,89 @@ async def destroy(world: World) -> None:
 async def destroy_one(world: World, worker: Actor, machine: Machine) -> None:
     """Crush one medium with its two photos."""
     files = [
-        ("photos", (f"{role}.jpg", world.files.photo(machine, role).read_bytes(), "image/jpeg")) for role in ("before", "after")
+        (role, (f"{role}.jpg", world.files.photo(machine, role).read_bytes(), "image/jpeg"))
+        for role in ("before", "after")
     ]
-    fields = {"technique": "crush", "machine": "粉砕機 2号", "roles": "before,after"} | {
-        key: value for key, value in worker.stamp().items()
-    }
+    fields = {"technique": "crush", "machine": "粉砕機 2号", "witness": "mogami-witness"} | worker.stamp()
     path = f"/api/erasure/media/{world.labels[machine.asset_number]}/destructions"
     answer = await worker.upload(path, fields, files)
     if answer.status not in (200, 201):
         raise Unexpected(f"{path}: {answer.status} {answer.body}")
+
+
+SPEC = {"os": "Windows 10 Home", "ssd_gb": 240, "memory_gb": 8, "office": "WPS Office 2", "support_months": 3}
+
+
+async def refurbish(world: World) -> None:
+    """再生：SSD換装・OS導入・クリーニング・サポート設定・納品。媒体が片づいていない筐体はREADYにならない."""
+    undelivered = world.undelivered().asset_number
+    async with people(world, "itad-refurbisher") as (hands,):
+
+        async def one(machine: Machine) -> None:
+            path = f"/api/refurb/items/{world.labels[machine.asset_number]}"
+            accepted = {"grade": "A", "reasons": ["外装に大きな傷なし", "メモリ 8 GB"]}
+            if machine.asset_number != undelivered:  # that one was accepted when READY was tried too early
+                await until_heard(lambda: hands.ask(f"{path}/accept", accepted), recorded)
+            ssd = {
+                "maker": "カワセミ",
+                "model": "KAWASEMI S5 240GB",
+                "serial": f"S5N{machine.serial}",
+                "capacity_gb": 240,
+            }
+            await hands.do(f"{path}/ssd", ssd)
+            for step in ("os", "cleaning", "support"):
+                await hands.do(f"{path}/steps", {"step": step})
+            await until_heard(lambda: hands.ask(f"{path}/ready", {"spec": SPEC}), recorded)
+            if machine.asset_number != undelivered:
+                await hands.do(f"{path}/deliver")
+
+        await each(world, "再生", world.reborn(), one)
+
+
+async def try_ready_too_early(world: World) -> None:
+    """再生の途中：媒体が粉砕される前の筐体は、どの媒体が残っているかを示して止まる."""
+    async with people(world, "itad-refurbisher") as (hands,):
+        path = f"/api/refurb/items/{world.labels[world.undelivered().asset_number]}"
+        await until_heard(lambda: hands.ask(f"{path}/accept", {"grade": "B", "reasons": ["天板に傷"]}), recorded)
+        world.refused("媒体が残る筐体の再生完了", (await hands.ask(f"{path}/ready", {"spec": SPEC})).refused)
+
+
+async def recycle(world: World) -> None:
+    """再資源化：112台を素材ごとの重さで."""
+    reborn = {machine.asset_number for machine in world.reborn()}
+    async with people(world, "itad-refurbisher") as (hands,):
+
+        async def one(machine: Machine) -> None:
+            heavy = machine.kind == "desktop"
+            weights = [
+                {"material": "ferrous", "kg": 4.1 if heavy else 0.4},
+                {"material": "non-ferrous", "kg": 0.6 if heavy else 0.5},
+                {"material": "plastic", "kg": 0.9 if heavy else 0.8},
+                {"material": "circuit-board", "kg": 0.7 if heavy else 0.3},
+            ]
+            asked = {"weights": weights, "manifest": "見本-0928", "operator": "見本リサイクル"}
+            path = f"/api/refurb/items/{world.labels[machine.asset_number]}/recycle"
+            await until_heard(lambda: hands.ask(path, asked), recorded)
+
+        await each(world, "再資源化", [m for m in world.machines if m.asset_number not in reborn], one)
+
+
+async def take_over(world: World) -> None:
+    """納品：町は自分の入口で読み取る。センターの48台と町の47台の差の1台に、名前がつく."""
+    undelivered = world.undelivered().asset_number
+    arrived = [world.labels[m.asset_number] for m in world.reborn() if m.asset_number != undelivered]
+    async with people(world, "mogami-clerk") as (clerk,):
+        results = await scan(clerk, "taken-over", arrived)
+        if any(result["status"] != 201 for result in results):  # noqa: PLR2004 - recorded
+            raise Unexpected(f"not every machine was taken over: {results}")
+        asked = {"reason": "センターは48台を再生、町に届いたのは47台", "second": "mogami-admin"}
+        await clerk.do(f"/api/tracking/items/{world.labels[undelivered]}/difference", asked)
+        world.progress("納品", len(results), len(world.reborn()))
+
+
+def recorded(answer: Answer) -> bool:
+    """Tell whether a write was recorded."""
+    return answer.status in (200, 201)
 
 
 async def each(world: World, what: str, things: Sequence[T], do: Callable[[T], Awaitable[None]]) -> None:
@@ -253,7 +369,8 @@ async def scan(actor: Actor, work: str, labels: Iterable[str]) -> list[dict[str,
     """Send scans as the capture module does."""
     stamp = actor.stamp()
     scans = [
-        {"requestId": actor.stamp()["request"], "work": work, "label": label, "capturedAt": stamp["captured_at"]} for label in labels
+        {"requestId": actor.stamp()["request"], "work": work, "label": label, "capturedAt": stamp["captured_at"]}
+        for label in labels
     ]
     answer = await actor.send("/api/tracking/scans", {"sentAt": stamp["sent_at"], "scans": scans})
     return list(answer["results"])

@@ -41,15 +41,24 @@ def session(machine: Machine, started: datetime, *, fails: bool = False) -> byte
 
 def _nvme(machine: Machine, *, fails: bool) -> list[dict[str, Any]]:
     identify = {
-        "vid": 5197, "ssvid": 5197, "sn": f"{machine.drive_serial:<20}", "mn": f"{machine.drive_model:<40}", "fr": "GXA7401Q",
-        "sanicap": 3221225475, "fna": 4,
+        "vid": 5197,
+        "ssvid": 5197,
+        "sn": f"{machine.drive_serial:<20}",
+        "mn": f"{machine.drive_model:<40}",
+        "fr": "GXA7401Q",
+        "sanicap": 3221225475,
+        "fna": 4,
     }
-    after = _sanitize_log(3, "(3) Most Recent Sanitize Command Failed.") if fails else _sanitize_log(
-        1, "(1) Most Recent Sanitize Command Completed Successfully."
+    after = (
+        _sanitize_log(3, "(3) Most Recent Sanitize Command Failed.")
+        if fails
+        else _sanitize_log(1, "(1) Most Recent Sanitize Command Completed Successfully.")
     )
     return [
         _document("identify", "nvme-id-ctrl.json", json.dumps(identify, indent=2)),
-        _document("before", "nvme-sanitize-log-before.json", _sanitize_log(0, "(0) NVM Subsystem has never been sanitized.")),
+        _document(
+            "before", "nvme-sanitize-log-before.json", _sanitize_log(0, "(0) NVM Subsystem has never been sanitized.")
+        ),
         _document("command", "nvme-sanitize.txt", ""),
         _document("after", "nvme-sanitize-log-after.json", after),
     ]
@@ -63,8 +72,11 @@ def _sanitize_log(status: int, words: str) -> str:
                 "sprog": 65535,
                 "sstat": {"global_erased": int(done), "no_cmplted_passes": 0, "status": words},
                 "cdw10_info": 2 if status else 0,
-                "time_over_write": 4294967295, "time_block_erase": 120, "time_crypto_erase": 2,
-                "time_over_write_no_dealloc": 4294967295, "time_block_erase_no_dealloc": 4294967295,
+                "time_over_write": 4294967295,
+                "time_block_erase": 120,
+                "time_crypto_erase": 2,
+                "time_over_write_no_dealloc": 4294967295,
+                "time_block_erase_no_dealloc": 4294967295,
                 "time_crypto_erase_no_dealloc": 4294967295,
             }
         },

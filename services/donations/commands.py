@@ -1,12 +1,9 @@
 """What one may ask of donations. Each loads, decides, appends; the town's desk is locked where the queue must stand."""
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from secrets import token_bytes
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -15,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.donations import views
 from services.donations.domain import application as applications
 from services.donations.domain import call as calls
+from services.donations.domain.applicant import Applicant, Attested, comparable_name, comparable_phone
 from services.donations.domain.receipt import SECRET_SIZE, hashed, passphrase, receipt_number
 from services.donations.tables import applicants
 from shared import ledger
@@ -24,38 +22,12 @@ from shared.events.donations import (
     ApplicationReceived,
     ApplicationRefused,
     CallOpened,
-    Channel,
 )
 from shared.ids import derived, uuid7
 from shared.ledger import History, again
 from shared.refused import Invalid, Refused, Reused, Unknown
 
-
-@dataclass(frozen=True, slots=True)
-class Applicant:
-    """Who applies: personal data, for the one deletable table."""
-
-    group_name: str
-    representative: str
-    address: str
-    phone: str
-    mail: str = ""
-    uses: tuple[str, ...] = ()
-    purpose: str = ""
-    network: bool | None = None
-    consent_version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Attested:
-    """An application on paper or from a portal's file, with the arrival a clerk stands for."""
-
-    key: str  # what makes it the same one when it comes again: the request, or the portal's number
-    channel: Channel
-    category: str
-    units: int
-    arrived_at: datetime
-    applicant: Applicant
+Mark = Literal["new", "same", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +97,13 @@ async def record_all(tx: Transaction, call: UUID, attested: Sequence[Attested]) 
         history = histories[stream]
         if history:
             history.answered(tx.request)
-            _refuse_changed(history, each)
+            if changed := _changed(history, each):
+                raise Refused(
+                    "application-changed",
+                    f"{changed} として記録済みの応募が、別の内容で届きました。前の記録と見比べてください。",
+                    f"An application recorded as {changed} came again with other facts. Compare the two.",
+                    receipt=changed,
+                )
             taken.append(Taken(again(history.entries[0]), passphrase(secret, stream)))
             continue
         event = opened.record(
@@ -140,6 +118,16 @@ async def record_all(tx: Transaction, call: UUID, attested: Sequence[Attested]) 
         )
         taken.append(await _take(tx, history, event, each.applicant, secret))
     return taken
+
+
+async def compare(tx: Transaction, call: UUID, attested: Sequence[Attested]) -> list[Mark]:
+    """Tell of each attested application whether it is new, was recorded before as it is, or otherwise (changed)."""
+    streams = [derived(call, f"application:{each.key}") for each in attested]
+    histories = await ledger.read_all(tx, streams)
+    return [
+        "changed" if _changed(histories[stream], each) else "same" if histories[stream] else "new"
+        for each, stream in zip(attested, streams, strict=True)
+    ]
 
 
 async def refuse(tx: Transaction, call: UUID, receipt: str) -> Entry[Any]:
@@ -233,8 +221,8 @@ async def _take(
         "application": history.stream,
         "tenant": tx.tenant,
         "call": event.call,
-        "name_key": _comparable(applicant.group_name),
-        "phone_key": re.sub(r"\D", "", unicodedata.normalize("NFKC", applicant.phone)),
+        "name_key": comparable_name(applicant.group_name),
+        "phone_key": comparable_phone(applicant.phone),
         "passphrase_sha256": hashed(history.stream, words),
     }
     await tx.connection.execute(insert(applicants).on_conflict_do_nothing(), row)
@@ -244,10 +232,6 @@ async def _take(
 def _row(applicant: Applicant) -> dict[str, Any]:
     names = [column.name for column in applicants.columns if hasattr(applicant, column.name)]
     return {name: getattr(applicant, name) for name in names} | {"uses": list(applicant.uses)}
-
-
-def _comparable(name: str) -> str:
-    return re.sub(r"\s", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 async def _next_receipt(tx: Transaction, call: calls.Call) -> str:
@@ -307,14 +291,12 @@ async def _refuse_other(tx: Transaction, stream: UUID, applicant: Applicant) -> 
         raise Reused
 
 
-def _refuse_changed(history: History, each: Attested) -> None:
+def _changed(history: History, each: Attested) -> str:
+    """Return the receipt of an application that was recorded with other facts, empty when it was not."""
+    if not history:
+        return ""
     event = history.entries[0].event
     if not isinstance(event, ApplicationReceived | ApplicationRefused):
         raise TypeError(f"{event.kind} does not begin an application")
-    if (event.category, event.units, event.arrived_at) != (each.category, each.units, each.arrived_at):
-        raise Refused(
-            "application-changed",
-            f"{event.receipt} として記録済みの応募が、別の内容で届きました。前の記録と見比べてください。",
-            f"An application recorded as {event.receipt} came again with other facts. Compare the two.",
-            receipt=event.receipt,
-        )
+    same = (event.category, event.units, event.arrived_at) == (each.category, each.units, each.arrived_at)
+    return "" if same else event.receipt

@@ -12,9 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.donations import tables
 from services.donations.domain.allocation import Machine
+from services.donations.domain.call import fold
 from services.donations.domain.receipt import nth
+from services.donations.domain.record import publish
+from shared import ledger
 from shared.database import Transaction
-from shared.entry import Entry
+from shared.entry import Entry, moment
 from shared.events.donations import (
     Allocated,
     ApplicationReceived,
@@ -26,6 +29,7 @@ from shared.events.donations import (
 )
 from shared.events.refurb import DeliveredToTown, Ready
 from shared.events.tracking import TakenOver
+from shared.refused import Refused
 
 REBUILT: tuple[Table, ...] = (
     tables.calls,
@@ -44,6 +48,7 @@ REBUILT: tuple[Table, ...] = (
 
 Placed = tuple[Table, dict[str, Any]]
 
+_GRANT = {"application", "receipt", "category"}
 _APPLICATION = {"application", "call", "receipt", "category", "units", "channel", "arrived_at"}
 
 
@@ -61,19 +66,14 @@ def _rows(entry: Entry[Any]) -> list[Placed]:
     match entry.event:
         case Ready() | DeliveredToTown() | TakenOver() | UsageReported():
             return [_placed(entry)]
-        case Allocated() as allocated:
-            return _allocated(entry, allocated)
+        case CallOpened() | CallClosed() | Allocated():
+            return _of_call(entry)
         case ApplicationReceived() as e:
             kept = e.model_dump(include=_APPLICATION | {"keyed_by"})
             return [(tables.applications, kept | {"nth": nth(e.receipt), "recorded_at": entry.recorded_at})]
         case ApplicationRefused() as e:
             kept = e.model_dump(include=_APPLICATION | {"reason"})
             return [(tables.refusals, kept | {"nth": nth(e.receipt), "recorded_at": entry.recorded_at})]
-        case CallOpened() as e:
-            kept = {"call": e.call, "number": e.number, "data": e.model_dump(mode="json")}
-            return [(tables.calls, kept | {"opened_at": entry.recorded_at})]
-        case CallClosed() as e:
-            return [(tables.closings, {"call": e.call, "closed_at": entry.recorded_at})]
         case HandedOver() as e:
             kept = e.model_dump() | {"items": list(e.items)}
             return [(tables.hand_overs, kept | {"handed_over_at": entry.recorded_at})]
@@ -98,13 +98,23 @@ def _placed(entry: Entry[Any]) -> Placed:
             raise TypeError(f"donations keeps no view of {entry.kind}")
 
 
-def _allocated(entry: Entry[Any], event: Allocated) -> list[Placed]:
-    kept = {"call": event.call, "entry": entry.id, "stock": list(event.stock), "waiting": list(event.waiting)}
-    rows: list[Placed] = [(tables.allocations, kept | {"allocated_at": entry.recorded_at})]
-    for grant in event.grants:
-        to = grant.model_dump(include={"application", "receipt", "category"}) | {"call": event.call}
-        rows.extend((tables.grants, to | {"item": item}) for item in grant.items)
-    return rows
+def _of_call(entry: Entry[Any]) -> list[Placed]:
+    match entry.event:
+        case CallOpened() as e:
+            kept = {"call": e.call, "number": e.number, "data": e.model_dump(mode="json")}
+            return [(tables.calls, kept | {"opened_at": entry.recorded_at})]
+        case CallClosed() as e:
+            return [(tables.closings, {"call": e.call, "closed_at": entry.recorded_at})]
+        case Allocated() as e:
+            kept = {"call": e.call, "entry": entry.id, "stock": list(e.stock), "waiting": list(e.waiting)}
+            granted: list[Placed] = [
+                (tables.grants, grant.model_dump(include=_GRANT) | {"call": e.call} | {"item": item})
+                for grant in e.grants
+                for item in grant.items
+            ]
+            return [(tables.allocations, kept | {"allocated_at": entry.recorded_at}), *granted]
+        case _:
+            raise TypeError(f"donations keeps no view of {entry.kind}")
 
 
 # What the town has taken over and that was refurbished; the newest word of refurb about a machine counts.
@@ -207,8 +217,8 @@ async def by_category(connection: AsyncConnection, call: UUID | None = None) -> 
     query = (
         "SELECT a.category AS code, count(*) AS applications, sum(a.units) AS asked, sum(g.granted) AS granted, "
         "count(*) FILTER (WHERE g.granted > 0) AS served, sum(g.handed_over) AS handed_over FROM applications a, "
-        "LATERAL (SELECT count(*) AS granted, count(*) FILTER (WHERE EXISTS (SELECT FROM hand_overs h WHERE h.application = "
-        "a.application)) AS handed_over FROM grants g WHERE g.application = a.application) g "
+        "LATERAL (SELECT count(*) AS granted, count(*) FILTER (WHERE EXISTS (SELECT FROM hand_overs h "
+        "WHERE h.application = a.application)) AS handed_over FROM grants g WHERE g.application = a.application) g "
         "WHERE (CAST(:call AS uuid) IS NULL OR a.call = :call) AND NOT EXISTS "
         "(SELECT FROM refusals r WHERE r.application = a.application) GROUP BY a.category ORDER BY min(a.arrived_at)"
     )
@@ -237,6 +247,69 @@ async def uses(connection: AsyncConnection, call: UUID | None = None) -> list[Ro
         "WHERE CAST(:call AS uuid) IS NULL OR call = :call ORDER BY reported_at, stream, sequence"
     )
     return list(await connection.execute(text(query), {"call": call}))
+
+
+async def published(tx: Transaction, call: UUID) -> dict[str, Any]:
+    """Return the public record of an allocated call: inputs and result, without names.
+
+    Raises Refused before the allocation.
+    """
+    history = await ledger.read(tx, call)
+    folded = fold(history.events)
+    if folded.opened is None or folded.allocated is None:
+        raise Refused(
+            "not-settled",
+            "この公募はまだ割り当てていません。締め切りと割り当ての後で、もう一度ご覧ください。",
+            "This call is not allocated yet. Look again after it is closed and allocated.",
+        )
+    seen = await record(tx.connection, call)
+    known = await machines(tx.connection, folded.allocated.stock)
+    document = publish(folded.opened, await queued(tx.connection, call), known, folded.allocated)
+    shown = {row.receipt: row for row in seen}
+    for each in document["applications"]:
+        each["recorded_at"] = moment(shown[each["receipt"]].recorded_at)
+    refused = [
+        {
+            "receipt": row.receipt,
+            "category": row.category,
+            "units": row.units,
+            "channel": row.channel,
+            "arrived_at": moment(row.arrived_at),
+            "reason": row.reason,
+        }
+        for row in seen
+        if row.reason
+    ]
+    return document | {"refused": refused, "entries": [str(entry.id) for entry in history.entries]}
+
+
+async def standing(connection: AsyncConnection, call: UUID, receipt: str) -> dict[str, Any]:
+    """Return where one application stands: its place in the queue, what was asked before it, what it got."""
+    rows = await record(connection, call)
+    own = next(row for row in rows if row.receipt == receipt)
+    queue = [row for row in rows if not row.reason]
+    ahead = queue[: queue.index(own)] if own in queue else []
+    data = await connection.scalar(text("SELECT data FROM calls WHERE call = :call"), {"call": call})
+    closed_at, allocated_at = await moments(connection, call)
+    said = [row for row in await uses(connection, call) if row.receipt == receipt]
+    return {
+        "call": data["number"],
+        "title": data["title"],
+        "receipt": receipt,
+        "category": own.category,
+        "units": own.units,
+        "channel": own.channel,
+        "arrived_at": own.arrived_at,
+        "refused": own.reason,
+        "place": len(ahead) + 1 if own in queue else None,
+        "asked_before": sum(row.units for row in ahead),
+        "offered": data["units"],
+        "closed_at": closed_at,
+        "allocated_at": allocated_at,
+        "granted": own.granted,
+        "handed_over_at": own.handed_over_at,
+        "reports": len(said),
+    }
 
 
 async def opened(connection: AsyncConnection) -> list[Row[Any]]:

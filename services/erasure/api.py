@@ -15,7 +15,7 @@ from services.erasure import commands, intake, photos, views
 from services.erasure.commands import Which
 from services.erasure.domain.draw import SHARE_PERCENT, VERSION, draw
 from services.erasure.domain.medium import Place, Technique
-from services.erasure.intake import Dropped, Result
+from services.erasure.intake import Binding, Dropped, Result
 from shared import blobs
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
@@ -159,18 +159,11 @@ async def queue(door: Door, who: Principal) -> list[tuple[views.Waiting, list[vi
     return [(one, [candidate for candidate in near if candidate.loose == one.loose]) for one in waiting]
 
 
-class Binding(Ask):
-    """Which item a waiting report belongs to: its label as scanned, and the serial in the report that is meant."""
-
-    label: str = Field(max_length=TEXT_MAX)
-    serial: str = Field(max_length=TEXT_MAX)
-
-
 @router.post("/unmatched/{report}/bind", status_code=201)
 async def bind(report: UUID, body: Binding, door: TheDoor, who: Filer) -> Response:
     """Bind a waiting report to the item whose label was scanned."""
     found = await door.resolve(scanned(body.label), who)
-    entries = await intake.bind(door, who, report, found, body.serial)
+    entries = await intake.bind(door, who, report, found, body)
     return receipt(entries[0])
 
 

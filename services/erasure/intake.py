@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from services.erasure import commands, views
 from services.erasure.commands import Bound, Stray
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
 from services.erasure.domain.serial import loose
 from services.erasure.reports.read import Report, Unreadable, read
+from services.erasure.reports.text import SERIAL_MAX
 from services.erasure.views import Candidate
 from shared import blobs
 from shared.database import Transaction
@@ -26,6 +29,7 @@ from shared.door import Ask, Door, Found
 from shared.entry import Entry
 from shared.events.erasure import ErasureFailed, Evidence, MediumErased
 from shared.identity import Principal
+from shared.ids import LABEL_INPUT_MAX
 from shared.refused import Unknown
 
 log = logging.getLogger(__name__)
@@ -180,8 +184,16 @@ class _Work:
             said.entry = entry
 
 
-async def bind(door: Door, who: Principal, report: UUID, found: Found, serial: str) -> list[Entry[Any]]:
+class Binding(Ask):
+    """Which item a waiting report belongs to: its label as scanned, and the serial in the report that is meant."""
+
+    label: str = Field(max_length=LABEL_INPUT_MAX)
+    serial: str = Field(max_length=SERIAL_MAX)
+
+
+async def bind(door: Door, who: Principal, report: UUID, found: Found, ask: Binding) -> list[Entry[Any]]:
     """Bind one serial of a waiting report to the item whose label a person scanned (see commands.bind)."""
+    serial = ask.serial
     filed = await door.act(who.party, who, lambda tx: commands.filed(tx, report))
     named = filed.event.evidence
     content = await blobs.get(who.party, named.sha256)
@@ -189,7 +201,7 @@ async def bind(door: Door, who: Principal, report: UUID, found: Found, serial: s
     if not said:
         raise Unknown
     await blobs.put(found.tenant, content)
-    return await door.act(found.tenant, who, lambda tx: commands.bind(tx, filed, found.item, serial, said))
+    return await door.act(found.tenant, who, lambda tx: commands.bind(tx, filed, found.item, serial, said), ask=ask)
 
 
 async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:

@@ -1,3 +1,363 @@
-from fastapi import APIRouter
+"""Erasure's pages: the on-site session, the destroy line, the queue of reports, one item's evidence, kept bytes."""
 
-router = APIRouter()
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import RedirectResponse, Response
+
+from services.erasure import api, intake, photos, views
+from services.erasure.domain.medium import Registered
+from shared import blobs
+from shared.door import Door, TheDoor, scanned
+from shared.identity import Principal, SignedIn, holding
+from shared.ids import uuid7
+from shared.refused import Invalid, Refused, Unknown
+from shared.web.forms import Form
+from shared.web.i18n import msgid as _
+from shared.web.pages import render
+
+router = APIRouter(prefix="/erasure", include_in_schema=False)
+
+STUCK_SHOWN_MAX = 20
+LAST_SHOWN = 3
+FIELDS_MAX = 20
+
+KINDS = {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe SSD", "unknown": _("種類不明")}
+ITEM_KINDS = {"notebook": _("ノートパソコン"), "desktop": _("デスクトップ"), "loose-drive": _("単体の記憶媒体")}
+LEVELS = {"": _("なし"), "clear": "Clear", "purge": "Purge", "destroy": "Destroy"}
+MISSING = {"on-site-level": _("役場での消去の証跡"), "witness": _("町の立会い")}
+PLACES = {"on-site": _("役場"), "centre": _("センター")}
+WORDS = {"kinds": KINDS, "item_kinds": ITEM_KINDS, "levels": LEVELS, "missing": MISSING, "places": PLACES}
+
+Filer = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "town-admin"))]
+Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
+Entitled = Annotated[
+    Principal,
+    Depends(holding("worker", "centre-manager", "clerk", "town-admin", "approver", "witness", "auditor")),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The contract somebody works under now, among the open ones of the party."""
+
+    engagements: list[views.Engagement]
+    current: views.Engagement | None
+
+
+async def job(door: Door, who: Principal, engagement: UUID | None) -> Job:
+    """Return the contract asked for, else the newest. Raises Unknown for one that is not this party's."""
+    async with door.look(who.party, who) as connection:
+        open_ = await views.engagements(connection, who.party)
+    if engagement is None:
+        return Job(open_, open_[0] if open_ else None)
+    current = next((one for one in open_ if one.engagement == engagement), None)
+    if current is None:
+        raise Unknown
+    return Job(open_, current)
+
+
+# ── the on-site session ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("")
+async def session(request: Request, door: TheDoor, who: SignedIn, engagement: UUID | None = None) -> Response:
+    """Show how far the session is, what is stuck, and where report files are dropped."""
+    return await _session(request, door, who, await job(door, who, engagement))
+
+
+async def _session(request: Request, door: Door, who: Principal, at: Job, **more: Any) -> Response:
+    counted, stuck, standing = None, [], []
+    if at.current:
+        async with door.look(at.current.town, who) as connection:
+            counted = await views.overview(connection, at.current.engagement)
+            stuck = await views.stuck(connection, at.current.engagement, STUCK_SHOWN_MAX)
+            standing = await views.witnesses_of(connection, at.current.town)
+    async with door.look(who.party, who) as connection:
+        waiting = len(await views.waiting(connection))
+    facts: dict[str, Any] = {"results": None, "status": 200} | more
+    return render(
+        request,
+        "session.html",
+        facts.pop("status"),
+        job=at,
+        counted=counted,
+        stuck=stuck,
+        standing=standing,
+        waiting=waiting,
+        new_request=uuid7(),
+        words=WORDS,
+        **facts,
+    )
+
+
+@router.post("/reports")
+async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
+    """Take dropped files in and show what became of each. Sent again, it records nothing twice and shows the same."""
+    async with request.form(max_files=intake.FILES_MAX + 1, max_fields=FIELDS_MAX) as form:
+        at = await job(door, who, _uuid(form, "engagement"))
+        ask = intake.Dropped(
+            request=_uuid(form, "request") or uuid7(),
+            engagement=at.current.engagement if at.current else None,
+            place="centre" if form.get("place") == "centre" else "on-site",
+            witness=_text(form, "witness"),
+        )
+        results = await api.take_in(door, who, _files(form, "files"), ask)
+    return await _session(request, door, who, at, results=[api.answer(one) for one in results])
+
+
+# ── the queue of reports ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/unmatched")
+async def unmatched(request: Request, door: TheDoor, who: SignedIn, done: str = "") -> Response:
+    """Show the reports that mean no medium yet, with near misses to choose from."""
+    return await _unmatched(request, door, who, done=done[: api.TEXT_MAX])
+
+
+async def _unmatched(
+    request: Request, door: Door, who: Principal, *, done: str = "", refusal: Refused | None = None
+) -> Response:
+    waiting = await api.queue(door, who)
+    async with door.look(who.party, who) as connection:
+        names = await views.names(connection, {one.operator for one, _near in waiting})
+    return render(
+        request,
+        "unmatched.html",
+        _status(refusal),
+        waiting=waiting,
+        names=names,
+        done=done,
+        refusal=refusal,
+        new_request=uuid7,
+        party=who.party,
+    )
+
+
+@router.post("/unmatched/{report}/bind")
+async def bind(report: UUID, request: Request, door: TheDoor, who: Filer) -> Response:
+    """Bind one waiting report to the label scanned, then show the queue again."""
+    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
+        label, serial, id_ = (_text(form, name) or "" for name in ("label", "serial", "request"))
+    try:
+        ask = intake.Binding(request=_as_uuid(id_) or uuid7(), label=label, serial=serial)
+        found = await door.resolve(scanned(label), who)
+        await intake.bind(door, who, report, found, ask)
+    except Refused as refusal:
+        return await _unmatched(request, door, who, refusal=refusal)
+    return _to("/erasure/unmatched", done=label)
+
+
+# ── the destroy line ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the one at the crusher has said so far."""
+
+    label: str = ""
+    machine: str = ""
+    witness: str = ""
+    technique: str = "crush"
+    serial: str = ""
+    done: str = ""
+
+
+@router.get("/destroy")
+async def line(
+    request: Request,
+    door: TheDoor,
+    who: Worker,
+    label: str = "",
+    machine: str = "",
+    witness: str = "",
+    done: str = "",
+) -> Response:
+    """Show the medium whose label was scanned, its two shutters, and the count."""
+    said = (text[: api.TEXT_MAX] for text in (label, machine, witness, done))
+    label, machine, witness, done = said
+    return await _line(request, door, who, Line(label=label, machine=machine, witness=witness, done=done))
+
+
+async def _line(
+    request: Request, door: Door, who: Principal, said: Line, refusal: Refused | None = None, form: Form | None = None
+) -> Response:
+    found, media, deeds = None, [], []
+    try:
+        if said.label or said.done:
+            found = await door.resolve(scanned(said.label or said.done), who)
+    except (Unknown, Invalid) as unknown:
+        refusal = refusal or unknown
+    at = await job(door, who, found.engagement if found else None)
+    counted, last, standing = None, [], []
+    if at.current:
+        async with door.look(at.current.town, who) as connection:
+            counted = await views.overview(connection, at.current.engagement)
+            last = await views.last_destroyed(connection, LAST_SHOWN)
+            standing = await views.witnesses_of(connection, at.current.town)
+            if found:
+                media = await views.registered(connection, items=[found.item])
+                deeds = await views.deeds_of(connection, found.item)
+    return render(
+        request,
+        "destroy.html",
+        _status(refusal),
+        said=said,
+        found=found,
+        media=media,
+        choices=[(one.serial, one.serial) for one in media],
+        proved={one.medium: views.highest(deeds, one.medium) for one in media},
+        crushed={deed.medium: deed for deed in deeds if deed.kind == "erasure.medium-destroyed.v1"},
+        counted=counted,
+        last=last,
+        standing=standing,
+        refusal=refusal,
+        form=form,
+        new_request=uuid7(),
+        words=WORDS,
+    )
+
+
+@router.post("/destroy")
+async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
+    """Record a destruction from the form; a refusal keeps what was typed, only photos are taken again."""
+    async with request.form(max_files=photos.PHOTOS_MAX, max_fields=FIELDS_MAX) as given:
+        form = Form({key: value for key, value in given.items() if isinstance(value, str)})
+        machine = form.need("machine", _("粉砕機"), longest=api.TEXT_MAX)
+        said = Line(
+            label=form.value("label")[: api.TEXT_MAX],
+            machine=machine,
+            witness=form.may("witness", _("立会い"), longest=api.TEXT_MAX),
+            technique=form.choice("technique", _("方法"), ("crush", "shred")),
+            serial=form.may("serial", _("製造番号"), longest=api.TEXT_MAX),
+        )
+        shots: list[api.Shot] = [("before", await file.read(), None) for file in _files(given, "before")]
+        shots += [("after", await file.read(), None) for file in _files(given, "after")]
+        id_ = _uuid(given, "request")
+    if form.errors:
+        return await _line(request, door, who, said, form=form)
+    facts = {
+        "request": id_ or uuid7(),
+        "technique": said.technique,
+        "machine": said.machine,
+        "serial": said.serial or None,
+        "index": None,
+        "witness": said.witness or None,
+    }
+    try:
+        await api.crush(door, who, scanned(said.label), shots, facts)
+    except Refused as refusal:
+        return await _line(request, door, who, said, refusal, form)
+    return _to("/erasure/destroy", done=said.label, machine=said.machine, witness=said.witness)
+
+
+# ── one item's evidence, and the bytes ────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/media/{label}")
+async def medium(label: str, request: Request, door: TheDoor, who: SignedIn) -> Response:
+    """Show what each medium of an item was graded, why, and what was done to it."""
+    found = await door.resolve(scanned(label), who)
+    async with door.look(found.tenant, who) as connection:
+        media = await views.registered(connection, items=[found.item])
+        deeds = await views.deeds_of(connection, found.item)
+        people = {deed.person for deed in deeds} | {deed.data.get("witness") or "" for deed in deeds}
+        names = await views.names(connection, people)
+    shown = [_shown(one, deeds) for one in media]
+    return render(request, "medium.html", found=found, label=label, shown=shown, names=names, words=WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A medium on its page."""
+
+    medium: Registered
+    proved: str
+    judged: views.Deed | None  # the report that reached it, else the last one
+    deeds: list[views.Deed]
+
+
+def _shown(medium: Registered, deeds: list[views.Deed]) -> Shown:
+    own = [deed for deed in deeds if deed.medium == medium.medium]
+    proved = views.highest(own, medium.medium)
+    reports = [deed for deed in own if "evidence" in deed.data]
+    best = [deed for deed in reports if deed.data.get("achieved") == proved] if proved else reports
+    return Shown(medium, proved, best[-1] if best else None, own)
+
+
+@router.get("/reports/{sha256}")
+async def report(sha256: str, door: TheDoor, who: Entitled, town: api.Town = None) -> Response:
+    """Give the original bytes of a report, as a file and never as a page: what a device wrote is hostile text."""
+    async with door.look(town or who.party, who) as connection:
+        named = await views.report_named(connection, sha256)
+    if named is None:
+        raise Unknown
+    headers = {"content-disposition": f'attachment; filename="report-{sha256[:12]}.txt"'}
+    return Response(await _bytes(town or who.party, sha256), 200, headers, "application/octet-stream")
+
+
+@router.get("/photos/{sha256}")
+async def photo(
+    sha256: str, door: TheDoor, who: Entitled, town: api.Town = None, *, original: bool = False
+) -> Response:
+    """Give a photo for looking at, without EXIF; with `original` the untouched bytes as a file."""
+    async with door.look(town or who.party, who) as connection:
+        if not await views.photo_named(connection, sha256):
+            raise Unknown
+    content = await _bytes(town or who.party, sha256)
+    if original:
+        headers = {"content-disposition": f'attachment; filename="photo-{sha256[:12]}"'}
+        return Response(content, 200, headers, "application/octet-stream")
+    return Response(await asyncio.to_thread(photos.derive, content), media_type="image/jpeg")
+
+
+async def _bytes(tenant: str, sha256: str) -> bytes:
+    try:
+        return await blobs.get(tenant, sha256)
+    except blobs.Missing as lost:
+        raise Unknown(
+            "bytes-missing",
+            "記録にあるファイルが保管場所で見つからないか、書き換えられています。運用の担当に知らせてください。",
+            "The file that the record names is missing or altered in storage. Tell the operator.",
+        ) from lost
+
+
+# ── what a form said ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _files(form: FormData, name: str) -> list[UploadFile]:
+    """Return the files of a field; a browser sends an empty one where nothing was chosen."""
+    return [file for file in form.getlist(name) if isinstance(file, UploadFile) and file.filename]
+
+
+def _text(form: FormData, name: str) -> str | None:
+    said = form.get(name)
+    return said.strip()[: api.TEXT_MAX] or None if isinstance(said, str) else None
+
+
+def _uuid(form: FormData, name: str) -> UUID | None:
+    return _as_uuid(_text(form, name) or "")
+
+
+def _as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _status(refusal: Refused | None) -> int:
+    if refusal is None:
+        return 200
+    return 404 if isinstance(refusal, Unknown) else 422 if isinstance(refusal, Invalid) else 409
+
+
+def _to(path: str, **query: str) -> Response:
+    said: Mapping[str, str] = {key: value for key, value in query.items() if value}
+    return RedirectResponse(f"{path}?{urlencode(said)}", 303)

@@ -295,6 +295,33 @@ async def overview(connection: AsyncConnection, engagement: UUID | None = None) 
     return Overview(**counts, levels=levels)
 
 
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A medium for which no report proves what the town asks, though one was filed."""
+
+    label: str
+    serial: str
+    kind: str
+    excepted: bool
+    said: dict[str, Any]  # of the last report
+
+
+async def stuck(connection: AsyncConnection, engagement: UUID, count: int) -> list[Stuck]:
+    """Return media of an engagement whose reports are not enough, the latest first."""
+    rows = await connection.execute(
+        text(
+            "SELECT m.label, m.serial, m.kind, EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, "
+            "last.data FROM media m CROSS JOIN LATERAL (SELECT d.data, d.recorded_at FROM deeds d "
+            "WHERE d.medium = m.medium AND d.kind IN ('erasure.medium-erased.v1', 'erasure.erasure-failed.v1') "
+            "ORDER BY d.sequence DESC LIMIT 1) last WHERE m.engagement = :engagement AND NOT EXISTS "
+            "(SELECT FROM deeds d WHERE d.medium = m.medium AND (d.kind = 'erasure.medium-destroyed.v1' "
+            "OR (d.data->>'sufficient')::boolean)) ORDER BY last.recorded_at DESC, m.label LIMIT :count"
+        ),
+        {"engagement": engagement, "count": count},
+    )
+    return [Stuck(*row) for row in rows]
+
+
 async def last_destroyed(connection: AsyncConnection, count: int) -> list[Deed]:
     """Return the media destroyed last, newest first."""
     rows = await connection.execute(
@@ -414,6 +441,14 @@ async def circumstances_of(connection: AsyncConnection, report: UUID) -> tuple[s
         await connection.execute(text("SELECT place, witness FROM circumstances WHERE report = :r"), {"r": report})
     ).one_or_none()
     return (row.place, row.witness) if row else ("on-site", None)
+
+
+async def witnesses_of(connection: AsyncConnection, town: str) -> list[tuple[str, str]]:
+    """Return the town's people who may stand by, as reference and name."""
+    rows = await connection.execute(
+        text("SELECT person, name FROM people WHERE party = :town AND roles ? 'witness' ORDER BY name"), {"town": town}
+    )
+    return [(row.person, row.name) for row in rows]
 
 
 async def names(connection: AsyncConnection, people: Iterable[str]) -> dict[str, str]:

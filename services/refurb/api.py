@@ -38,13 +38,13 @@ class Acceptance(Ask):
     """A grade with its reasons."""
 
     grade: Grade
-    reasons: tuple[Line, ...] = Field(min_length=1, max_length=REASONS_MAX)
+    reasons: list[Line] = Field(min_length=1, max_length=REASONS_MAX)
 
 
 class Rejection(Ask):
     """Why the chassis goes to recycling."""
 
-    reasons: tuple[Line, ...] = Field(min_length=1, max_length=REASONS_MAX)
+    reasons: list[Line] = Field(min_length=1, max_length=REASONS_MAX)
 
 
 class Part(BaseModel):
@@ -103,7 +103,7 @@ class GivenWeight(Weight):
 class Recycling(Ask):
     """The chassis became material."""
 
-    weights: tuple[GivenWeight, ...] = Field(min_length=1, max_length=6)
+    weights: list[GivenWeight] = Field(min_length=1, max_length=6)
     manifest: Line
     operator: Line
 
@@ -131,7 +131,7 @@ class Scans(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
     sent_at: AwareDatetime | None = None
-    scans: tuple[Scan, ...] = Field(min_length=1, max_length=SCANS_MAX)
+    scans: list[Scan] = Field(min_length=1, max_length=SCANS_MAX)
 
 
 class Result(BaseModel):
@@ -239,7 +239,7 @@ async def do_steps(body: Scans, request: HttpRequest, door: TheDoor, who: Refurb
             towns[found.tenant].append((nth, scan, found))
     for town, scans in towns.items():
         try:
-            results |= await _act_on_all(door, who, town, scans, body.sent_at, lang)
+            results |= await _act_on_all(door, who, town, scans, sent_at=body.sent_at, lang=lang)
         except Refused as no:  # of the whole town: no engagement, or every race lost
             results |= {nth: refused(scan, no, lang) for nth, scan, _ in scans}
     told = Results(results=[results[nth] for nth in range(len(body.scans))])
@@ -347,9 +347,12 @@ async def _act_on_all(
     who: Principal,
     town: str,
     scans: list[tuple[int, Scan, Found]],
+    *,
     sent_at: datetime | None,
     lang: Literal["ja", "en"],
 ) -> dict[int, Result]:
+    scans = sorted(scans, key=lambda one: one[2].item)  # every batch takes its streams in one order: no deadlock
+
     async def do(tx: Transaction) -> dict[int, Result]:
         return {nth: await _act(tx, scan, found, sent_at, lang) for nth, scan, found in scans}
 

@@ -101,7 +101,7 @@ async def sheet(request: HttpRequest, label: GivenLabel, door: TheDoor, who: Sig
         desks = (
             await connection.execute(
                 text(
-                    "SELECT p.name, p.contact, p.kind FROM parties p JOIN engagements e ON p.party IN (e.centre, e.town) "
+                    "SELECT p.name, p.contact FROM parties p JOIN engagements e ON p.party IN (e.centre, e.town) "
                     "WHERE e.engagement = :engagement ORDER BY p.kind"
                 ),
                 {"engagement": found.engagement},
@@ -228,7 +228,9 @@ async def _order_page(
     found = await door.resolve(label, who)
     async with door.look(found.tenant, who) as connection:
         known = await views.one(connection, found.item)
-        people = dict(cast("list[tuple[str, str]]", (await connection.execute(text("SELECT person, name FROM people"))).all()))
+        people = dict(
+            cast("list[tuple[str, str]]", (await connection.execute(text("SELECT person, name FROM people"))).all())
+        )
     order = known.order
     return render(
         request,

@@ -35,8 +35,7 @@ REBUILT: tuple[Table, ...] = (
 )
 OWN = "refurb."
 MOVES = {  # the events that move an order to another column of the board
-    event.kind
-    for event in (WorkStarted, CandidateAccepted, CandidateRejected, Ready, DeliveredToTown, Recycled)
+    event.kind for event in (WorkStarted, CandidateAccepted, CandidateRejected, Ready, DeliveredToTown, Recycled)
 }
 
 
@@ -79,9 +78,7 @@ async def keep_clearances(tx: Transaction, entries: Sequence[Entry[MediumCleared
         statement = insert(clearances).values(row)
         given = statement.excluded
         later = tuple_(given.sequence, given.occurred_at) > tuple_(clearances.c.sequence, clearances.c.occurred_at)
-        await tx.connection.execute(
-            statement.on_conflict_do_update(index_elements=["medium"], set_=row, where=later)
-        )
+        await tx.connection.execute(statement.on_conflict_do_update(index_elements=["medium"], set_=row, where=later))
 
 
 async def turn_away(tx: Transaction, entries: Sequence[Entry[ReuseCandidateNamed]], reason: str) -> None:
@@ -326,9 +323,7 @@ async def _turned_away(connection: AsyncConnection, tenant: str) -> list[TurnedA
         ),
         {"tenant": tenant},
     )
-    return [
-        TurnedAway(row.label, row.item_kind, _name(row.maker, row.model), row.reason, row.named_at) for row in rows
-    ]
+    return [TurnedAway(row.label, row.item_kind, _name(row.maker, row.model), row.reason, row.named_at) for row in rows]
 
 
 def _event(kind: str, data: dict[str, Any]) -> Event:

@@ -115,34 +115,42 @@ async def _tree(connection: AsyncConnection) -> tiles.Tree:
         return tiles.Tree()
     asked: list[str] = []
 
-    def ask(path: str) -> bytes:
+    def note_path(path: str) -> bytes:
         asked.append(path)
-        raise KeyError(path)
+        return bytes(tiles.WIDTH * tiles.BUNDLED_SIZE)
 
-    stored: dict[str, bytes] = {}
-    while True:  # the edge is a handful of tiles; which ones, the loader says one at a time
-        try:
-            tree = tiles.load(head.size, lambda path: stored[path] if path in stored else ask(path))
-        except KeyError:
-            path = asked[-1]
-            content = await connection.scalar(text("SELECT content FROM tiles WHERE path = :path"), {"path": path})
-            if content is None:
-                raise Inconsistent(f"the log's file {path} is missing") from None
-            stored[path] = bytes(content)
-        else:
-            break
+    tiles.load(head.size, note_path)
+    stored = await _read(connection, asked)
+    try:
+        tree = tiles.load(head.size, stored.__getitem__)
+    except KeyError as missing:
+        raise Inconsistent(f"the log's file {missing} is missing; run `meguru audit`") from missing
     if tree.root != bytes(head.root):
         raise Inconsistent("the stored tiles do not lead to the last signed root; run `meguru audit`")
     return tree
 
 
+async def _read(connection: AsyncConnection, paths: Sequence[str]) -> dict[str, bytes]:
+    """Return the stored files of these paths; a partial tile that a full one replaced is answered by the full one."""
+    full = [path.partition(".p/")[0] for path in paths]
+    found = await connection.execute(
+        text("SELECT path, content FROM tiles WHERE path = ANY(:paths)"), {"paths": [*paths, *full]}
+    )
+    return {row.path: bytes(row.content) for row in found}
+
+
 async def _store(connection: AsyncConnection, files: dict[str, bytes]) -> None:
     await connection.execute(
         text(
-            "INSERT INTO tiles (path, content) VALUES (:path, :content) ON CONFLICT (path) DO UPDATE SET content = excluded.content"
+            "INSERT INTO tiles (path, content) VALUES (:path, :content) "
+            "ON CONFLICT (path) DO UPDATE SET content = excluded.content"
         ),
         [{"path": path, "content": content} for path, content in files.items()],
     )
+    if full := [
+        f"{path}.p/%" for path in files if ".p/" not in path
+    ]:  # tlog-tiles: partials may go once a tile is full
+        await connection.execute(text("DELETE FROM tiles WHERE path LIKE ANY(:partials)"), {"partials": full})
 
 
 async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: int, size: int, note: str) -> None:
@@ -151,9 +159,7 @@ async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: 
     if not cited:
         return
     paths = tiles.needed([index for index, _ in cited], size)
-    found = await connection.execute(text("SELECT path, content FROM tiles WHERE path = ANY(:paths)"), {"paths": paths})
-    read = {row.path: bytes(row.content) for row in found}
-    subtree = tiles.subtree(lambda path: read[path], size)
+    subtree = tiles.subtree((await _read(connection, paths)).__getitem__, size)
     by_tenant: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for index, row in cited:
         path = [b64encode(step).decode() for step in merkle.inclusion(subtree, index, size)]

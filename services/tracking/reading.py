@@ -230,7 +230,7 @@ STEPS: dict[str, str] = {
     "given": "given.item IS NOT NULL",
     "recycled": "'refurb.recycled.v1' = ANY(t.kinds)",
 } | {
-    step: f"EXISTS (SELECT FROM timeline s WHERE s.item = i.item AND s.kind = 'refurb.step-done.v1' AND s.data->>'step' = '{step}')"  # noqa: S608 - constants
+    step: f"EXISTS (SELECT FROM timeline s WHERE s.item = i.item AND s.kind = 'refurb.step-done.v1' AND s.data->>'step' = '{step}')"
     for step in _REFURB_STEPS
 }
 
@@ -459,3 +459,20 @@ async def public(connection: AsyncConnection, item: UUID) -> Public | None:
         {"item": str(item)},
     )
     return Public(about.label, about.kind, about.media, about.town, about.contact, tuple(Shown(*r) for r in rows), given)
+
+
+async def last_records(
+    connection: AsyncConnection, labels: Sequence[str]
+) -> tuple[dict[str, str], dict[str, tuple[str, datetime]]]:
+    """Return the kind of device of each label, and the last thing recorded about it with its moment."""
+    rows = list(
+        await connection.execute(
+            text(
+                "SELECT i.label, i.kind, l.kind AS last, l.occurred_at FROM items i LEFT JOIN LATERAL "
+                "(SELECT t.kind, t.occurred_at FROM timeline t WHERE t.item = i.item ORDER BY t.occurred_at DESC, "
+                "t.recorded_at DESC LIMIT 1) l ON true WHERE i.label = ANY(:labels)"
+            ),
+            {"labels": list(labels)},
+        )
+    )
+    return {row.label: row.kind for row in rows}, {row.label: (row.last, row.occurred_at) for row in rows if row.last}

@@ -14,6 +14,7 @@ from verifier.credential import canonical
 DATA = Path(__file__).parent / "data"
 PDF, TRACKING_PDF = (DATA / "destruction.pdf").read_bytes(), (DATA / "tracking.pdf").read_bytes()
 JSON, TRACKING_JSON = (DATA / "destruction.json").read_bytes(), (DATA / "tracking.json").read_bytes()
+ERASURE_PDF, ERASURE_JSON = (DATA / "erasure.pdf").read_bytes(), (DATA / "erasure.json").read_bytes()
 PROOF = (DATA / "entry.tlog-proof").read_bytes()
 KEY_TEXT = (DATA / "key.txt").read_text("utf-8")
 KEYS = Keys.parse(KEY_TEXT)

@@ -10,7 +10,9 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from verifier import Check, Keys, Unreadable, Verdict, verify_bytes
 from verifier.tests import sample
 
-BOTH = pytest.mark.parametrize("genuine", [sample.PDF, sample.TRACKING_PDF], ids=["destruction", "tracking"])
+ALL = pytest.mark.parametrize(
+    "genuine", [sample.PDF, sample.ERASURE_PDF, sample.TRACKING_PDF], ids=["destruction", "erasure", "tracking"]
+)
 
 
 def check(pdf: bytes, keys: Keys = sample.KEYS) -> Verdict:
@@ -41,7 +43,7 @@ def place(pdf: bytes, kind: str) -> int:
     raise AssertionError(kind)
 
 
-@BOTH
+@ALL
 def test_a_frozen_certificate_still_verifies(genuine: bytes) -> None:
     verdict = check(genuine)
     assert verdict.ok, verdict.checks
@@ -66,7 +68,7 @@ def test_a_flipped_bit_of_the_attachment_is_found() -> None:
     assert verdict.checks[-1].status == "failed"
 
 
-@BOTH
+@ALL
 def test_a_flipped_bit_anywhere_is_found(genuine: bytes) -> None:
     for at in range(5, len(genuine), len(genuine) // 60):
         assert not untouched(flipped(genuine, at)), at

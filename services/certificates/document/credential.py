@@ -14,13 +14,13 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.certificates.document import jcs, words
-from services.certificates.document.inputs import DestructionInput, Input, plain
+from services.certificates.document.inputs import Input, MediumCertificate, plain
 
 CONTEXT = [  # the second defines whatever the first does not, so that plain field names are valid terms
     "https://www.w3.org/ns/credentials/v2",
     "https://www.w3.org/ns/credentials/undefined-terms/v2",
 ]
-TYPES = {"destruction": "DestructionCertificate", "tracking": "TrackingCertificate"}
+TYPES = {"destruction": "DestructionCertificate", "erasure": "ErasureCertificate", "tracking": "TrackingCertificate"}
 ED25519_MULTICODEC = b"\xed\x01"
 NOTE_TYPE_ED25519 = b"\x01"  # c2sp.org/signed-note
 
@@ -79,7 +79,7 @@ def multibase(data: bytes) -> str:
 
 
 def _subject(given: Input) -> str:
-    return given.medium if isinstance(given, DestructionInput) else given.item
+    return given.medium if isinstance(given, MediumCertificate) else given.item
 
 
 def _proof(document: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:

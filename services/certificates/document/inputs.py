@@ -99,16 +99,15 @@ class Certificate(Part):
     log: LogPlace | None = None
 
 
-class DestructionInput(Certificate):
-    """破壊証明書: one medium, destroyed, with photos."""
+class MediumCertificate(Certificate):
+    """What the two certificates of one storage medium share."""
 
-    kind: Literal["destruction"] = "destruction"
     medium: str
     media_type: Text | None = None
     media_source: Text | None = None  # the computer it came from
     confidentiality_before: Text | None = None
     confidentiality_after: Text | None = None
-    method: Method = "destroy"
+    method: Method
     technique: Text
     tool: Text | None = None
     tool_version: Text | None = None
@@ -121,8 +120,29 @@ class DestructionInput(Certificate):
     required: Method | None = None
     achieved: Method | None = None
     reasons: tuple[Reason, ...] = Field(default=(), max_length=ROWS_MAX)
+
+
+class DestructionInput(MediumCertificate):
+    """破壊証明書: one medium, destroyed, with photos. `tool` is the cited entry's machine."""
+
+    kind: Literal["destruction"] = "destruction"
+    method: Method = "destroy"
     photos: tuple[Photo, ...] = Field(min_length=1, max_length=PHOTOS_MAX)
     photographed_with: Text | None = None
+
+
+class Report(Part):
+    """The tool's own report, kept in its original bytes under this hash."""
+
+    sha256: Sha256
+    filename: Text | None = None
+
+
+class ErasureInput(MediumCertificate):
+    """消去証明書: one medium, erased, with the tool's report. `method` is the level its entry says was achieved."""
+
+    kind: Literal["erasure"] = "erasure"
+    report: Report
 
 
 class MediumLine(Part):
@@ -166,7 +186,7 @@ class TrackingInput(Certificate):
     seals: tuple[Text, ...] = Field(default=("課長", "係長", "担当"), max_length=5)
 
 
-Input = DestructionInput | TrackingInput
+Input = DestructionInput | ErasureInput | TrackingInput
 
 
 def plain(given: Input) -> dict[str, Any]:

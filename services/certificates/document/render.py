@@ -17,7 +17,7 @@ import typst
 from qrcode.image.svg import SvgPathImage
 
 from services.certificates.document import glyphs, photos, words
-from services.certificates.document.inputs import DestructionInput, Input, Photo, TrackingInput
+from services.certificates.document.inputs import DestructionInput, ErasureInput, Input, Photo, TrackingInput
 
 TEMPLATES = Path(__file__).parent / "templates"
 FONTS = (  # SIL Open Font License; the first family lacks rare signs such as 𠮷 (U+20BB7), the second has them
@@ -68,7 +68,7 @@ class Press:
         return bytes(pdf)  # type: ignore[arg-type]  # one PDF is bytes; only page images come as a list
 
     def _page(self, given: Input) -> Any:
-        page = _destruction(given) if isinstance(given, DestructionInput) else _tracking(given)
+        page = _tracking(given) if isinstance(given, TrackingInput) else _medium(given)
         return _drawable(page | _head(given), self.covered)
 
 
@@ -84,7 +84,8 @@ def _head(given: Input) -> dict[str, Any]:
     }
 
 
-def _destruction(given: DestructionInput) -> dict[str, Any]:
+def _medium(given: DestructionInput | ErasureInput) -> dict[str, Any]:
+    shown = given.photos if isinstance(given, DestructionInput) else ()
     return given.model_dump(mode="json") | {
         "method": words.METHODS[given.method],
         "technique": words.TECHNIQUES.get(given.technique, (given.technique, "")),
@@ -97,7 +98,7 @@ def _destruction(given: DestructionInput) -> dict[str, Any]:
                 "shot": words.SHOTS[photo.role],
                 "taken": words.moment(photo.taken_at) if photo.taken_at else None,
             }
-            for photo in given.photos
+            for photo in shown
         ],
     }
 

@@ -17,12 +17,14 @@ from PIL import Image
 from services.certificates.document.credential import Cited
 from services.certificates.document.inputs import (
     DestructionInput,
+    ErasureInput,
     LogPlace,
     MediumLine,
     Person,
     Photo,
     Policy,
     Reason,
+    Report,
     Requirement,
     Step,
     TrackingInput,
@@ -117,6 +119,21 @@ def destruction(**changes: Any) -> DestructionInput:
     return DestructionInput(**facts | changes)
 
 
+def erasure(**changes: Any) -> ErasureInput:
+    shared = destruction().model_dump(exclude={"kind", "photos", "photographed_with", "number", "on_site"})
+    facts = {
+        "number": "E-NA74-QKCH-Q",
+        "method": "purge",
+        "technique": "ATA SANITIZE OVERWRITE EXT",
+        "tool": "nwipe",
+        "tool_version": "0.37",
+        "achieved": "purge",
+        "required": "purge",
+        "report": Report(sha256="ab" * 32, filename="nwipe_2021-09-14.log"),
+    }
+    return ErasureInput(**shared | facts | changes)
+
+
 def tracking(**changes: Any) -> TrackingInput:
     names = ("registered", "erased", "shipped-out", "received", "destroyed", "closed")
     facts: dict[str, Any] = {
@@ -143,7 +160,7 @@ def tracking(**changes: Any) -> TrackingInput:
     return TrackingInput(**facts | changes)
 
 
-def entry(given: DestructionInput | TrackingInput) -> bytes:
+def entry(given: DestructionInput | ErasureInput | TrackingInput) -> bytes:
     """The entry a certificate cites, as the ledger would have stored it."""
     if isinstance(given, DestructionInput):
         kind, at = "erasure.medium-destroyed.v1", given.treated_at
@@ -156,6 +173,17 @@ def entry(given: DestructionInput | TrackingInput) -> bytes:
             "machine": given.tool,
             "method": given.method,
             "photos": [one.model_dump(mode="json", exclude_none=True) for one in given.photos],
+        }
+    elif isinstance(given, ErasureInput):
+        kind, at = "erasure.medium-erased.v1", given.treated_at
+        data = {
+            "medium": given.medium,
+            "item": given.item,
+            "label": given.label,
+            "serial": given.serial,
+            "technique": given.technique,
+            "achieved": given.method,
+            "evidence": {"sha256": given.report.sha256, "filename": given.report.filename, "tool": given.tool},
         }
     else:
         kind, at = "tracking.custody-closed.v1", given.steps[-1].occurred_at

@@ -67,7 +67,13 @@ def opened(engagement: UUID, town: str, centre: str) -> EngagementOpened:
 
 def required(on_site: Level | None = Level.PURGE, assurance: str = "onsite_erase_plus_certificate") -> Required:
     return Required.model_validate(
-        {"media_class": 1, "on_site": on_site, "at_centre": Level.DESTROY, "assurance": assurance, "policy_version": "1"}
+        {
+            "media_class": 1,
+            "on_site": on_site,
+            "at_centre": Level.DESTROY,
+            "assurance": assurance,
+            "policy_version": "1",
+        }
     )
 
 

@@ -173,12 +173,10 @@ class WorkOrder:
         if self.ssd and spec.ssd_gb != self.ssd.capacity_gb:
             raise Refused(
                 "spec-differs",
-                f"換装したSSDは {self.ssd.capacity_gb} GB です。仕様の容量を {self.ssd.capacity_gb} GB に直してください。",
+                f"換装したSSDは {self.ssd.capacity_gb} GB です。仕様の容量を同じに直してください。",
                 f"The new SSD has {self.ssd.capacity_gb} GB. Correct the capacity in the specification.",
             )
-        return Ready(
-            item=self.item, label=self.label, item_kind=self.item_kind, grade=self.accepted.grade, spec=spec
-        )
+        return Ready(item=self.item, label=self.label, item_kind=self.item_kind, grade=self.accepted.grade, spec=spec)
 
     def deliver(self, open_media: Sequence[Medium], note: str | None = None) -> tuple[StepDone, DeliveredToTown]:
         """Send it to the town: the last step and the centre's count. Refused while a medium was reopened (a hold)."""
@@ -235,9 +233,7 @@ class WorkOrder:
                 f"1台で {KG_MAX} kg を超えています。重さはキログラムで、1台ずつ入れてください。",
                 f"More than {KG_MAX} kg for one device. Give kilograms, one device at a time.",
             )
-        return Recycled(
-            item=self.item, label=self.label, weights=tuple(weights), manifest=manifest, operator=operator
-        )
+        return Recycled(item=self.item, label=self.label, weights=tuple(weights), manifest=manifest, operator=operator)
 
     def _is_reuse(self) -> None:
         if self.route == "recycle":
@@ -295,22 +291,22 @@ def evolve(order: WorkOrder | None, event: Event) -> WorkOrder:
         raise ValueError(f"a work order begins with its start, not with {event.kind}")
     match event:
         case CandidateAccepted():
-            return replace(order, accepted=event)
+            now = replace(order, accepted=event)
         case CandidateRejected():
-            return replace(order, route="recycle")
+            now = replace(order, route="recycle")
         case PartReplaced():
-            kept = tuple(step for step in order.done if step not in ON_THE_MEDIUM)
-            return replace(order, ssd=event, done=kept)
+            now = replace(order, ssd=event, done=tuple(step for step in order.done if step not in ON_THE_MEDIUM))
         case StepDone():
-            return replace(order, done=(*order.done, event.step))
+            now = replace(order, done=(*order.done, event.step))
         case Ready():
-            return replace(order, ready=event)
+            now = replace(order, ready=event)
         case DeliveredToTown():
-            return replace(order, delivered=True)
+            now = replace(order, delivered=True)
         case Recycled():
-            return replace(order, recycled=event)
+            now = replace(order, recycled=event)
         case _:
             raise ValueError(f"{event.kind} is no event of a work order")
+    return now
 
 
 def _said(reasons: Sequence[str]) -> tuple[str, ...]:
@@ -333,7 +329,7 @@ def _media_open(ja: str, en: str, open_media: Sequence[Medium], missing: tuple[s
     return Refused(
         "media-open",
         f"{ja}。もとの記憶媒体 {'、'.join(serials)} の抹消も破壊も証明されていません。媒体を処理し、記録してください。",
-        f"{en}: the original medium {', '.join(serials)} is neither sanitised nor destroyed on record. Process it first.",
+        f"{en}: the original medium {', '.join(serials)} is not proved sanitised or destroyed. Process it first.",
         missing=missing,
         media=", ".join(serials),
     )

@@ -47,11 +47,12 @@ class Web:
         return await self.client.post(path, data=given, headers=self._as(who, {"accept": "text/html"}))
 
     def _as(self, who: str, headers: dict[str, str]) -> dict[str, str]:
+        self.client.cookies.clear()  # the language of one test is not the next one's
         return headers | ({"authorization": f"Bearer {self.tokens[who]}"} if who else {})
 
 
 @pytest.fixture(scope="module")
-async def web(refurb: Service) -> AsyncIterator[Web]:
+async def web(refurb: Service) -> AsyncIterator[Web]:  # noqa: ARG001 - the database the application speaks to
     os.environ["MEGURU_ROLE"] = "api"
     settings.cache_clear()
     known = settings()

@@ -28,7 +28,9 @@ OTHER_CENTRE = "centre-other"
 def parties() -> list[Entry[Any]]:
     return [
         recorded(PartyAdded(party=TOWN, party_kind="town", name="最上町", contact="0233-43-2261"), tenant=TOWN),
-        recorded(PartyAdded(party=CENTRE, party_kind="centre", name="ITADセンター", contact="043-000-0000"), tenant=CENTRE),
+        recorded(
+            PartyAdded(party=CENTRE, party_kind="centre", name="ITADセンター", contact="043-000-0000"), tenant=CENTRE
+        ),
         *(
             recorded(
                 EngagementOpened(

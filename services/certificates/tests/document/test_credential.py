@@ -7,22 +7,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from services.certificates.document import credential, inputs
 from services.certificates.document.credential import Cited
-from services.certificates.document.inputs import DestructionInput, TrackingInput
+from services.certificates.document.inputs import Input
 from services.certificates.tests import sample
 from verifier import Keys, verify_bytes
 
 KEY, LOG = Ed25519PrivateKey.from_private_bytes(bytes(32)), Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))
 KEYS = Keys.parse(sample.log_line(LOG) + credential.vkey(KEY.public_key(), sample.ORIGIN))
-BOTH = pytest.mark.parametrize("given", [sample.destruction(), sample.tracking()])
+BOTH = pytest.mark.parametrize("given", [sample.destruction(), sample.erasure(), sample.tracking()])
 
 
-def issue(given: DestructionInput | TrackingInput) -> bytes:
+def issue(given: Input) -> bytes:
     cited, place = sample.cited(sample.entry(given), LOG)
     return credential.issue(given.model_copy(update={"log": place}), [cited], KEY)
 
 
 @BOTH
-def test_what_is_issued_verifies_with_the_independent_verifier(given: DestructionInput | TrackingInput) -> None:
+def test_what_is_issued_verifies_with_the_independent_verifier(given: Input) -> None:
     verdict = verify_bytes(
         "certificate.json", issue(given), KEYS, sample.ORIGINALS if given.kind == "destruction" else {}
     )
@@ -33,7 +33,7 @@ def test_what_is_issued_verifies_with_the_independent_verifier(given: Destructio
 
 
 @BOTH
-def test_the_same_input_and_key_give_the_same_bytes(given: DestructionInput | TrackingInput) -> None:
+def test_the_same_input_and_key_give_the_same_bytes(given: Input) -> None:
     assert issue(given) == issue(given)
 
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.certificates.document import inputs, jcs, words
-from services.certificates.document.inputs import DestructionInput, TrackingInput
+from services.certificates.document.inputs import Input
 from services.certificates.tests import sample
 
 
-@pytest.mark.parametrize("given_", [sample.destruction(), sample.tracking()])
-def test_the_canonical_bytes_survive_storage(given_: DestructionInput | TrackingInput) -> None:
+@pytest.mark.parametrize("given_", [sample.destruction(), sample.erasure(), sample.tracking()])
+def test_the_canonical_bytes_survive_storage(given_: Input) -> None:
     stored = inputs.canonical(given_)
     again = type(given_).model_validate_json(stored)
     assert again == given_

@@ -25,6 +25,10 @@ def destruction(**changes: Any) -> bytes:
     return sample.press().render(sample.destruction(**changes), sample.ORIGINALS, CREDENTIAL)
 
 
+def erasure(**changes: Any) -> bytes:
+    return sample.press().render(sample.erasure(**changes), {}, CREDENTIAL)
+
+
 def tracking(**changes: Any) -> bytes:
     return sample.press().render(sample.tracking(**changes), {}, CREDENTIAL)
 
@@ -34,7 +38,7 @@ def text(pdf: bytes) -> str:
     return "\n".join(page.get_textpage().get_text_range() for page in document).replace("\u200b", "")
 
 
-BOTH = pytest.mark.parametrize("render", [destruction, tracking])
+BOTH = pytest.mark.parametrize("render", [destruction, erasure, tracking])
 
 
 @BOTH
@@ -95,6 +99,13 @@ def test_every_field_is_printed() -> None:
         "作業主任", "q@example.jp", given.photos[0].sha256[:8], given.photos[1].sha256[-8:], "作業端末 3号",
     ]:  # fmt: skip
         assert said, "the sample has every field"
+        assert said in seen
+
+
+def test_an_erasure_certificate_names_its_report_and_its_level() -> None:
+    seen = text(erasure())
+    assert "消去証明書" in seen.replace(" ", "")
+    for said in ["Purge（除去）", "ATA SANITIZE OVERWRITE EXT", "nwipe_2021-09-14.log", "ab" * 32, "0.37"]:
         assert said in seen
 
 

@@ -1,0 +1,243 @@
+import random
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.tracking import views
+from services.tracking.commands import cages, items, parties
+from services.tracking.consumers import consumers
+from services.tracking.tests.world import CARRIER, founded, registered, row
+from shared.entry import By, Entry
+from shared.events.certificates import CertificateIssued
+from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
+from shared.ids import derived, uuid7
+from shared.levels import Level
+from shared.refused import Refused, Reused
+from shared.testing import CENTRE, NOW, TOWN, WORKER, Service, recorded
+
+EVIDENCE = Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli")
+
+
+@pytest.fixture(scope="module")
+async def engagement(tracking: Service) -> UUID:
+    return await founded(tracking)
+
+
+def erased(item: Entry[Any], level: Level = Level.PURGE) -> Entry[Any]:
+    medium = item.event.media[0]
+    event = MediumErased(
+        medium=medium.id,
+        item=item.stream,
+        label=item.event.label,
+        serial=medium.serial,
+        technique="nvme-block-erase",
+        achieved=level,
+        required=Level.PURGE,
+        sufficient=level >= Level.PURGE,
+        reasons=(Reason(code="x", ja="。", en="."),),
+        table_version="1",
+        evidence=EVIDENCE,
+        operator="worker",
+        place="on-site",
+    )
+    return recorded(event, stream=medium.id)
+
+
+def destroyed(item: Entry[Any]) -> Entry[Any]:
+    medium = item.event.media[0]
+    event = MediumDestroyed(
+        medium=medium.id,
+        item=item.stream,
+        label=item.event.label,
+        serial=medium.serial,
+        technique="crush",
+        machine="1",
+        photos=(Photo(sha256="1" * 64, role="after"),),
+        operator="worker",
+    )
+    return recorded(event, stream=medium.id, sequence=2)
+
+
+def issued(item: Entry[Any]) -> Entry[Any]:
+    medium = item.event.media[0]
+    stream = derived(medium.id, "destruction-certificate")
+    event = CertificateIssued(
+        certificate=stream,
+        number=f"D-{item.event.label}",
+        certificate_kind="destruction",
+        item=item.stream,
+        label=item.event.label,
+        medium=medium.id,
+        input_sha256="2" * 64,
+        pdf_sha256="3" * 64,
+        json_sha256="4" * 64,
+        key="k",
+        log_index=0,
+    )
+    return recorded(event, stream=stream, sequence=2)
+
+
+async def hear(tracking: Service, entries: Sequence[Entry[Any]]) -> None:
+    async with tracking.consuming() as tx:
+        await consumers.handle(tx, entries)
+
+
+async def test_the_same_inventory_twice_is_one_registration(tracking: Service, engagement: UUID) -> None:
+    rows = [row("000E12"), row("0012")]
+    async with tracking.acting() as tx:
+        first = await items.register(tx, engagement, "file:a", rows)
+    async with tracking.acting() as tx:
+        again = await items.register(tx, engagement, "file:a", rows)
+    assert [entry.id for entry in first] == [entry.id for entry in again]
+    assert first[0].event.media[0].serial == "000E12"
+    assert first[0].event.required.on_site == Level.PURGE
+    assert len({entry.event.label for entry in first}) == 2
+
+
+async def test_without_a_policy_nothing_is_registered(tracking: Service, engagement: UUID) -> None:
+    async with tracking.acting("town-011002") as tx:
+        with pytest.raises(Refused, match="基準表がまだ"):
+            await items.register(tx, engagement, "file:b", [row("1")])
+
+
+async def test_a_party_an_engagement_and_a_policy_are_added_once(tracking: Service, engagement: UUID) -> None:
+    async with tracking.acting() as tx:
+        with pytest.raises(Refused, match="もう登録"):
+            await parties.add_party(tx, TOWN, "town", "最上町")
+        with pytest.raises(Refused, match="もうあります"):
+            await parties.set_policy(tx, version="1", source="MIC R2.12", rows=())
+    ended = await founded(tracking, town="town-012025", contract="R8-9")
+    async with tracking.acting("town-012025") as tx:
+        await parties.end_engagement(tx, ended)
+    async with tracking.acting("town-012025") as tx:
+        with pytest.raises(Refused, match="もう終わって"):
+            await parties.end_engagement(tx, ended)
+    async with tracking.acting("town-012025") as tx:
+        with pytest.raises(Refused):
+            await parties.end_engagement(tx, engagement)
+
+
+async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracking: Service, engagement: UUID) -> None:
+    good, bad = await registered(tracking, engagement, [row("G1"), row("B1")])
+    async with tracking.acting(by=WORKER) as tx:
+        cage = (await cages.seal(tx, engagement, "1", "4817", [good.stream, bad.stream])).stream
+    await hear(tracking, [erased(good), erased(bad, Level.CLEAR)])
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Refused) as refused:
+            await cages.hand_over(tx, cage, carrier=CARRIER, vehicle=None)
+        assert refused.value.missing == (
+            f"{views.grouped(bad.event.label)}　B1：Purge（除去）以上の消去の証跡（いまはClear（消去））",
+        )
+    medium = bad.event.media[0].id
+    async with tracking.acting(by=WORKER) as tx:
+        await items.request_exception(tx, bad.stream, medium, reason="媒体が応答しない", witness="witness")
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Refused, match="別の人"):
+            await items.approve_exception(tx, medium)
+    async with tracking.acting(by=By(person="boss", party=TOWN)) as tx:
+        await items.approve_exception(tx, medium)
+    request = uuid7()
+    async with tracking.acting(by=WORKER, request=request) as tx:
+        shipped = await cages.hand_over(tx, cage, carrier=CARRIER, vehicle="1234")
+    async with tracking.acting(by=WORKER, request=request) as tx:
+        again = await cages.hand_over(tx, cage, carrier=CARRIER, vehicle="1234")
+    assert [entry.id for entry in shipped] == [entry.id for entry in again]
+    assert all(entry.replayed for entry in again)
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Refused, match="もう出庫"):
+            await cages.hand_over(tx, cage, carrier=CARRIER, vehicle=None)
+
+
+async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_found(
+    tracking: Service, engagement: UUID
+) -> None:
+    three = await registered(tracking, engagement, [row("C1"), row("C2"), row("C3")])
+    streams = [entry.stream for entry in three]
+    async with tracking.acting(by=WORKER) as tx:
+        cage = (await cages.seal(tx, engagement, "7", "1", streams)).stream
+    difference = cages.Difference("探したがない", "second")
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Refused, match="合いません"):
+            await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=None)
+        with pytest.raises(Refused, match="別の人"):
+            alone = cages.Difference("x", WORKER.person)
+            await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=alone)
+        await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=difference)
+    discrepancy = derived(cage, "discrepancy")
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Refused, match="まだ入庫"):
+            await cages.resolve(tx, discrepancy, "found", "x")
+    async with tracking.acting(by=WORKER, request=uuid7()) as tx:
+        assert tx.request
+        scans = [items.Scanned(streams[2], "received", tx.request, NOW)] * 2
+        entries = await items.scan(tx, scans)
+    assert len({entry.id for entry in entries if isinstance(entry, Entry)}) == 1
+    async with tracking.acting(by=WORKER) as tx:
+        await cages.resolve(tx, discrepancy, "found", "底にあった")
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Refused, match="もう閉じて"):
+            await cages.resolve(tx, discrepancy, "found", "x")
+
+
+async def test_a_scan_sent_again_is_answered_again_and_another_body_is_refused(
+    tracking: Service, engagement: UUID
+) -> None:
+    (one,) = await registered(tracking, engagement, [row("S1")])
+    request = uuid7()
+    async with tracking.acting(by=WORKER, request=request, asked="a") as tx:
+        assert tx.request
+        first = (await items.scan(tx, [items.Scanned(one.stream, "received", tx.request, NOW)]))[0]
+        same = (await items.scan(tx, [items.Scanned(one.stream, "received", tx.request, NOW)]))[0]
+    assert isinstance(first, Entry)
+    assert isinstance(same, Entry)
+    assert (first.id, same.replayed) == (same.id, True)
+    async with tracking.acting(by=WORKER, request=request, asked="b") as tx:
+        assert tx.request
+        other = (await items.scan(tx, [items.Scanned(one.stream, "taken-over", tx.request, NOW)]))[0]
+    assert isinstance(other, Reused)
+
+
+async def test_evidence_clears_a_medium_once_and_certificates_close_custody_once(
+    tracking: Service, engagement: UUID
+) -> None:
+    (one,) = await registered(tracking, engagement, [row("E1")])
+    said = [recorded_item(one), erased(one), destroyed(one), issued(one)]
+    for order in range(4):
+        shuffled = said * 2
+        random.Random(order).shuffle(shuffled)
+        for entry in shuffled:
+            await hear(tracking, [entry])
+    medium, item = one.event.media[0].id, one.stream
+    kinds = [
+        tuple(
+            found.kind
+            for found in await tracking.rows("SELECT kind FROM entries WHERE stream = :s ORDER BY sequence", s=stream)
+        )
+        for stream in (derived(medium, "clearance"), derived(item, "custody"))
+    ]
+    assert kinds == [("tracking.medium-cleared.v1",), ("tracking.custody-closed.v1",)]
+
+
+async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(tracking: Service, engagement: UUID) -> None:
+    made = await registered(tracking, engagement, [row("R1"), row("R2")])
+    said = [message for one in made for message in (recorded_item(one), erased(one), destroyed(one), issued(one))]
+
+    async def rows() -> list[Any]:
+        query = "SELECT stream, sequence, kind, item FROM timeline WHERE item = ANY(:i) ORDER BY 1, 2"
+        return await tracking.rows(query, i=[one.stream for one in made])
+
+    await hear(tracking, said)
+    once = await rows()
+    assert len(once) == 8
+    for seed in range(3):
+        shuffled = said * 2
+        random.Random(seed).shuffle(shuffled)
+        await hear(tracking, shuffled)
+        assert await rows() == once
+
+
+def recorded_item(entry: Entry[Any]) -> Entry[Any]:
+    """The same entry as it comes over the bus."""
+    return Entry.read(entry.body, entry.salt)

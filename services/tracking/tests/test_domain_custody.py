@@ -1,0 +1,45 @@
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.tracking.domain import custody
+from services.tracking.domain.custody import Seen
+from services.tracking.tests.test_domain_item import M1, M2, registered
+from shared.events.tracking import MediumCleared, MediumReopened
+from shared.levels import Level
+
+AT = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def seen(kind: str, medium: UUID | None = None, level: Level | None = None, number: str | None = None) -> Seen:
+    return Seen(kind, AT, UUID(int=7), medium, level, number)
+
+
+DESTROYED = "erasure.medium-destroyed.v1"
+ISSUED = seen("certificates.issued.v1", M1, None, "D-1")
+
+
+def test_a_medium_is_cleared_when_the_last_thing_asked_of_it_is_proved_and_only_then() -> None:
+    known = registered(media=(M1, M2))
+    assert custody.clearance(known, M1, {M1: Level.PURGE}, ()) is None
+    cleared = custody.clearance(known, M1, {M1: Level.DESTROY}, ())
+    assert isinstance(cleared, MediumCleared)
+    assert cleared.media_open == 1
+    assert custody.clearance(known, M1, {M1: Level.DESTROY}, (cleared,)) is None
+    assert isinstance(custody.clearance(known, M1, {}, (cleared,)), MediumReopened)
+
+
+def test_custody_closes_when_every_medium_is_destroyed_and_certified() -> None:
+    known = registered(media=(M1, M2))
+    both = [seen(DESTROYED, M1, Level.DESTROY), seen(DESTROYED, M2, Level.DESTROY), ISSUED]
+    one = frozenset({"destruction"})
+    assert custody.closing(known, both, {M1: one}, AT) is None
+    assert custody.closing(known, both[:1], {M1: one, M2: one}, AT) is None
+    closed = custody.closing(known, both, {M1: one, M2: one}, AT)
+    assert closed
+    assert [step.step for step in closed.steps] == ["destroyed", "closed"]
+    assert closed.certificates == ("D-1",)
+
+
+def test_a_drive_that_could_not_be_erased_has_no_erasure_certificate_to_wait_for() -> None:
+    known = registered()
+    assert custody.certificates_required(known.required) == {"destruction"}

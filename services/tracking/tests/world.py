@@ -1,0 +1,57 @@
+"""A small world for tracking's tests: a town with a policy, an engagement, and a few registered items."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from services.tracking.commands import items, parties
+from services.tracking.domain.inventory import Row
+from services.tracking.domain.policy import mic_r2_12
+from shared import ledger
+from shared.entry import Entry
+from shared.events.tracking import Zone
+from shared.ids import uuid7
+from shared.levels import Level
+from shared.testing import CENTRE, TOWN, Service
+
+CARRIER = "carrier-yamabiko"
+
+
+def row(serial: str, *, kind: str = "notebook", zone: Zone = "mynumber", lessor: str | None = None) -> Row:
+    described: dict[str, Any] = {
+        "asset_number": f"A-{serial}",
+        "maker": "ミナト電機",
+        "model": "MN-3200",
+        "serial": f"PC-{serial}",
+        "department": "総務課",
+        "item_kind": kind,
+        "zone": zone,
+        "confidentiality": "3",
+        "lease": {"lessor": lessor, "clause": "8"} if lessor else None,
+    }
+    return Row(described, ({"kind": "hdd", "serial": serial},), zone, "3")
+
+
+async def founded(tracking: Service, *, town: str = TOWN, contract: str = "R8-1") -> UUID:
+    """A town with Purge on site and Destroy at the centre, and an engagement that is open for years."""
+    async with tracking.acting(town) as tx:
+        if not await ledger.read(tx, parties.party_stream(town)):
+            await parties.add_party(tx, town, "town", "最上町", code="063622")
+            await parties.set_policy(tx, version="1", source="MIC R2.12", rows=mic_r2_12(on_site=Level.PURGE))
+        entry = await parties.open_engagement(
+            tx,
+            centre=CENTRE,
+            carrier=CARRIER,
+            title="試行",
+            contract=contract,
+            starts_on=date(2026, 1, 1),
+            ends_on=date(2036, 1, 1),
+            certificate_days=43,
+        )
+    return entry.stream
+
+
+async def registered(tracking: Service, engagement: UUID, rows: Sequence[Row], *, town: str = TOWN) -> list[Entry[Any]]:
+    async with tracking.acting(town) as tx:
+        return await items.register(tx, engagement, f"test:{uuid7()}", rows)
