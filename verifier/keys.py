@@ -4,6 +4,7 @@
 example.jp/log+1a2b3c4d+A…            the log's key (C2SP vkey, named like the log's origin)
 example.jp/log/credential+5e6f7a8b+A… the key that signs the JSON
 pdf-certificate-sha256 0123…          the certificate that signs the PDF
+timestamp-certificate-sha256 4567…    the certificate of a time-stamping authority one trusts, if any
 """
 
 import re
@@ -18,7 +19,7 @@ ED25519 = 1  # c2sp.org/signed-note, "Signature types"
 ED25519_SIZE = 32  # bytes
 
 _VKEY = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})")
-_CERTIFICATE = re.compile(r"pdf-certificate-sha256\s+([0-9a-f]{64})")
+_CERTIFICATE = re.compile(r"(pdf|timestamp)-certificate-sha256\s+([0-9a-f]{64})")
 
 
 class BadKeys(ValueError):
@@ -41,22 +42,24 @@ class Keys:
     logs: tuple[Key, ...]
     credentials: tuple[Key, ...]
     certificates: frozenset[str]
+    timestamps: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> "Keys":
         """Read a key file. Raises BadKeys, naming the line."""
         keys: list[Key] = []
-        certificates: set[str] = set()
+        certificates: dict[str, set[str]] = {"pdf": set(), "timestamp": set()}
         for number, line in enumerate(text.splitlines(), 1):
             said = line.partition("#")[0].strip()
             if found := _CERTIFICATE.fullmatch(said):
-                certificates.add(found[1])
+                certificates[found[1]].add(found[2])
             elif said:
                 keys.append(_vkey(said, number))
         return cls(
             tuple(key for key in keys if not key.name.endswith(CREDENTIAL)),
             tuple(key for key in keys if key.name.endswith(CREDENTIAL)),
-            frozenset(certificates),
+            frozenset(certificates["pdf"]),
+            frozenset(certificates["timestamp"]),
         )
 
     @classmethod

@@ -87,8 +87,9 @@ def _signature(signature: Any, keys: Keys, data: bytes, *, only: bool) -> tuple[
     # Trust is decided by our list of keys, not by a chain; nothing may follow the signature, so nothing is compared.
     status = validate_pdf_signature(signature, context, skip_diff=True)
     at = signature.self_reported_timestamp
-    stamp = status.timestamp_validity
-    stamped = bool(stamp and stamp.valid and stamp.intact)
+    stamp, stamped = status.timestamp_validity, False
+    if stamp and stamp.valid and stamp.intact and sha256(stamp.signing_cert.dump()).hexdigest() in keys.timestamps:
+        at, stamped = stamp.timestamp, True  # an authority we trust says when; otherwise the signer does
     try:
         _judge(status, only=only, known=sha256(certificate.dump()).hexdigest() in keys.certificates)
         _check_container(signature, data)

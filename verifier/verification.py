@@ -31,7 +31,7 @@ def verify_bytes(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]
     """Check what `verify` checks, from memory. Raises Unreadable."""
     if data.startswith(log.HEADER.encode()):
         return _proof(name, data, keys)
-    if b"%PDF-" in data[:1024]:
+    if b"%PDF-" in data[:1024] and not data.lstrip().startswith(b"{"):  # a JSON may speak of PDFs
         return _pdf(name, data, keys, photos or {})
     document = credential.load(data)
     signature = credential.signature(document, keys)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -47,7 +48,8 @@ Number = Annotated[str, Path(pattern=NUMBER)]
 Receipt = Annotated[str, Path(pattern=f"^{RECEIPT.pattern}$")]
 Line = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 Optional = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
-Prose = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+Prose = Annotated[str, Field(max_length=2000, pattern=PROSE)]
 Units = Annotated[int, Field(ge=1, le=UNITS_MAX)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
@@ -197,9 +199,11 @@ def public(place: Place) -> Principal:
 
 async def find(door: Door, number: str) -> Place:
     """Find a call by its number, across towns. Raises Unknown."""
-    async with door.engine.connect() as connection:
-        query = text("SELECT call, tenant FROM public_call(:number)")
-        row = (await connection.execute(query, {"number": number})).one_or_none()
+    row = None
+    if re.fullmatch(NUMBER, number):
+        async with door.engine.connect() as connection:
+            query = text("SELECT call, tenant FROM public_call(:number)")
+            row = (await connection.execute(query, {"number": number})).one_or_none()
     if row is None:
         raise Unknown(
             "unknown-call",

@@ -187,6 +187,13 @@ async def report_usage(
     return await _append(tx, history, applications.fold(history.events).report(tuple(uses), difficulty))
 
 
+async def slip(tx: Transaction, call: UUID, receipt: str) -> Taken:
+    """Return an application with its passphrase, so that the desk can print a slip (again). Writes nothing."""
+    stream = await _application(tx, call, receipt)
+    secret = await tx.connection.scalar(text("SELECT secret FROM desks WHERE tenant = :tenant"), {"tenant": tx.tenant})
+    return Taken((await ledger.read(tx, stream)).entries[0], passphrase(bytes(secret), stream))
+
+
 async def forget(tx: Transaction, call: UUID, receipt: str) -> None:
     """Delete the personal data of one application; the ledger and the allocation stay as they are."""
     stream = await _application(tx, call, receipt)

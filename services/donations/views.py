@@ -215,12 +215,12 @@ async def desk(connection: AsyncConnection, call: UUID) -> list[Row[Any]]:
 async def by_category(connection: AsyncConnection, call: UUID | None = None) -> list[Row[Any]]:
     """Count applications in the queue and units by category, of one call or of all calls of the town."""
     query = (
-        "SELECT a.category AS code, count(*) AS applications, sum(a.units) AS asked, sum(g.granted) AS granted, "
-        "count(*) FILTER (WHERE g.granted > 0) AS served, sum(g.handed_over) AS handed_over FROM applications a, "
-        "LATERAL (SELECT count(*) AS granted, count(*) FILTER (WHERE EXISTS (SELECT FROM hand_overs h "
-        "WHERE h.application = a.application)) AS handed_over FROM grants g WHERE g.application = a.application) g "
-        "WHERE (CAST(:call AS uuid) IS NULL OR a.call = :call) AND NOT EXISTS "
-        "(SELECT FROM refusals r WHERE r.application = a.application) GROUP BY a.category ORDER BY min(a.arrived_at)"
+        "SELECT code, count(*) AS applications, sum(units) AS asked, sum(granted) AS granted, "
+        "count(*) FILTER (WHERE granted > 0) AS served, sum(handed_over) AS handed_over FROM ("
+        "SELECT a.category AS code, a.units, a.arrived_at, (SELECT count(*) FROM grants g WHERE g.application = a.application) AS granted, "
+        "coalesce((SELECT cardinality(h.items) FROM hand_overs h WHERE h.application = a.application), 0) "
+        "AS handed_over FROM applications a WHERE (CAST(:call AS uuid) IS NULL OR a.call = :call) AND NOT EXISTS "
+        "(SELECT FROM refusals r WHERE r.application = a.application)) counted GROUP BY code ORDER BY min(arrived_at)"
     )
     return list(await connection.execute(text(query), {"call": call}))
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.datastructures import UploadFile as Upload
 from starlette.responses import JSONResponse, Response
 
 from services.erasure import commands, intake, photos, views
@@ -90,7 +91,7 @@ async def file_reports(
     return JSONResponse({"results": [answer(result) for result in await take_in(door, who, files, ask)]})
 
 
-async def take_in(door: Door, who: Principal, files: Sequence[UploadFile], ask: Dropped) -> list[Result]:
+async def take_in(door: Door, who: Principal, files: Sequence[Upload], ask: Dropped) -> list[Result]:
     """Read uploads and take them in. Raises Invalid for more than may come in one request."""
     if len(files) > intake.FILES_MAX:
         raise Invalid(
@@ -366,6 +367,7 @@ class MediumSeen(BaseModel):
     medium: UUID
     serial: str
     kind: str
+    place: str  # of its item: town-hall, on-the-way, centre
     required_on_site: str | None
     required_at_centre: str | None
     excepted: bool
@@ -381,11 +383,13 @@ async def medium(label: GivenLabel, door: TheDoor, who: SignedIn) -> list[Medium
     async with door.look(found.tenant, who) as connection:
         there = await views.registered(connection, items=[found.item])
         deeds = await views.deeds_of(connection, found.item)
+        place = await views.place_of(connection, found.item)
     return [
         MediumSeen(
             medium=one.medium,
             serial=one.serial,
             kind=one.kind,
+            place=place,
             required_on_site=one.required.on_site,
             required_at_centre=one.required.at_centre,
             excepted=one.excepted,

@@ -171,6 +171,7 @@ class Line:
 
 @router.get("/destroy")
 async def line(
+    *,
     request: Request,
     door: TheDoor,
     who: Worker,
@@ -186,7 +187,13 @@ async def line(
 
 
 async def _line(
-    request: Request, door: Door, who: Principal, said: Line, refusal: Refused | None = None, form: Form | None = None
+    request: Request,
+    door: Door,
+    who: Principal,
+    said: Line,
+    *,
+    refusal: Refused | None = None,
+    form: Form | None = None,
 ) -> Response:
     found, media, deeds = None, [], []
     try:
@@ -253,7 +260,7 @@ async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
     try:
         await api.crush(door, who, scanned(said.label), shots, facts)
     except Refused as refusal:
-        return await _line(request, door, who, said, refusal, form)
+        return await _line(request, door, who, said, refusal=refusal, form=form)
     return _to("/erasure/destroy", done=said.label, machine=said.machine, witness=said.witness)
 
 

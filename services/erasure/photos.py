@@ -35,7 +35,7 @@ def check(content: bytes) -> Checked:
     try:
         picture = Image.open(io.BytesIO(content), formats=FORMATS)
         _bound(picture)
-        taken_at = _taken_at(picture)
+        taken_at = None if picture.format == "PNG" else _taken_at(picture)  # looking into a PNG would unpack it
         _read_through(picture)
     except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning) as wrong:
         raise _refused("写真（JPEG・PNG・HEIC）として読めません", "is no JPEG, PNG or HEIC") from wrong

@@ -62,6 +62,8 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     for entry in entries:
         _rows_of(entry, rows)
     for table, given in rows.items():
+        if not given:
+            continue  # a device without media
         await tx.connection.execute(insert(table).on_conflict_do_nothing(), given)
 
 
@@ -250,6 +252,15 @@ async def deeds_of(connection: AsyncConnection, item: UUID) -> list[Deed]:
     return [Deed(*row) for row in rows]
 
 
+async def place_of(connection: AsyncConnection, item: UUID) -> str:
+    """Return where an item was last said to be: town-hall, on-the-way or centre."""
+    place = await connection.scalar(
+        text("SELECT place FROM places WHERE item = :item ORDER BY occurred_at DESC, sequence DESC LIMIT 1"),
+        {"item": item},
+    )
+    return str(place or "town-hall")
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """How far the media of a town (or one engagement of it) are: every number counted from media."""
@@ -310,8 +321,9 @@ async def stuck(connection: AsyncConnection, engagement: UUID, count: int) -> li
     """Return media of an engagement whose reports are not enough, the latest first."""
     rows = await connection.execute(
         text(
-            "SELECT m.label, m.serial, m.kind, EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, "
-            "last.data FROM media m CROSS JOIN LATERAL (SELECT d.data, d.recorded_at FROM deeds d "
+            "SELECT m.label, m.serial, m.kind, "
+            "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, last.data "
+            "FROM media m CROSS JOIN LATERAL (SELECT d.data, d.recorded_at FROM deeds d "
             "WHERE d.medium = m.medium AND d.kind IN ('erasure.medium-erased.v1', 'erasure.erasure-failed.v1') "
             "ORDER BY d.sequence DESC LIMIT 1) last WHERE m.engagement = :engagement AND NOT EXISTS "
             "(SELECT FROM deeds d WHERE d.medium = m.medium AND (d.kind = 'erasure.medium-destroyed.v1' "
@@ -373,8 +385,10 @@ _WAITING = (
 )
 
 _OF_REPORT = text(_WAITING + " AND (CAST(:report AS uuid) IS NULL OR u.report = :report) ORDER BY u.filed_at, u.serial")
-_ARRIVED = text(  # noqa: S608 - joined from constants of this module alone
-    "WITH w AS (" + _WAITING + ") SELECT w.*, m.medium FROM w CROSS JOIN LATERAL ("
+_ARRIVED = text(
+    "WITH w AS ("  # noqa: S608 - joined from constants of this module alone
+    + _WAITING
+    + ") SELECT w.*, m.medium FROM w CROSS JOIN LATERAL ("
     "SELECT min(m.medium::text)::uuid AS medium FROM media m JOIN engagements e USING (engagement) "
     "WHERE m.loose = w.loose AND m.serial = w.serial AND w.tenant IN (e.centre, e.town) "
     "AND e.ends_on >= (now() AT TIME ZONE 'Asia/Tokyo')::date "

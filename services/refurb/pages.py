@@ -1,5 +1,6 @@
 """Refurb's pages: the board, one order with its forms, and the sheet for the recipient."""
 
+import unicodedata
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
@@ -196,7 +197,7 @@ def _asked(act: str, form: Form) -> Ask | None:
 def _weights(form: Form) -> list[dict[str, Any]]:
     weights = []
     for material, word in MATERIALS.items():
-        said = form.may(material, word, longest=20)
+        said = unicodedata.normalize("NFKC", form.may(material, word, longest=20))
         if not said:
             continue
         try:

@@ -64,21 +64,26 @@ async def keep_clearances(tx: Transaction, entries: Sequence[Entry[MediumCleared
 
     Its clearance is one stream at tracking, so the sequence says what is later, whatever the clocks said.
     """
-    for entry in entries:
-        event = entry.event
-        row = {
-            "medium": event.medium,
+    rows = [
+        {
+            "medium": entry.event.medium,
             "tenant": entry.tenant,
-            "item": event.item,
-            "cleared": isinstance(event, MediumCleared),
-            "reason": event.reason if isinstance(event, MediumReopened) else None,
+            "item": entry.event.item,
+            "cleared": isinstance(entry.event, MediumCleared),
+            "reason": entry.event.reason if isinstance(entry.event, MediumReopened) else None,
             "sequence": entry.sequence,
             "occurred_at": entry.occurred_at,
         }
-        statement = insert(clearances).values(row)
-        given = statement.excluded
-        later = tuple_(given.sequence, given.occurred_at) > tuple_(clearances.c.sequence, clearances.c.occurred_at)
-        await tx.connection.execute(statement.on_conflict_do_update(index_elements=["medium"], set_=row, where=later))
+        for entry in entries
+    ]
+    statement = insert(clearances)
+    given = statement.excluded
+    said = {name: given[name] for name in ("cleared", "reason", "sequence", "occurred_at")}
+    later = tuple_(given.sequence, given.occurred_at) > tuple_(clearances.c.sequence, clearances.c.occurred_at)
+    if rows:
+        await tx.connection.execute(
+            statement.on_conflict_do_update(index_elements=["medium"], set_=said, where=later), rows
+        )
 
 
 async def turn_away(tx: Transaction, entries: Sequence[Entry[ReuseCandidateNamed]], reason: str) -> None:
@@ -204,12 +209,12 @@ class Order:
 async def board(connection: AsyncConnection, tenant: str, now: datetime) -> Board:
     """Return the board of one town."""
     orders = await _orders(connection, tenant)
-    names, open_media = await _items(connection, tenant)
+    names, open_media = await _items(connection, tenant, [order.item for order, _ in orders])
     columns: defaultdict[Stage, list[Card]] = defaultdict(list)
     steps: Counter[str] = Counter()
     for order, since in orders:
         steps.update(order.done)
-        serials = tuple(open_media.get(order.item, ()))
+        serials = open_media.get(order.item, ())
         card = Card(
             label=order.label,
             item_kind=order.item_kind,
@@ -293,25 +298,22 @@ async def _orders(connection: AsyncConnection, tenant: str) -> list[tuple[WorkOr
     return found
 
 
-async def _items(connection: AsyncConnection, tenant: str) -> tuple[dict[UUID, str], dict[UUID, list[str]]]:
-    """Return names, and the serials of original media not accounted for, of the items that have a work order."""
-    of = {"tenant": tenant}
-    mine = "i.tenant = :tenant AND i.item IN (SELECT item FROM works WHERE tenant = :tenant AND sequence = 1)"
-    rows = await connection.execute(
-        text(f"SELECT i.item, i.data->>'maker' AS maker, i.data->>'model' AS model FROM items i WHERE {mine}"),  # noqa: S608 - a constant
-        of,
-    )
-    names = {row.item: _name(row.maker, row.model) for row in rows}
-    open_media: defaultdict[UUID, list[str]] = defaultdict(list)
+async def _items(
+    connection: AsyncConnection, tenant: str, items: Sequence[UUID]
+) -> tuple[dict[UUID, str], dict[UUID, tuple[str, ...]]]:
+    """Return names, and the serials of original media not accounted for; joined here, so that no plan can go wrong."""
+    rows = await connection.execute(text("SELECT medium FROM clearances WHERE tenant = :t AND cleared"), {"t": tenant})
+    done = {str(row.medium) for row in rows}
+    names, open_media = {}, {}
     for row in await connection.execute(
         text(
-            "SELECT i.item, m->>'serial' AS serial FROM items i, jsonb_array_elements(i.data->'media') m "  # noqa: S608 - a constant
-            "LEFT JOIN clearances c ON c.medium = (m->>'id')::uuid "
-            f"WHERE {mine} AND c.cleared IS NOT TRUE ORDER BY 1, 2"
+            "SELECT item, data->>'maker' AS maker, data->>'model' AS model, data->'media' AS media FROM items "
+            "WHERE item = ANY(:items)"
         ),
-        of,
+        {"items": list(items)},
     ):
-        open_media[row.item].append(row.serial)
+        names[row.item] = _name(row.maker, row.model)
+        open_media[row.item] = tuple(sorted(medium["serial"] for medium in row.media if medium["id"] not in done))
     return names, open_media
 
 

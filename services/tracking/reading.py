@@ -452,12 +452,7 @@ async def public(connection: AsyncConnection, item: UUID) -> Public | None:
         ),
         {"item": item, "kinds": list(PUBLIC_KINDS)},
     )
-    given = await connection.scalar(
-        text(
-            "SELECT min(occurred_at) FROM timeline WHERE kind = 'donations.handed-over.v1' AND data->'items' ? :item"
-        ),
-        {"item": str(item)},
-    )
+    given = await given_at(connection, item)
     return Public(about.label, about.kind, about.media, about.town, about.contact, tuple(Shown(*r) for r in rows), given)
 
 
@@ -476,3 +471,23 @@ async def last_records(
         )
     )
     return {row.label: row.kind for row in rows}, {row.label: (row.last, row.occurred_at) for row in rows if row.last}
+
+
+async def given_at(connection: AsyncConnection, item: UUID) -> datetime | None:
+    """Return when the machine was handed over to its new owner."""
+    return await connection.scalar(
+        text(
+            "SELECT min(occurred_at) FROM timeline WHERE kind = 'donations.handed-over.v1' AND data->'items' ? :item"
+        ),
+        {"item": str(item)},
+    )
+
+
+async def parties_engaged(connection: AsyncConnection, engagement: UUID) -> tuple[str, ...]:
+    """Return town and centre of an engagement."""
+    row = (
+        await connection.execute(
+            text("SELECT town, centre FROM engagements WHERE engagement = :engagement"), {"engagement": engagement}
+        )
+    ).one_or_none()
+    return (row.town, row.centre) if row else ()

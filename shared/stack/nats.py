@@ -46,8 +46,7 @@ def rights(service: str) -> dict[str, dict[str, list[str]]]:
 def configuration(store: Path, port: int, monitoring_port: int, passwords: Mapping[str, str]) -> str:
     """Return the server's configuration; NATS reads JSON as it is."""
     users = [
-        {"user": user, "password": password}
-        | ({} if user == OPERATOR else {"permissions": rights(user)})
+        {"user": user, "password": password} | ({} if user == OPERATOR else {"permissions": rights(user)})
         for user, password in passwords.items()
     ]
     return json.dumps(

@@ -226,7 +226,9 @@ async def _provide_one(connection: asyncpg.Connection, service: str, passwords: 
 
 def _name(service: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", service):
-        raise ValueError(f"「{service}」はデータベース名に使えません。英小文字で始めてください。 Bad name: {service!r}.")
+        raise ValueError(
+            f"「{service}」はデータベース名に使えません。英小文字で始めてください。 Bad name: {service!r}."
+        )
     return service
 
 

@@ -1,11 +1,23 @@
 import json
+from datetime import UTC, datetime
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 import pytest
+from asn1crypto import keys  # type: ignore[import-untyped]  # the wheel carries no types
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigSeedSubFilter
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.timestamps import DummyTimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from verifier import Check, Keys, Unreadable, Verdict, verify_bytes
 from verifier.tests import sample
@@ -15,8 +27,8 @@ ALL = pytest.mark.parametrize(
 )
 
 
-def check(pdf: bytes, keys: Keys = sample.KEYS) -> Verdict:
-    return verify_bytes("c.pdf", pdf, keys)
+def check(pdf: bytes, trusted: Keys = sample.KEYS) -> Verdict:
+    return verify_bytes("c.pdf", pdf, trusted)
 
 
 def signature(verdict: Verdict) -> Check:
@@ -152,6 +164,36 @@ def test_a_stranger_who_signs_correctly_is_not_trusted() -> None:
     verdict = check(sample.PDF, Keys.parse(others))
     assert signature(verdict).status == "failed"
     assert "鍵の一覧にありません" in signature(verdict).ja
+
+
+def test_a_time_stamp_counts_when_its_authority_is_on_the_list() -> None:
+    key = rsa.generate_private_key(65537, 2048)  # pyhanko's sample authority knows RSA only
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sample")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(7).not_valid_before(datetime(2021, 1, 1)).not_valid_after(datetime(2041, 1, 1))  # noqa: DTZ001  # X.509 is UTC
+    made = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True).sign(
+        key, hashes.SHA256()
+    )
+    certificate = asn1_x509.Certificate.load(made.public_bytes(serialization.Encoding.DER))
+    private = keys.PrivateKeyInfo.load(
+        key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    stamper: Any = DummyTimeStamper(certificate, private, fixed_dt=datetime(2021, 9, 30, 7, 6, tzinfo=UTC))
+    store: Any = SimpleCertificateStore
+    metadata = PdfSignatureMetadata(field_name="F", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES)
+    out = BytesIO()
+    PdfSigner(metadata, SimpleSigner(certificate, private, store()), timestamper=stamper).sign_pdf(
+        IncrementalPdfFileWriter(BytesIO(sample.PDF[: sample.PDF.index(b"%%EOF") + 5])), output=out
+    )
+    digest = sha256(certificate.dump()).hexdigest()
+    known = f"{sample.KEY_TEXT}pdf-certificate-sha256 {digest}\n"
+    plain = check(out.getvalue(), Keys.parse(known))
+    assert signature(plain).status == "ok", signature(plain)
+    assert "時刻認証はなく" in plain.checks[1].ja
+    stamped = check(out.getvalue(), Keys.parse(f"{known}timestamp-certificate-sha256 {digest}\n"))
+    assert stamped.ok, stamped.checks
+    assert "署名 2021-09-30 07:06:00Z" in stamped.checks[1].ja
+    assert "時刻認証があります" in stamped.checks[1].ja
 
 
 @pytest.mark.parametrize("data", [b"%PDF-1.7", sample.PDF[:5000], sample.PDF[:-600], b"%PDF-1.7\n" + sample.JSON])

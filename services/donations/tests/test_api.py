@@ -1,15 +1,14 @@
 """The HTTP door: the vertical from call to hand-over, replays, refusals, and three hundred at once."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from services.donations.domain.record import differences
-from services.donations.tests.conftest import CATEGORIES, Web, person, prepare_stock, prepare_town
+from services.donations.tests.conftest import CATEGORIES, Web, person, prepare_stock
 from shared.ids import uuid7
-from shared.testing import CENTRE, OTHER_TOWN, Service
+from shared.testing import CENTRE, Service
 
 NUMBER = "063622-2026-1"
 CALL = f"/api/donations/calls/{NUMBER}"

@@ -3,7 +3,6 @@
 import unicodedata
 
 _LOOKS_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1"})  # read off a label, typed by hand
-_FILLING = str.maketrans("", "", " -_./")
 
 
 def loose(serial: str) -> str:
@@ -11,8 +10,8 @@ def loose(serial: str) -> str:
 
     Equal folds are a near miss, a proposal for a person to look at; only equal text is the same serial.
     """
-    plain = unicodedata.normalize("NFKC", serial).upper().translate(_LOOKS_LIKE).translate(_FILLING)
-    return plain.lstrip("0")
+    plain = "".join(letter for letter in unicodedata.normalize("NFKC", serial) if letter.isalnum())
+    return plain.upper().translate(_LOOKS_LIKE).lstrip("0")
 
 
 def is_near(one: str, other: str) -> bool:

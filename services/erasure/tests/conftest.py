@@ -2,8 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -87,7 +86,7 @@ def item(*serials: str, kind: str = "nvme", engagement: UUID = ENGAGEMENT, **cha
             "item_kind": "notebook",
             "zone": "mynumber",
             "confidentiality": "3",
-            "media": [Medium(id=uuid7(), kind=kind, serial=serial, model="PM9 256GB") for serial in serials],  # type: ignore[arg-type]  # a test's word
+            "media": [Medium(id=uuid7(), kind=kind, serial=serial, model="PM9 256GB") for serial in serials],
             "required": required(),
         }
         | changed
@@ -119,7 +118,7 @@ async def client(erasure: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A centre's worker, speaking to the application in this process."""
     from services.erasure.app import app
 
-    make_identity_key(settings().keys)
+    make_identity_key(erasure.settings.keys)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(
@@ -144,7 +143,3 @@ def photo(form: str = "JPEG", *, size: tuple[int, int] = (320, 240), exif: bool 
 
 def rows_of(rows: list[Any]) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in rows]
-
-
-HERE = Path(__file__).parent
-NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)

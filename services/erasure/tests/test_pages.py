@@ -28,7 +28,7 @@ class Balanced(HTMLParser):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.ids += [value or "" for name, value in attrs if name == "id"]
+        self.ids += [f"{value}" for name, value in attrs if name == "id" and tag]
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in self.void:
@@ -106,7 +106,7 @@ async def test_a_second_destruction_and_a_false_photo_are_refused_in_words(
     assert "なおしてください" in whole(missing)
 
 
-async def test_a_label_that_is_none_and_one_that_is_unknown_say_so(client: httpx.AsyncClient, erasure: Service) -> None:
+async def test_a_label_that_is_none_and_one_that_is_unknown_say_so(client: httpx.AsyncClient) -> None:
     wrong = await client.get("/erasure/destroy", params={"label": "7K3D"}, headers=PAGE)
     assert wrong.status_code == 422
     assert "追跡IDは9文字です" in whole(wrong)
@@ -121,7 +121,9 @@ async def test_the_queue_proposes_and_a_person_decides(erasure: Service, client:
     page = whole(await client.get("/erasure/unmatched", headers=PAGE))
     assert "QUEUEIO" in page
     assert f'value="{one.label}"' in page
-    report = re.search(rf'action="(/erasure/unmatched/[^"]+/bind)"(?:(?!</form>).)*value="{one.label}"', page, re.S)
+    report = re.search(
+        rf'action="(/erasure/unmatched/[^"]+/bind)"(?:(?!</form>).)*value="{one.label}"', page, re.DOTALL
+    )
     assert report
     bad = await client.post(report.group(1), data={"label": "?", "serial": "QUEUEIO"}, headers=PAGE)
     assert bad.status_code == 422
@@ -145,7 +147,7 @@ async def test_every_page_speaks_english_and_asks_no_other_host(erasure: Service
         page = await client.get(path, headers=PAGE, params={**dict(httpx.URL(path).params), "lang": "en"})
         assert page.status_code == 200
         assert '<html lang="en">' in whole(page)
-        assert "://" not in re.sub(r"<script.*?</script>", "", page.text, flags=re.S)
+        assert "://" not in re.sub(r"<script.*?</script>", "", page.text, flags=re.DOTALL)
 
 
 async def test_a_clerk_of_the_town_sees_it_and_a_stranger_does_not(erasure: Service, client: httpx.AsyncClient) -> None:

@@ -1,0 +1,271 @@
+"""The list of an engagement's devices, and the page of one: what is missing, its facts, its way, what may be done."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from services.tracking import reading, views
+from services.tracking.commands import cages
+from services.tracking.commands import items as commands
+from services.tracking.domain import item as domain
+from services.tracking.pages_asked import Asked, again, nothing
+from services.tracking.pages_lines import Lines, Moment, lines
+from services.tracking.pages_place import ThePlace, set_desk
+from services.tracking.pages_words import CERTIFICATES, EVENTS, ITEM_KINDS, LEVELS, MEDIUM_KINDS, PLACES, STEPS, ZONES
+from shared import ledger
+from shared.database import Transaction
+from shared.door import Door, Found, GivenLabel, TheDoor
+from shared.entry import Entry
+from shared.events.tracking import ItemRegistered, Medium
+from shared.identity import Principal, SignedIn
+from shared.ids import Label, derived
+from shared.levels import Level
+from shared.refused import Forbidden, Refused
+from shared.web.i18n import msgid as _
+from shared.web.pages import render
+
+router = APIRouter(include_in_schema=False)
+
+Act = Literal["exception", "approval", "take-over", "candidate", "recycling", "difference"]
+ALLOWED: dict[Act, tuple[str, ...]] = {
+    "exception": ("worker", "centre-manager"),
+    "approval": ("approver",),
+    "take-over": ("clerk", "town-admin"),
+    "candidate": ("worker", "centre-manager"),
+    "recycling": ("worker", "centre-manager"),
+    "difference": ("clerk", "town-admin", "worker", "centre-manager"),
+}
+PAGES_MAX = 10_000
+Short = Annotated[str, Query(max_length=40)]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One medium with what is proved of it, asked of it and still missing before it may leave."""
+
+    medium: Medium
+    proved: Level | None
+    missing: bool
+    requested: dict[str, Any] | None
+    approved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Everything the page of a device shows."""
+
+    registered: ItemRegistered
+    state: domain.Item
+    media: tuple[Looked, ...]
+    missing: tuple[str, ...]
+    story: list[views.Happened]
+    lines: Lines
+    kinds: frozenset[str]
+    names: dict[str, str]
+    parties: dict[str, str]
+    people: list[reading.Person]
+
+
+@router.get("/items")
+async def list_items(
+    request: Request,
+    door: TheDoor,
+    who: SignedIn,
+    place: ThePlace,
+    step: Short = "",
+    at: Annotated[str, Query(max_length=40, alias="place")] = "",
+    kind: Short = "",
+    page: Annotated[int, Query(ge=1, le=PAGES_MAX)] = 1,
+) -> Response:
+    """List the devices of an engagement, filtered by how far they have come and where they are."""
+    async with door.look(place.town, who) as connection:
+        total, rows = await reading.items(
+            connection, place.here.engagement, step=step, place=at, kind=kind, page=page
+        )
+    return render(
+        request,
+        "items.html",
+        place=place,
+        rows=rows,
+        total=total,
+        page=page,
+        pages=max(1, ceil(total / reading.PAGE_SIZE)),
+        step=step,
+        at=at,
+        kind=kind,
+        stations={one.label: _station(one) for one in rows},
+        steps=STEPS,
+        places=PLACES,
+        item_kinds=ITEM_KINDS,
+    )
+
+
+def _station(listed: reading.Listed) -> str:
+    """Return the last word that fits a device in the list."""
+    order = {
+        "given": listed.place == "given",
+        "taken-over": "tracking.taken-over.v1" in listed.kinds,
+        "recycled": "refurb.recycled.v1" in listed.kinds,
+        "ready": "refurb.ready.v1" in listed.kinds,
+        "closed": "tracking.custody-closed.v1" in listed.kinds,
+        "destroyed": "erasure.medium-destroyed.v1" in listed.kinds,
+        "received": "tracking.received.v1" in listed.kinds,
+        "shipped-out": "tracking.shipped-out.v1" in listed.kinds,
+        "erased": "erasure.medium-erased.v1" in listed.kinds,
+    }
+    return next((word for word, so in order.items() if so), "registered")
+
+
+@router.get("/items/{label}")
+async def show(request: Request, door: TheDoor, who: SignedIn, label: GivenLabel) -> Response:
+    """Show one device."""
+    return await _show(request, door, who, label, nothing(request))
+
+
+@router.post("/items/{label}/{act}")
+async def act(request: Request, door: TheDoor, who: SignedIn, label: GivenLabel, act: Act) -> Response:
+    """Do one thing about a device, or say why not on its page."""
+    if who.roles.isdisjoint(ALLOWED[act]):
+        raise Forbidden
+    asked = await Asked.of(request)
+    do = _decided(act, asked)
+    if not asked.form.errors:
+        try:
+            await door.act_on(label, who, do, ask=asked.ask)
+        except Refused as refusal:
+            asked.refuse(refusal)
+        else:
+            return again(f"/items/{label.id}")
+    return await _show(request, door, who, label, asked)
+
+
+def _decided(act: Act, asked: Asked) -> Any:
+    """Read the fields of an act and return what it does."""
+    form = asked.form
+    match act:
+        case "exception":
+            reason = form.need("reason", _("消去できない理由"), longest=500)
+            witness = form.need("witness", _("立会いの職員"), longest=64)
+        case "difference":
+            reason = form.need("reason", _("差の理由"), longest=500)
+            witness = form.need("second", _("確かめたもう一人"), longest=64)
+        case _:
+            reason, witness = form.may("reason", _("理由"), longest=200), ""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        match act:
+            case "exception":
+                medium = await _medium(tx, found.item, form.value("medium"))
+                return await commands.request_exception(tx, found.item, medium, reason=reason, witness=witness)
+            case "approval":
+                return await commands.approve_exception(tx, await _medium(tx, found.item, form.value("medium")))
+            case "take-over":
+                scan = commands.Scanned(found.item, asked.ask.identity, tx.occurred_at)
+                answer = (await commands.scan(tx, "taken-over", [scan]))[0]
+                if isinstance(answer, Refused):
+                    raise answer
+                return answer
+            case "candidate":
+                return await commands.name_candidate(tx, found.item)
+            case "recycling":
+                return await commands.choose_recycling(tx, found.item, reason or None)
+            case "difference":
+                return await cages.find_difference(tx, found.item, reason=reason, second=witness)
+
+    return do
+
+
+async def _medium(tx: Transaction, item: UUID, said: str) -> UUID:
+    """Return the medium a form named when it is one of the item's, else its only one."""
+    media = domain.fold((await ledger.read(tx, item)).events).media
+    return next((one for one in media if str(one) == said), None) or await commands.only_medium(tx, item)
+
+
+async def lacking(tx: Transaction, item: UUID) -> tuple[domain.Item, tuple[Looked, ...]]:
+    """Say of each medium what is proved and whether it still keeps the item in the town hall, by the domain's own rule."""
+    state = domain.fold((await ledger.read(tx, item)).events)
+    reached = await views.levels(tx.connection, [item])
+    allowed = await commands.excepted(tx, state.media)
+    asked = await ledger.read_all(tx, [derived(medium, "exception") for medium in state.media])
+    looked = []
+    for medium in state.registered.media:
+        others = {one for one in state.media if one != medium.id}
+        requested = asked[derived(medium.id, "exception")].events
+        looked.append(
+            Looked(
+                medium,
+                reached.get(medium.id),
+                bool(state.missing_before_ship_out(reached, allowed | others)),
+                requested[0].model_dump() if requested else None,
+                medium.id in allowed,
+            )
+        )
+    return state, tuple(looked)
+
+
+async def _whole(tx: Transaction, found: Found) -> Whole:
+    state, media = await lacking(tx, found.item)
+    story = await views.story(tx.connection, found.item)
+    given = await reading.given_at(tx.connection, found.item)
+    moments = [Moment(one.kind, one.occurred_at, one.data.get("medium"), one.data.get("step")) for one in story]
+    engaged = await reading.parties_engaged(tx.connection, found.engagement)
+    named = {one.person for one in story}
+    for one in story:
+        named |= {str(one.data[key]) for key in ("operator", "witness", "approver", "verifier") if one.data.get(key)}
+    return Whole(
+        state.registered,
+        state,
+        media,
+        await commands.missing_before_ship_out(tx, found.item),
+        story,
+        lines(moments, len(media), given),
+        frozenset(one.kind for one in story),
+        await reading.names_of(tx.connection, named),
+        await reading.parties_of(tx.connection),
+        await reading.people(tx.connection, engaged),
+    )
+
+
+async def _show(request: Request, door: Door, who: Principal, label: Label, asked: Asked) -> Response:
+    found = await door.resolve(label, who)
+    whole = await door.act(found.tenant, who, lambda tx: _whole(tx, found), device=found.item)
+    await set_desk(request, door, found.tenant)
+    others = [one for one in whole.people if one.person != who.person]
+    return render(
+        request,
+        "item.html",
+        asked.status,
+        label=label.id,
+        town=found.tenant,
+        engagement=found.engagement,
+        whole=replace(whole, people=others),
+        may=_may(who, whole),
+        now=door.now(),
+        events=EVENTS,
+        item_kinds=ITEM_KINDS,
+        medium_kinds=MEDIUM_KINDS,
+        zones=ZONES,
+        levels=LEVELS,
+        certificates=CERTIFICATES,
+        steps=STEPS,
+        **asked.said,
+    )
+
+
+def _may(who: Principal, whole: Whole) -> frozenset[Act]:
+    """Return the acts that this reader may take now: what a page offers must be able to succeed."""
+    ready, taken = "refurb.ready.v1" in whole.kinds, whole.state.taken_over
+    waiting = any(one.requested and not one.approved for one in whole.media)
+    possible: dict[Act, bool] = {
+        "exception": not whole.state.shipped and any(one.missing and not one.requested for one in whole.media),
+        "approval": waiting,
+        "take-over": ready and not taken,
+        "candidate": whole.state.received is not None and whole.state.route is None,
+        "recycling": whole.state.received is not None and whole.state.route is None,
+        "difference": ready and not taken,
+    }
+    return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

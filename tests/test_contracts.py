@@ -1,0 +1,41 @@
+"""What others rely on: the written contracts are not stale, and every event ever recorded can still be read."""
+
+import json
+import os
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from shared.entry import Entry, Event
+
+os.environ.setdefault("MEGURU_SERVICE", "tracking")
+
+from meguru import contracts
+
+SAMPLES = contracts.FOLDER / "samples"
+
+
+def test_no_written_contract_is_stale() -> None:
+    made = contracts.documents()
+    written = {
+        f"{folder}/{path.name}": path.read_text(encoding="utf-8")
+        for folder in ("events", "openapi", "asyncapi")
+        for path in (contracts.FOLDER / folder).glob("*.json")
+    }
+    assert sorted(made) == sorted(written), "run `make contracts`"
+    assert [path for path in made if made[path] != written[path]] == [], "run `make contracts`"
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_an_event_recorded_once_is_read_for_ever(sample) -> None:  # type: ignore[no-untyped-def]  # a path
+    body = sample.read_bytes().rstrip(b"\n")
+    entry = Entry.read(body, bytes(16))
+    assert entry.kind == sample.stem
+    schema = json.loads((contracts.FOLDER / "events" / sample.name).read_text())
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(json.loads(body))
+
+
+def test_every_kind_of_the_replay_has_a_sample() -> None:
+    kinds = {path.stem for path in SAMPLES.glob("*.json")}
+    assert kinds <= set(Event.registry)
+    assert len(kinds) >= 30
