@@ -24,7 +24,10 @@ def documents() -> dict[str, str]:
     for service in SERVICES:
         made[f"openapi/{service}.json"] = import_module(f"services.{service}.app").app.openapi()
         made[f"asyncapi/{service}.json"] = asyncapi(service)
-    return {path: json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n" for path, document in made.items()}
+    return {
+        path: json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+        for path, document in made.items()
+    }
 
 
 def event_schema(event: type[Event]) -> dict[str, Any]:
@@ -80,7 +83,11 @@ def asyncapi(service: str) -> dict[str, Any]:
 
 def _channel(address: str, kinds: Iterable[str]) -> dict[str, Any]:
     messages = {
-        kind: {"name": f"jp.meguru.{kind}", "contentType": "application/json", "payload": {"$ref": f"../events/{kind}.json"}}
+        kind: {
+            "name": f"jp.meguru.{kind}",
+            "contentType": "application/json",
+            "payload": {"$ref": f"../events/{kind}.json"},
+        }
         for kind in kinds
     }
     channel: dict[str, Any] = {"address": address, "messages": messages}

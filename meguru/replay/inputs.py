@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from PIL import Image, ImageDraw, ImageFont
 
 from meguru.replay import tool_reports
 from meguru.replay.pilot import GROUPS, LATE, SEED, Group, Machine
 
+TOKYO = ZoneInfo("Asia/Tokyo")
 HEADS = (
     "物品番号",
     "種別",
@@ -30,6 +32,7 @@ HEADS = (
     "媒体製造番号",
     "媒体容量GB",
 )
+PAPER_HEADS = ("受付日時", "区分", "団体名", "代表者", "住所", "電話", "希望台数", "使いみち")
 PHOTO_SIZE = (1280, 960)
 
 
@@ -97,22 +100,30 @@ def write_applications(inputs: Inputs, round_: int, opened: datetime) -> None:
     groups = [group for group in GROUPS if group.round == round_]
     paper = [group for group in groups if group.channel == "paper"]
     portal = [group for group in groups if group.channel == "portal"]
-    heads = ("受付日時", "区分", "団体名", "代表者", "住所", "電話", "希望台数", "使いみち")
-    inputs.paper(round_).write_bytes(_csv(heads, [_applied(g, opened, nth) for nth, g in enumerate(paper)], "cp932"))
-    rows = [_applied(g, opened, nth) for nth, g in enumerate(portal)]
-    inputs.portal(round_).write_bytes(_csv(heads, rows, "utf-8-sig"))
+    inputs.paper(round_).write_bytes(
+        _csv(PAPER_HEADS, [_applied(g, opened, nth) for nth, g in enumerate(paper)], "cp932")
+    )
+    rows = [[f"Y{round_}-{nth:03d}", *_applied(g, opened, nth)] for nth, g in enumerate(portal)]
+    inputs.portal(round_).write_bytes(_csv(("申請番号", *PAPER_HEADS), rows, "utf-8-sig"))
 
 
-def late_fax() -> Group:
-    """The application whose fax comes after the call has closed."""
-    return LATE
+def read_paper(path: Path) -> list[dict[str, str]]:
+    """Return what the clerk noted of the applications on paper."""
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="cp932"), newline="")))
+
+
+def write_late_fax(inputs: Inputs, arrived: datetime) -> Path:
+    """Write the note of the fax that came after the call had closed."""
+    path = inputs.folder / "申込書_締切後のFAX.csv"
+    path.write_bytes(_csv(PAPER_HEADS, [_applied(LATE, arrived, -1)], "cp932"))
+    return path
 
 
 def _applied(group: Group, opened: datetime, nth: int) -> list[str]:
     at = opened + timedelta(milliseconds=100 * (nth + 1))
     return [
-        at.isoformat(timespec="milliseconds"),
-        group.category,
+        at.astimezone(TOKYO).isoformat(timespec="milliseconds"),
+        CATEGORY_NAMES[group.category],
         group.name,
         "代表 太郎",
         "山形県最上郡最上町大字向町1",

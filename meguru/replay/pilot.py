@@ -112,6 +112,7 @@ CATEGORIES: tuple[tuple[str, str, int], ...] = (
     ("welfare", "社会福祉法人", 2),
     ("other", "その他の団体", 1),
 )
+CATEGORY_NAMES = {code: name for code, name, _ in CATEGORIES}
 GROUPS = (
     Group(1, "paper", "hamlet", "向町一区", 1),
     Group(1, "paper", "hamlet", "向町二区", 1),

@@ -346,6 +346,121 @@ async def take_over(world: World) -> None:
         world.progress("納品", len(results), len(world.reborn()))
 
 
+async def give(world: World) -> None:
+    """公募・寄贈：2回。1回目はポスターの15台のデスクトップ、2回目は両方の種類。紙・電子申請・Webが1つの列に並ぶ."""
+    for round_, kinds, units in ((1, ["desktop"], 15), (2, ["notebook", "desktop"], 15)):
+        async with people(world, "mogami-clerk") as (clerk,):
+            number = await _open_call(world, clerk, round_, kinds, units)
+            receipts = await _apply(world, clerk, number, round_)
+            await clerk.do(f"/api/donations/calls/{number}/close")
+            if round_ == 1:
+                await _too_late(world, clerk, number)
+            await clerk.do(f"/api/donations/calls/{number}/settle")
+            for receipt in receipts:
+                path = f"/api/donations/calls/{number}/applications/{receipt}"
+                await clerk.do(f"{path}/hand-over")
+                await clerk.do(f"{path}/usage", {"uses": ["circulars", "meetings"]})
+            world.progress("寄贈", round_, 2)
+
+
+async def _open_call(world: World, clerk: Actor, round_: int, kinds: list[str], units: int) -> str:
+    number = f"{pilot.TOWN_CODE}-R8-{round_}"
+    world.calls.append(number)
+    opens = now()
+    call = {
+        "number": number,
+        "title": f"再生パソコンを無償でお譲りします（第{round_}回）",
+        "rule": "first-come",
+        "item_kinds": kinds,
+        "units": units,
+        "opens_at": opens.isoformat(),
+        "closes_at": (opens + timedelta(days=25)).isoformat(),
+        "spec": SPEC,
+        "categories": [{"code": code, "name": name, "cap": cap} for code, name, cap in pilot.CATEGORIES],
+        "consent": "活用状況の町の広報紙などへの掲載にご協力ください。",
+        "consent_version": "1",
+        "contact": "最上町役場 総務課まちづくり推進室 情報企画係 0233-43-2261",
+    }
+    await clerk.do("/api/donations/calls", call)
+    inputs.write_applications(world.files, round_, opens)
+    await asyncio.sleep(1)  # what came on paper and through the portal has arrived by now
+    return number
+
+
+async def _apply(world: World, clerk: Actor, number: str, round_: int) -> list[str]:
+    receipts = [await _key_paper(clerk, number, row) for row in inputs.read_paper(world.files.paper(round_))]
+    path = world.files.portal(round_)
+    for _ in range(2):  # the same file twice changes nothing
+        file = [("file", (path.name, path.read_bytes(), "text/csv"))]
+        answer = await clerk.upload(f"/api/donations/calls/{number}/portal", {}, file)
+        if answer.status not in (200, 201):
+            raise Unexpected(f"the portal's file was not taken: {answer.status} {answer.body}")
+        receipts += [receipt for receipt in answer.body["receipts"] if receipt not in receipts]
+    async with Actor(world.origin, world.authority) as public:
+        for group in pilot.GROUPS:
+            if (group.round, group.channel) == (round_, "web"):
+                slip = await public.do(f"/api/donations/calls/{number}/applications", _form(group))
+                receipts.append(slip["receipt"])
+    return receipts
+
+
+def _form(group: pilot.Group) -> dict[str, Any]:
+    return {
+        "category": group.category,
+        "units": group.units,
+        "group": group.name,
+        "representative": "代表 花子",
+        "address": "山形県最上郡最上町大字向町2",
+        "phone": "0233-43-0001",
+        "uses": ["circulars"],
+        "network": True,
+        "consent": True,
+        "consent_version": "1",
+    }
+
+
+async def _key_paper(clerk: Actor, number: str, row: dict[str, str]) -> str:
+    code = next(code for code, name in pilot.CATEGORY_NAMES.items() if name == row["区分"])
+    slip = await clerk.do(
+        f"/api/donations/calls/{number}/paper",
+        {
+            "arrived_at": row["受付日時"],
+            "category": code,
+            "units": int(row["希望台数"]),
+            "group": row["団体名"],
+            "representative": row["代表者"],
+            "address": row["住所"],
+            "phone": row["電話"],
+        },
+    )
+    return str(slip["receipt"])
+
+
+async def _too_late(world: World, clerk: Actor, number: str) -> None:
+    async with Actor(world.origin, world.authority) as public:
+        late = await public.ask(f"/api/donations/calls/{number}/applications", _form(pilot.LATE))
+    world.refused("締切後のWeb応募", late.refused)
+    for row in inputs.read_paper(inputs.write_late_fax(world.files, now())):
+        await _key_paper(clerk, number, row)  # recorded as late, not in the queue
+    world.refused("閉じた公募をもう一度閉じる", (await clerk.ask(f"/api/donations/calls/{number}/close")).refused)
+
+
+CHAPTERS: tuple[tuple[str, Callable[[World], Awaitable[None]]], ...] = (
+    ("町・センター・契約・基準表", found),
+    ("登録", register),
+    ("データ消去", erase),
+    ("出庫", load),
+    ("入庫", receive),
+    ("行き先", sort),
+    ("再生を急ぎすぎる", try_ready_too_early),
+    ("粉砕", destroy),
+    ("再生", refurbish),
+    ("再資源化", recycle),
+    ("納品", take_over),
+    ("公募と寄贈", give),
+)
+
+
 def recorded(answer: Answer) -> bool:
     """Tell whether a write was recorded."""
     return answer.status in (200, 201)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, UploadFile
-from limits import RateLimitItemPerHour
+from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -39,7 +39,7 @@ router = APIRouter(prefix="/api/donations", tags=["donations"])
 UNITS_MAX = 999
 FILE_BYTES_MAX = 5 * 1024 * 1024
 PROBLEMS_SHOWN_MAX = 100
-GUESSES = RateLimitItemPerHour(20)  # wrong passphrases for one receipt; 40 bits last longer than anybody
+GUESSES = RateLimitItemPerMinute(10)  # wrong passphrases for one receipt and process; 40 bits outlast anybody
 _guesses = MovingWindowRateLimiter(MemoryStorage())
 
 NUMBER = r"^[0-9]{6}-[0-9A-Z][0-9A-Z-]{0,20}$"
@@ -598,7 +598,7 @@ def _applicant(asked: Applying | Keyed) -> Applicant:
     if not is_phone(asked.phone):
         raise Invalid(
             "bad-phone",
-            "電話番号のけたが合いません。市外局番から入れてください。例：0233-43-2261",
+            "電話番号のけたが合いません。0233-43-2261 のように、市外局番から入れてください。",
             "The phone number's digits do not fit. Give it with its area code, as in 0233-43-2261.",
             field="phone",
         )

@@ -333,9 +333,10 @@ async def key_paper(request: Request, number: str, door: TheDoor, who: Clerk) ->
 async def import_portal(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Preview or take in a portal's file."""
     place = await find_own(door, number, who)
-    form = Form(await request.form())
-    file = form.typed.get("file")
-    content = await file.read(FILE_BYTES_MAX + 1) if isinstance(file, UploadFile) else b""
+    async with request.form() as typed:
+        file = typed.get("file")
+        content = await file.read(FILE_BYTES_MAX + 1) if isinstance(file, UploadFile) else b""
+        form = Form({name: said for name, said in typed.items() if isinstance(said, str)})
     if not content:
         form.wrong("file", _("ポータルのCSV"), _("ファイルを選んでください。"))
         return await _desk(request, door, who, place, form, status=422)

@@ -217,7 +217,8 @@ async def by_category(connection: AsyncConnection, call: UUID | None = None) -> 
     query = (
         "SELECT code, count(*) AS applications, sum(units) AS asked, sum(granted) AS granted, "
         "count(*) FILTER (WHERE granted > 0) AS served, sum(handed_over) AS handed_over FROM ("
-        "SELECT a.category AS code, a.units, a.arrived_at, (SELECT count(*) FROM grants g WHERE g.application = a.application) AS granted, "
+        "SELECT a.category AS code, a.units, a.arrived_at, "
+        "(SELECT count(*) FROM grants g WHERE g.application = a.application) AS granted, "
         "coalesce((SELECT cardinality(h.items) FROM hand_overs h WHERE h.application = a.application), 0) "
         "AS handed_over FROM applications a WHERE (CAST(:call AS uuid) IS NULL OR a.call = :call) AND NOT EXISTS "
         "(SELECT FROM refusals r WHERE r.application = a.application)) counted GROUP BY code ORDER BY min(arrived_at)"

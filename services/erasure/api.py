@@ -242,7 +242,7 @@ async def crush(door: Door, who: Principal, label: Label, shots: Sequence[Shot],
             field="photos",
         )
     found = await door.resolve(label, who)
-    checked = await asyncio.to_thread(lambda: [photos.check(content) for _, content, _ in shots])
+    checked = await asyncio.gather(*(asyncio.to_thread(photos.check, content) for _, content, _ in shots))
     hashes = await asyncio.gather(*(blobs.put(found.tenant, content) for _, content, _ in shots))
     kept = tuple(
         Photo(sha256=sha256, role=role, taken_at=at or seen.taken_at)

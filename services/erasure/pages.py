@@ -285,7 +285,7 @@ class Shown:
     """A medium on its page."""
 
     medium: Registered
-    proved: str
+    reached: str  # by evidence or by the crusher
     judged: views.Deed | None  # the report that reached it, else the last one
     deeds: list[views.Deed]
 
@@ -295,7 +295,8 @@ def _shown(medium: Registered, deeds: list[views.Deed]) -> Shown:
     proved = views.highest(own, medium.medium)
     reports = [deed for deed in own if "evidence" in deed.data]
     best = [deed for deed in reports if deed.data.get("achieved") == proved] if proved else reports
-    return Shown(medium, proved, best[-1] if best else None, own)
+    crushed = any(deed.kind == "erasure.medium-destroyed.v1" for deed in own)
+    return Shown(medium, "destroy" if crushed else proved, best[-1] if best else None, own)
 
 
 @router.get("/reports/{sha256}")

@@ -1,6 +1,7 @@
 """Erasure's views: media as registered, what was done to them, which entry names which bytes, what waits."""
 
 from sqlalchemy import (
+    Boolean,
     Column,
     DateTime,
     Index,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -94,10 +96,13 @@ deeds = Table(  # what was done to a medium: one row an entry
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("person", Text, nullable=False),
     Column("party", Text, nullable=False),
+    Column("achieved", Text),  # the three of `data` that are counted: reading a long JSON a row is slow
+    Column("sufficient", Boolean),
+    Column("conformant", Boolean),
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("stream", "sequence"),
     Index("deeds_medium", "medium"),
-    Index("deeds_tenant", "tenant", "kind", "recorded_at"),
+    Index("deeds_destroyed", "tenant", "recorded_at", postgresql_where=text("kind = 'erasure.medium-destroyed.v1'")),
 )
 
 reports = Table(  # which entry names a report's bytes: who may read the entry may read the blob

@@ -148,6 +148,9 @@ def _deed(key: dict[str, Any], entry: Entry[Any]) -> dict[str, Any]:
         "recorded_at": entry.recorded_at,
         "person": entry.by.person,
         "party": entry.by.party,
+        "achieved": getattr(entry.event, "achieved", None),
+        "sufficient": getattr(entry.event, "sufficient", None),
+        "conformant": getattr(entry.event, "conformant", None),
         "data": entry.event.model_dump(mode="json", exclude_none=True),
     }
 
@@ -287,13 +290,13 @@ async def overview(connection: AsyncConnection, engagement: UUID | None = None) 
                 "count(*) FILTER (WHERE excepted) AS excepted, count(*) FILTER (WHERE removed) AS removed, "
                 "count(*) FILTER (WHERE destroyed) AS destroyed, count(*) FILTER (WHERE flagged) AS not_conformant, "
                 "count(*) FILTER (WHERE clear AND NOT purge) AS clear, count(*) FILTER (WHERE purge) AS purge FROM ("
-                "SELECT m.medium, bool_or(d.data->>'achieved' = 'clear') AS clear, "
-                "coalesce(bool_or(d.data->>'achieved' IN ('purge', 'destroy')), false) AS purge, "
-                "bool_or((d.data->>'sufficient')::boolean) AS enough, "
+                "SELECT m.medium, bool_or(d.achieved = 'clear') AS clear, "
+                "coalesce(bool_or(d.achieved IN ('purge', 'destroy')), false) AS purge, "
+                "bool_or(d.sufficient) AS enough, "
                 "bool_or(d.kind = 'erasure.erasure-failed.v1') AS failed, "
                 "bool_or(d.kind = 'erasure.medium-removed.v1') AS removed, "
                 "bool_or(d.kind = 'erasure.medium-destroyed.v1') AS destroyed, "
-                "bool_or(NOT (d.data->>'conformant')::boolean) AS flagged, "
+                "bool_or(NOT d.conformant) AS flagged, "
                 "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted "
                 "FROM media m LEFT JOIN deeds d USING (medium) "
                 "WHERE CAST(:engagement AS uuid) IS NULL OR m.engagement = :engagement GROUP BY m.medium) each"
@@ -321,13 +324,15 @@ async def stuck(connection: AsyncConnection, engagement: UUID, count: int) -> li
     """Return media of an engagement whose reports are not enough, the latest first."""
     rows = await connection.execute(
         text(
+            "WITH judged AS (SELECT d.medium, max(d.sequence) FILTER (WHERE d.kind IN "
+            "('erasure.medium-erased.v1', 'erasure.erasure-failed.v1')) AS last "
+            "FROM deeds d JOIN media m USING (medium) "
+            "WHERE m.engagement = :engagement GROUP BY d.medium HAVING NOT coalesce(bool_or(d.sufficient), false) "
+            "AND NOT bool_or(d.kind = 'erasure.medium-destroyed.v1')) "
             "SELECT m.label, m.serial, m.kind, "
-            "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, last.data "
-            "FROM media m CROSS JOIN LATERAL (SELECT d.data, d.recorded_at FROM deeds d "
-            "WHERE d.medium = m.medium AND d.kind IN ('erasure.medium-erased.v1', 'erasure.erasure-failed.v1') "
-            "ORDER BY d.sequence DESC LIMIT 1) last WHERE m.engagement = :engagement AND NOT EXISTS "
-            "(SELECT FROM deeds d WHERE d.medium = m.medium AND (d.kind = 'erasure.medium-destroyed.v1' "
-            "OR (d.data->>'sufficient')::boolean)) ORDER BY last.recorded_at DESC, m.label LIMIT :count"
+            "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, d.data "
+            "FROM judged j JOIN media m USING (medium) JOIN deeds d ON d.stream = j.medium AND d.sequence = j.last "
+            "ORDER BY d.recorded_at DESC, m.label LIMIT :count"
         ),
         {"engagement": engagement, "count": count},
     )

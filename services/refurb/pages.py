@@ -108,11 +108,11 @@ async def sheet(request: HttpRequest, label: GivenLabel, door: TheDoor, who: Sig
                 {"engagement": found.engagement},
             )
         ).all()
-    if not known.order.ready:
+    if not known.order.ready or known.open_media:  # the sheet says that the media are dealt with
         raise Refused(
             "not-ready",
-            "仕様書は再生完了のあとに印刷できます。足りない工程を記録してください。",
-            "The sheet can be printed once the device is refurbished. Record the missing steps first.",
+            "仕様書は、再生完了で、もとの記憶媒体がすべて証明されているときに印刷できます。足りないものを記録してください。",
+            "The sheet is printed once the device is refurbished and all its media are proved. Record what is missing.",
             missing=known.order.missing_before_ready(known.open_media),
         )
     ready = next(moment.occurred_at for moment in known.moments if moment.kind == "refurb.ready.v1")

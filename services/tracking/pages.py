@@ -1,4 +1,4 @@
-"""Tracking's pages: which routers make them up. The rooms are `pages_*`, the words `pages_words`, the reads `reading`."""
+"""Tracking's pages: the routers that make them up. The rooms are `pages_*`, their words `pages_words`."""
 
 from fastapi import APIRouter
 

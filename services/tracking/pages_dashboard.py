@@ -39,6 +39,21 @@ class Machine:
     difference: UUID | None  # when it was already named
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Everything that may wait for somebody in an engagement."""
+
+    place: Place
+    today: date
+    differences: list[reading.Difference]
+    apart: list[Machine]
+    due: list[reading.Awaited]
+    asked: list[reading.Asked]
+    cages: list[reading.Cage]
+    on_its_way: int
+    held: int
+
+
 @router.get("/dashboard")
 async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePlace) -> Response:
     """Show where everything of an engagement stands now."""
@@ -56,6 +71,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         apart = await _machines(connection, counts.not_delivered, open_)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
+    waits = Waits(place, today, open_, apart, due, asked, loaded, where["on-its-way"], held)
     return render(
         request,
         "dashboard.html",
@@ -70,7 +86,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         due=due,
         today=today,
         apart=apart,
-        todo=_todo(who, place, open_, asked, loaded, due, apart, today, held, where),
+        todo=_todo(who, waits),
         nodes=_nodes(ways, language(request)),
         now=door.now(),
         item_kinds=ITEM_KINDS,
@@ -80,54 +96,52 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
     )
 
 
-def _todo(
-    who: Principal,
-    place: Place,
-    open_: list[reading.Difference],
-    asked: list[reading.Asked],
-    loaded: list[reading.Cage],
-    due: list[reading.Awaited],
-    apart: list[Machine],
-    today: date,
-    held: int,
-    where: dict[str, int],
-) -> list[dict[str, Any]]:
-    """Name what waits for this reader, the most urgent first; words are chosen by the template from `what`."""
+def _common(waits: Waits) -> list[dict[str, Any]]:
+    """Name what waits for both parties; the template chooses the words by `what`."""
+    named = f"?{waits.place.query}"
     found: list[dict[str, Any]] = [
-        {"what": "difference", "of": one, "href": f"/differences/{one.id}?{place.query}"} for one in open_
+        {"what": "difference", "of": one, "href": f"/differences/{one.id}{named}"} for one in waits.differences
     ]
-    unnamed = [one for one in apart if one.difference is None]
-    if unnamed:
-        found.append({"what": "apart", "n": len(unnamed), "href": "#rec"})
-    for one in due:
-        if one.missing and one.due_on:
-            left = (one.due_on - today).days
-            found.append({"what": "certificate", "of": one, "left": left, "href": "/certificates"})
-    if who.has("approver"):
-        found += [{"what": "approve", "of": one, "href": f"/items/{one.label}#exception"} for one in asked]
-    elif asked:
-        found.append({"what": "asked", "n": len(asked), "href": f"/items/{asked[0].label}#exception"})
-    if who.kind == "centre":
-        waiting = [one for one in loaded if not one.shipped]
-        coming = [one for one in loaded if one.shipped and not one.opened]
-        if waiting:
-            found.append({"what": "hand-over", "n": len(waiting), "href": f"/cages?{place.query}"})
-        if coming:
-            found.append({"what": "receive", "n": len(coming), "href": f"/receiving?{place.query}"})
-    elif where["on-its-way"]:
-        found.append({"what": "take-over", "n": where["on-its-way"], "href": "/capture/taken-over"})
-    if held:
-        found.append({"what": "held", "n": held, "href": "#where"})
+    if unnamed := sum(one.difference is None for one in waits.apart):
+        found.append({"what": "apart", "n": unnamed, "href": "#rec"})
+    found += [
+        {"what": "certificate", "of": one, "left": (one.due_on - waits.today).days, "href": "/certificates"}
+        for one in waits.due
+        if one.missing and one.due_on
+    ]
     return found
 
 
-async def _machines(
-    connection: AsyncConnection, labels: list[str], open_: list[reading.Difference]
-) -> list[Machine]:
+def _todo(who: Principal, waits: Waits) -> list[dict[str, Any]]:
+    """Name what waits for this reader, the most urgent first."""
+    found, named = _common(waits), f"?{waits.place.query}"
+    if who.has("approver"):
+        found += [{"what": "approve", "of": one, "href": f"/items/{one.label}#exception"} for one in waits.asked]
+    elif waits.asked:
+        href = f"/items/{waits.asked[0].label}#exception"
+        found.append({"what": "asked", "n": len(waits.asked), "href": href})
+    if who.kind == "centre":
+        waiting = sum(not one.shipped for one in waits.cages)
+        coming = sum(one.shipped and not one.opened for one in waits.cages)
+        found += [{"what": "hand-over", "n": waiting, "href": f"/cages{named}"}] if waiting else []
+        found += [{"what": "receive", "n": coming, "href": f"/receiving{named}"}] if coming else []
+    elif waits.on_its_way:
+        found.append({"what": "take-over", "n": waits.on_its_way, "href": "/capture/taken-over"})
+    if waits.held:
+        found.append({"what": "held", "n": waits.held, "href": "#where"})
+    return found
+
+
+async def _machines(connection: AsyncConnection, labels: list[str], open_: list[reading.Difference]) -> list[Machine]:
     """Say of each machine that one party counted and the other did not, what its last record is."""
     named = {label: one.id for one in open_ for label, _kind in one.items if one.about == "delivery"}
     kinds, last = await reading.last_records(connection, labels)
-    return [Machine(one, kinds[one], *last.get(one, ("", None)), named.get(one)) for one in labels]
+    nothing_yet: tuple[str, datetime | None] = ("", None)
+    machines = []
+    for one in labels:
+        kind, at = last.get(one, nothing_yet)
+        machines.append(Machine(one, kinds[one], kind, at, named.get(one)))
+    return machines
 
 
 def _nodes(ways: dict[str, dict[str, int]], lang: Language) -> list[Node]:
@@ -155,7 +169,7 @@ def _nodes(ways: dict[str, dict[str, int]], lang: Language) -> list[Node]:
 @router.get("/differences/{difference}")
 async def difference(request: Request, door: TheDoor, who: SignedIn, place: ThePlace, difference: UUID) -> Response:
     """Show a difference by name, and how it may be closed."""
-    return await _difference(request, door, who, place, difference, nothing(request))
+    return await _difference(request, door, who, place, difference=difference, asked=nothing(request))
 
 
 @router.post("/differences/{difference}")
@@ -175,11 +189,11 @@ async def resolve(request: Request, door: TheDoor, who: SignedIn, place: ThePlac
             asked.refuse(refusal)
         else:
             return again(f"/differences/{difference}?{place.query}")
-    return await _difference(request, door, who, place, difference, asked)
+    return await _difference(request, door, who, place, difference=difference, asked=asked)
 
 
 async def _difference(
-    request: Request, door: Door, who: Principal, place: Place, difference: UUID, asked: Asked
+    request: Request, door: Door, who: Principal, place: Place, *, difference: UUID, asked: Asked
 ) -> Response:
     async with door.look(place.town, who) as connection:
         found = await reading.differences(connection, only=difference)
@@ -218,4 +232,3 @@ async def report(request: Request, door: TheDoor, who: SignedIn, place: ThePlace
         item_kinds=ITEM_KINDS,
         materials=MATERIALS,
     )
-

@@ -1,5 +1,6 @@
 """The list of an engagement's devices, and the page of one: what is missing, its facts, its way, what may be done."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Annotated, Any, Literal
@@ -55,6 +56,14 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """An item's own state with what is known of each of its media."""
+
+    state: domain.Item
+    media: tuple[Looked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """Everything the page of a device shows."""
 
@@ -76,6 +85,7 @@ async def list_items(
     door: TheDoor,
     who: SignedIn,
     place: ThePlace,
+    *,
     step: Short = "",
     at: Annotated[str, Query(max_length=40, alias="place")] = "",
     kind: Short = "",
@@ -83,9 +93,7 @@ async def list_items(
 ) -> Response:
     """List the devices of an engagement, filtered by how far they have come and where they are."""
     async with door.look(place.town, who) as connection:
-        total, rows = await reading.items(
-            connection, place.here.engagement, step=step, place=at, kind=kind, page=page
-        )
+        total, rows = await reading.items(connection, place.here.engagement, step=step, place=at, kind=kind, page=page)
     return render(
         request,
         "items.html",
@@ -143,40 +151,41 @@ async def act(request: Request, door: TheDoor, who: SignedIn, label: GivenLabel,
     return await _show(request, door, who, label, asked)
 
 
-def _decided(act: Act, asked: Asked) -> Any:
+def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable[Entry[Any]]]:
     """Read the fields of an act and return what it does."""
     form = asked.form
-    match act:
-        case "exception":
-            reason = form.need("reason", _("消去できない理由"), longest=500)
-            witness = form.need("witness", _("立会いの職員"), longest=64)
-        case "difference":
-            reason = form.need("reason", _("差の理由"), longest=500)
-            witness = form.need("second", _("確かめたもう一人"), longest=64)
-        case _:
-            reason, witness = form.may("reason", _("理由"), longest=200), ""
+    if act == "exception":
+        reason = form.need("reason", _("消去できない理由"), longest=500)
+        other = form.need("witness", _("立会いの職員"), longest=64)
+        return lambda tx, found: _ask_exception(tx, found.item, form.value("medium"), reason=reason, witness=other)
+    if act == "difference":
+        reason = form.need("reason", _("差の理由"), longest=500)
+        other = form.need("second", _("確かめたもう一人"), longest=64)
+        return lambda tx, found: cages.find_difference(tx, found.item, reason=reason, second=other)
+    acts: dict[Act, Callable[[Transaction, Found], Awaitable[Entry[Any]]]] = {
+        "approval": lambda tx, found: _approve(tx, found.item, form.value("medium")),
+        "take-over": lambda tx, found: _take_over(tx, found.item, asked),
+        "candidate": lambda tx, found: commands.name_candidate(tx, found.item),
+        "recycling": lambda tx, found: commands.choose_recycling(tx, found.item, None),
+    }
+    return acts[act]
 
-    async def do(tx: Transaction, found: Found) -> Entry[Any]:
-        match act:
-            case "exception":
-                medium = await _medium(tx, found.item, form.value("medium"))
-                return await commands.request_exception(tx, found.item, medium, reason=reason, witness=witness)
-            case "approval":
-                return await commands.approve_exception(tx, await _medium(tx, found.item, form.value("medium")))
-            case "take-over":
-                scan = commands.Scanned(found.item, asked.ask.identity, tx.occurred_at)
-                answer = (await commands.scan(tx, "taken-over", [scan]))[0]
-                if isinstance(answer, Refused):
-                    raise answer
-                return answer
-            case "candidate":
-                return await commands.name_candidate(tx, found.item)
-            case "recycling":
-                return await commands.choose_recycling(tx, found.item, reason or None)
-            case "difference":
-                return await cages.find_difference(tx, found.item, reason=reason, second=witness)
 
-    return do
+async def _ask_exception(tx: Transaction, item: UUID, said: str, *, reason: str, witness: str) -> Entry[Any]:
+    medium = await _medium(tx, item, said)
+    return await commands.request_exception(tx, item, medium, reason=reason, witness=witness)
+
+
+async def _approve(tx: Transaction, item: UUID, said: str) -> Entry[Any]:
+    return await commands.approve_exception(tx, await _medium(tx, item, said))
+
+
+async def _take_over(tx: Transaction, item: UUID, asked: Asked) -> Entry[Any]:
+    scan = commands.Scanned(item, "taken-over", asked.ask.identity, tx.occurred_at)
+    answer = (await commands.scan(tx, [scan]))[0]
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
 
 
 async def _medium(tx: Transaction, item: UUID, said: str) -> UUID:
@@ -185,30 +194,31 @@ async def _medium(tx: Transaction, item: UUID, said: str) -> UUID:
     return next((one for one in media if str(one) == said), None) or await commands.only_medium(tx, item)
 
 
-async def lacking(tx: Transaction, item: UUID) -> tuple[domain.Item, tuple[Looked, ...]]:
-    """Say of each medium what is proved and whether it still keeps the item in the town hall, by the domain's own rule."""
-    state = domain.fold((await ledger.read(tx, item)).events)
-    reached = await views.levels(tx.connection, [item])
-    allowed = await commands.excepted(tx, state.media)
-    asked = await ledger.read_all(tx, [derived(medium, "exception") for medium in state.media])
-    looked = []
-    for medium in state.registered.media:
+async def lacking(tx: Transaction, items: Sequence[UUID]) -> dict[UUID, Known]:
+    """Say of each medium what is proved and whether it keeps its item in the town hall, by the domain's own rule."""
+    histories = await ledger.read_all(tx, items)
+    states = {item: domain.fold(histories[item].events) for item in histories}
+    reached = await views.levels(tx.connection, list(states))
+    media = [medium for state in states.values() for medium in state.media]
+    allowed = await commands.excepted(tx, media)
+    asked = await ledger.read_all(tx, [derived(medium, "exception") for medium in media])
+
+    def looked(state: domain.Item, medium: Medium) -> Looked:
         others = {one for one in state.media if one != medium.id}
         requested = asked[derived(medium.id, "exception")].events
-        looked.append(
-            Looked(
-                medium,
-                reached.get(medium.id),
-                bool(state.missing_before_ship_out(reached, allowed | others)),
-                requested[0].model_dump() if requested else None,
-                medium.id in allowed,
-            )
-        )
-    return state, tuple(looked)
+        missing = bool(state.missing_before_ship_out(reached, allowed | others))
+        first = requested[0].model_dump() if requested else None
+        return Looked(medium, reached.get(medium.id), missing, first, medium.id in allowed)
+
+    return {
+        item: Known(state, tuple(looked(state, medium) for medium in state.registered.media))
+        for item, state in states.items()
+    }
 
 
 async def _whole(tx: Transaction, found: Found) -> Whole:
-    state, media = await lacking(tx, found.item)
+    known = (await lacking(tx, [found.item]))[found.item]
+    state, media = known.state, known.media
     story = await views.story(tx.connection, found.item)
     given = await reading.given_at(tx.connection, found.item)
     moments = [Moment(one.kind, one.occurred_at, one.data.get("medium"), one.data.get("step")) for one in story]

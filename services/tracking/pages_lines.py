@@ -82,6 +82,4 @@ def lines(moments: Iterable[Moment], media: int, given: datetime | None = None) 
         return max(done.values()) if done and len(done) >= media else None
 
     second = [steps.get(step) for step in LIFE[:4]] + [first.get("tracking.taken-over.v1"), given]
-    return Lines(
-        Line(tuple(reached(kind) for kind in CUSTODY)), Line(tuple(second)), first.get("refurb.recycled.v1")
-    )
+    return Lines(Line(tuple(reached(kind) for kind in CUSTODY)), Line(tuple(second)), first.get("refurb.recycled.v1"))

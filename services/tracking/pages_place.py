@@ -85,7 +85,7 @@ async def place(
     town: Annotated[str | None, Query(max_length=64)] = None,
     engagement: Annotated[UUID | None, Query()] = None,
 ) -> Place:
-    """Choose the engagement of a page: the one named, else the first open one of the town named, else the first open one.
+    """Choose the engagement of a page: the one named, else the first of the town named, else the first open one.
 
     Raises Unknown when there is none: the page cannot be about nothing.
     """
@@ -125,7 +125,8 @@ def desk(name: str, contact: str | None, address: str | None = None) -> Help:
     numbers = _PHONE.findall(contact or "")
     said = _PHONE.sub("", contact or "")
     said = re.sub(r"(電話|TEL|Tel|ＴＥＬ|FAX|Fax|ＦＡＸ)[：:]?|[、,／/]", " ", said)
-    return Help(" ".join([name, *said.split()]), *(numbers + ["", ""])[:2], address=address or "")
+    phone, fax = (*numbers, "", "")[:2]
+    return Help(" ".join([name, *said.split()]), phone, fax, address or "")
 
 
 ThePlace = Annotated[Place, Depends(place)]

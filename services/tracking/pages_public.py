@@ -7,7 +7,7 @@ field by field in `reading.public`: no serial, no person, no department.
 import base64
 import hmac
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
@@ -148,8 +148,8 @@ async def sign_in(request: Request, door: TheDoor, who: Anyone) -> Response:
         async with door.engine.connect() as connection:
             rows = await connection.execute(
                 text(
-                    "SELECT p.person, p.name, p.title, p.roles, q.name AS party FROM people p JOIN parties q USING (party) "
-                    "ORDER BY q.kind, q.name, p.person"
+                    "SELECT p.person, p.name, p.title, p.roles, q.name AS party FROM people p "
+                    "JOIN parties q USING (party) ORDER BY q.kind, q.name, p.person"
                 )
             )
             people = list(rows)
@@ -158,7 +158,7 @@ async def sign_in(request: Request, door: TheDoor, who: Anyone) -> Response:
     )
 
 
-def _words() -> dict[str, object]:
+def _words() -> dict[str, Any]:
     return {"item_kinds": ITEM_KINDS, "events": EVENTS, "levels": LEVELS}
 
 

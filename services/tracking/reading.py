@@ -27,7 +27,8 @@ PLACE = """CASE
 PLACES = ("town", "transit", "centre", "recycled", "on-its-way", "taken-over", "given")
 
 _ITEMS = """items i
- LEFT JOIN LATERAL (SELECT coalesce(array_agg(DISTINCT t.kind), '{}') AS kinds FROM timeline t WHERE t.item = i.item) t ON true
+ LEFT JOIN LATERAL (SELECT coalesce(array_agg(DISTINCT t.kind), '{}') AS kinds
+                    FROM timeline t WHERE t.item = i.item) t ON true
  LEFT JOIN (SELECT DISTINCT x::uuid AS item FROM timeline h, jsonb_array_elements_text(h.data->'items') x
             WHERE h.kind = 'donations.handed-over.v1') given ON given.item = i.item"""
 
@@ -77,9 +78,10 @@ async def lot_places(connection: AsyncConnection, engagement: UUID) -> dict[str,
     """Count what is held as lots at the place where each lot was last seen: town, transit or centre."""
     rows = await connection.execute(
         text(
-            "SELECT coalesce(m.step, 'town') AS step, sum(l.count)::int AS n FROM lots l LEFT JOIN LATERAL "
-            "(SELECT t.data->>'step' AS step FROM timeline t WHERE t.stream = l.lot AND t.kind = 'tracking.lot-moved.v1' "
-            "ORDER BY t.sequence DESC LIMIT 1) m ON true WHERE l.engagement = :engagement GROUP BY 1"
+            "SELECT coalesce(m.step, 'town') AS step, sum(l.count)::int AS n FROM lots l "
+            "LEFT JOIN LATERAL (SELECT t.data->>'step' AS step FROM timeline t WHERE t.stream = l.lot "
+            "AND t.kind = 'tracking.lot-moved.v1' ORDER BY t.sequence DESC LIMIT 1) m ON true "
+            "WHERE l.engagement = :engagement GROUP BY 1"
         ),
         {"engagement": engagement},
     )
@@ -88,7 +90,7 @@ async def lot_places(connection: AsyncConnection, engagement: UUID) -> dict[str,
 
 
 async def destinations(connection: AsyncConnection, engagement: UUID) -> dict[str, dict[str, int]]:
-    """Count where the chassis go, by kind of device: taken-over, waiting (refurbished, not taken over), recycled, open."""
+    """Count where the chassis go, by kind: taken-over, waiting (refurbished, not taken over), recycled, open."""
     rows = await connection.execute(
         text(
             "SELECT CASE WHEN 'tracking.taken-over.v1' = ANY(t.kinds) THEN 'taken-over' "  # noqa: S608 - constants of this module
@@ -126,7 +128,8 @@ async def certificates(connection: AsyncConnection, engagement: UUID, days: int)
             " UNION ALL SELECT 'tracking', item, at, NULL FROM received) "
             "SELECT w.kind, count(*) FILTER (WHERE c.number IS NOT NULL) AS issued, "
             " count(*) FILTER (WHERE c.number IS NULL) AS missing, "
-            " min((w.at AT TIME ZONE 'Asia/Tokyo')::date + CAST(:days AS integer)) FILTER (WHERE c.number IS NULL) AS due_on "
+            " min((w.at AT TIME ZONE 'Asia/Tokyo')::date + CAST(:days AS integer)) "
+            "  FILTER (WHERE c.number IS NULL) AS due_on "
             "FROM wanted w LEFT JOIN LATERAL (SELECT t.data->>'number' AS number FROM timeline t WHERE t.item = w.item "
             " AND t.kind = 'certificates.issued.v1' AND t.data->>'certificate_kind' = w.kind "
             " AND (w.medium IS NULL OR t.data->>'medium' = w.medium) LIMIT 1) c ON true GROUP BY 1 ORDER BY 1"
@@ -230,7 +233,8 @@ STEPS: dict[str, str] = {
     "given": "given.item IS NOT NULL",
     "recycled": "'refurb.recycled.v1' = ANY(t.kinds)",
 } | {
-    step: f"EXISTS (SELECT FROM timeline s WHERE s.item = i.item AND s.kind = 'refurb.step-done.v1' AND s.data->>'step' = '{step}')"
+    step: "EXISTS (SELECT FROM timeline s WHERE s.item = i.item AND s.kind = 'refurb.step-done.v1' "
+    f"AND s.data->>'step' = '{step}')"
     for step in _REFURB_STEPS
 }
 
@@ -239,7 +243,9 @@ async def items(
     connection: AsyncConnection, engagement: UUID, *, step: str = "", place: str = "", kind: str = "", page: int = 1
 ) -> tuple[int, list[Listed]]:
     """Return how many items of an engagement fit, and one page of them; unknown filters fit nothing."""
-    where = f"i.engagement = :engagement AND (:kind = '' OR i.kind = :kind) AND ({STEPS.get(step, str(not step).lower())})"
+    where = (
+        f"i.engagement = :engagement AND (:kind = '' OR i.kind = :kind) AND ({STEPS.get(step, str(not step).lower())})"
+    )
     where += f" AND (:place = '' OR {PLACE} = :place)"
     given = {"engagement": engagement, "kind": kind, "place": place}
     total = await connection.scalar(text(f"SELECT count(*) FROM {_ITEMS} WHERE {where}"), given)  # noqa: S608 - constants of this module
@@ -381,9 +387,9 @@ async def weights(connection: AsyncConnection, engagement: UUID) -> list[tuple[s
     """Sum the kilograms that recycling gave back, by material."""
     rows = await connection.execute(
         text(
-            "SELECT w->>'material' AS material, sum((w->>'kg')::float) AS kg FROM timeline t JOIN items i USING (item), "
-            "jsonb_array_elements(t.data->'weights') w WHERE i.engagement = :engagement AND t.kind = 'refurb.recycled.v1' "
-            "GROUP BY 1 ORDER BY 2 DESC"
+            "SELECT w->>'material' AS material, sum((w->>'kg')::float) AS kg FROM timeline t "
+            "JOIN items i USING (item), jsonb_array_elements(t.data->'weights') w "
+            "WHERE i.engagement = :engagement AND t.kind = 'refurb.recycled.v1' GROUP BY 1 ORDER BY 2 DESC"
         ),
         {"engagement": engagement},
     )
@@ -453,7 +459,9 @@ async def public(connection: AsyncConnection, item: UUID) -> Public | None:
         {"item": item, "kinds": list(PUBLIC_KINDS)},
     )
     given = await given_at(connection, item)
-    return Public(about.label, about.kind, about.media, about.town, about.contact, tuple(Shown(*r) for r in rows), given)
+    return Public(
+        about.label, about.kind, about.media, about.town, about.contact, tuple(Shown(*r) for r in rows), given
+    )
 
 
 async def last_records(
@@ -475,12 +483,11 @@ async def last_records(
 
 async def given_at(connection: AsyncConnection, item: UUID) -> datetime | None:
     """Return when the machine was handed over to its new owner."""
-    return await connection.scalar(
-        text(
-            "SELECT min(occurred_at) FROM timeline WHERE kind = 'donations.handed-over.v1' AND data->'items' ? :item"
-        ),
+    at: datetime | None = await connection.scalar(
+        text("SELECT min(occurred_at) FROM timeline WHERE kind = 'donations.handed-over.v1' AND data->'items' ? :item"),
         {"item": str(item)},
     )
+    return at
 
 
 async def parties_engaged(connection: AsyncConnection, engagement: UUID) -> tuple[str, ...]:

@@ -32,6 +32,10 @@ RENEW_BEFORE = timedelta(days=30)
 KEEP_ALIVE = "60s"  # below the services' 75: the side that sends closes first
 # A service that is being restarted costs its readers a moment, not an error: nothing was sent when no one listened.
 RETRY, RETRY_EVERY = "5s", "100ms"
+DOWN = (
+    "サービスが応答しません。記録は失われません。数秒待って、もう一度開いてください。"
+    " The service does not answer. Nothing is lost: wait a few seconds and try again."
+)
 
 
 class Gateway:
@@ -75,7 +79,7 @@ class Gateway:
     def configuration(self) -> str:
         """Return the Caddyfile."""
         routes = "\n".join(
-            f"\t\t@{name} path {' '.join(paths)}\n\t\thandle @{name} {{\n\t\t\t{WITHOUT_COOKIE}\n{self._proxy(name)}\n\t\t}}"
+            _ROUTE.format(name=name, paths=" ".join(paths), without_cookie=WITHOUT_COOKIE, proxy=self._proxy(name))
             for name, paths in PATHS.items()
             if name in self._upstreams
         )
@@ -92,6 +96,7 @@ class Gateway:
             front_proxy=self._proxy(FRONT),
             retry=RETRY,
             retry_every=RETRY_EVERY,
+            down=DOWN,
         )
 
     def _proxy(self, name: str) -> str:
@@ -113,6 +118,13 @@ _PROXY = """\
 \t\t\t\t\tkeepalive {keep_alive}
 \t\t\t\t}}
 \t\t\t}}"""
+
+_ROUTE = """\
+\t\t@{name} path {paths}
+\t\thandle @{name} {{
+\t\t\t{without_cookie}
+{proxy}
+\t\t}}"""
 
 # A cookie becomes an Authorization header by asking the front desk. Without a live session the request goes on as the
 # public's, so an old cookie never locks anybody out of a public page. The token itself is for the gateway alone.
@@ -189,7 +201,7 @@ _CADDYFILE = """\
 \t\theader Content-Type "text/plain; charset=utf-8"
 \t\theader Cache-Control no-store
 \t\theader Retry-After 5
-\t\trespond "サービスが応答しません。記録は失われません。数秒待って、もう一度開いてください。\\nThe service does not answer. Nothing is lost: wait a few seconds and try again.\\n"
+\t\trespond "{down}"
 \t}}
 }}
 """

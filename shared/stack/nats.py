@@ -6,15 +6,13 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared import jetstream
 from shared.stack.ports import LOOPBACK, answers
 from shared.stack.supervisor import Program
 
 OPERATOR = "operator"  # declares JetStream streams and durables; never a service
 PEOPLE_OWNER = "tracking"  # the one service that owns parties and people (DESIGN §4)
 FILE_STORE_MAX = 50 * 1024**3  # bytes
-# NATS has no wildcard inside a token, so the names a service's durable may have are spelt out.
-DURABLES = ("{service}", "{service}-custody", "{service}-notice", "{service}-people", "{service}-replay",
-            "{service}-intake")  # fmt: skip
 
 
 def rights(service: str) -> dict[str, dict[str, list[str]]]:
@@ -31,16 +29,12 @@ def rights(service: str) -> dict[str, dict[str, list[str]]]:
         "$JS.API.INFO",
         "$JS.API.STREAM.INFO.*",
     ]
-    for pattern in DURABLES:
-        durable = pattern.format(service=service)
-        publish += [
-            f"$JS.API.CONSUMER.MSG.NEXT.*.{durable}",
-            f"$JS.API.CONSUMER.INFO.*.{durable}",
-            f"$JS.ACK.*.{durable}.>",
-        ]
+    for durable in jetstream.of(service):
+        place = f"{durable.stream}.{durable.name}"
+        publish += [f"$JS.API.CONSUMER.MSG.NEXT.{place}", f"$JS.API.CONSUMER.INFO.{place}", f"$JS.ACK.{place}.>"]
     if service == PEOPLE_OWNER:
         publish.append("people.>")
-    return {"publish": {"allow": publish}, "subscribe": {"allow": [f"_INBOX_{service}.>"]}}  # type: ignore[dict-item]
+    return {"publish": {"allow": publish}, "subscribe": {"allow": [f"_INBOX_{service}.>"]}}
 
 
 def configuration(store: Path, port: int, monitoring_port: int, passwords: Mapping[str, str]) -> str:

@@ -22,16 +22,16 @@ import asyncpg
 import psutil
 
 from shared.stack.ports import LOOPBACK
-from shared.stack.supervisor import Program
+from shared.stack.supervisor import Program, leashed
 
 SUPERUSER = "postgres"
 UNPRIVILEGED = "nobody"
 CONNECTIONS_MAX = 200  # five services at ordinary pool sizes come near 100
-LEFTOVER_TIMEOUT_S = 20.0
+LEFTOVER_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 HERE = "/proc/self/cwd"
 LOGIN_ROLES = ("owner", "app", "consumer")
-READABLE = Path("/var/tmp")  # noqa: S108 - `_copied` accepts only a folder of our own there  # nosec
+READABLE = Path("/var/tmp")  # noqa: S108 - `_copied` accepts only a folder of our own there
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -143,22 +143,25 @@ class Postgres:
             await connection.close()
 
     async def _initdb(self, fresh: Path) -> None:
-        process = await asyncio.create_subprocess_exec(
+        where = self._path_of(fresh)
+        command = (
             str(self._software / "bin" / "initdb"),
-            f"--pgdata={self._path_of(fresh)}",
+            f"--pgdata={where}",
             f"--username={SUPERUSER}",
-            f"--pwfile={self._path_of(fresh)}/../password",
+            f"--pwfile={where}/../password",
             "--auth=scram-sha-256",
             "--locale-provider=builtin",
             "--locale=C.UTF-8",
             "--encoding=UTF8",
             "--no-instructions",
+        )
+        process = await asyncio.create_subprocess_exec(
+            *leashed(command, self._user),
             cwd=fresh,
             env=_environment(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            **({"user": self._user[0], "group": self._user[1], "extra_groups": []} if self._user else {}),
         )
         output, _ = await process.communicate()
         if process.returncode:
@@ -184,16 +187,13 @@ class Postgres:
 
         The supervisor holds the data folder's lock, so whoever still works in the cluster has lost its master.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LEFTOVER_TIMEOUT_S):
-                for sign in (signal.SIGQUIT, None):
-                    for process in self._leftovers():
-                        with contextlib.suppress(psutil.NoSuchProcess):
-                            process.send_signal(sign or signal.SIGKILL)
-                    for _ in range(int(LEFTOVER_TIMEOUT_S / 2 / 0.05)):
-                        if not self._leftovers():
-                            break
-                        await asyncio.sleep(0.05)
+        for sign in (signal.SIGQUIT, signal.SIGKILL):
+            left = self._leftovers()
+            for process in left:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(sign)
+            if left:
+                await asyncio.to_thread(psutil.wait_procs, left, LEFTOVER_TIMEOUT_S)
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _leftovers(self) -> list[psutil.Process]:

@@ -1,6 +1,7 @@
 """The whole of Meguru on one machine: no root, no containers, one folder, free ports on the loopback address."""
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -190,7 +192,8 @@ class Stack:
         except OSError as taken:
             os.close(lock)
             raise StackInUse(
-                f"データフォルダー {self.folder} は、動作中の別のめぐるが使っています。それを止めるか、別のフォルダーを選んでください。"
+                f"データフォルダー {self.folder} は、動作中の別のめぐるが使っています。"
+                "それを止めるか、別のフォルダーを選んでください。"
                 f" {self.folder} is in use by a running stack: stop it or choose another folder."
             ) from taken
         self._lock = lock
@@ -229,20 +232,18 @@ class Stack:
         await self._start_on_free_port("nats", program)
 
     async def _start_services(self) -> None:
-        await asyncio.gather(
-            *(
-                self._start_on_free_port(name, lambda port, name=name: self._service(name, port))
-                for name in self.services
-            )
-        )
+        starts = (self._start_on_free_port(name, partial(self._service, name), "services") for name in self.services)
+        for outcome in await asyncio.gather(*starts, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
-    async def _start_on_free_port(self, name: str, program: Callable[[int], Program]) -> None:
+    async def _start_on_free_port(self, name: str, program: Callable[[int], Program], stage: str | None = None) -> None:
         """Start a program on the port it had last time or a free one; somebody may take it in between: then another."""
         for tries_left in reversed(range(START_TRIES_MAX)):
             self.ports[name] = self.ports.get(name) or free_port(self._wished.get(name))
             self._programs[name] = program(self.ports[name])
             try:
-                await self._supervisor.start(self._programs[name])
+                await self._supervisor.start(self._programs[name], stage)
             except DidNotStart:
                 if not tries_left or is_free(self.ports[name]):
                     raise
@@ -312,14 +313,22 @@ class Stack:
 
 def serve(stack: Stack, started: Callable[[Stack], None]) -> None:
     """Run the stack until Ctrl-C or SIGTERM, and stop it in order; `started` is called once everything is ready."""
-    asyncio.run(_serve(stack, started))
+    with contextlib.suppress(asyncio.CancelledError):  # ended by a signal before it was ready
+        asyncio.run(_serve(stack, started))
 
 
 async def _serve(stack: Stack, started: Callable[[Stack], None]) -> None:
-    loop, enough = asyncio.get_running_loop(), asyncio.Event()
-    starting = asyncio.current_task()
-    for sign in (signal.SIGINT, signal.SIGTERM):  # during the start: leave it, and stop what runs already
-        loop.add_signal_handler(sign, lambda: (enough.set(), starting and not stack.ready and starting.cancel()))
+    loop, enough, work = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
+
+    def end() -> None:  # during the start: leave it, and stop in order what runs already
+        if work is not None and not begun and not enough.is_set():
+            work.cancel()
+        enough.set()
+
+    begun = False
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, end)
     async with stack:
+        begun = True
         started(stack)
         await enough.wait()

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Supervisor:
         self.logs = logs
         self._changed = changed
         self._runs: dict[str, _Run] = {}
-        self._stages: list[list[str]] = []
+        self._stages: dict[str, list[str]] = {}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -74,18 +74,27 @@ class Supervisor:
         """How often the program had to be started again since it was first started."""
         return self._runs[name].restarts
 
-    async def start(self, *programs: Program) -> None:
-        """Start one stage and return when all its programs are ready; raises DidNotStart when one is not."""
-        names = [program.name for program in programs]
-        for name in names:
-            if name in self._runs:
-                raise ValueError(f"「{name}」はもう動いています。先に止めてください。 {name!r} already runs: stop it.")
-        if not any(set(names) <= set(stage) for stage in self._stages):
-            self._stages.append(names)
-        outcomes = await asyncio.gather(*(self._first(program) for program in programs), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+    async def start(self, program: Program, stage: str | None = None) -> None:
+        """Start a program and return when it is ready; raises DidNotStart when it does not get there.
+
+        Programs of one `stage` (by default a stage of its own) are stopped together.
+        """
+        if program.name in self._runs:
+            name = program.name
+            raise ValueError(
+                f"「{name}」はもう動いています。先に止めてください。 {name!r} already runs: stop it first."
+            )
+        if not any(program.name in names for names in self._stages.values()):
+            self._stages.setdefault(stage or program.name, []).append(program.name)
+        run = _Run(program)
+        self._runs[program.name] = run
+        try:
+            await self._launch(run)
+        except BaseException:
+            self._runs.pop(program.name, None)
+            await _end(run)
+            raise
+        run.watch = asyncio.create_task(self._keep(run), name=f"keep {program.name}")
 
     async def stop(self, name: str) -> None:
         """Stop one program and forget it; stopping what does not run is fine."""
@@ -102,7 +111,8 @@ class Supervisor:
     async def stop_all(self) -> None:
         """Stop everything, last stage first."""
         while self._stages:
-            await asyncio.gather(*(self.stop(name) for name in self._stages.pop()))
+            _, names = self._stages.popitem()
+            await asyncio.gather(*(self.stop(name) for name in names))
 
     async def settled(self, name: str) -> None:
         """Return when the program is ready: at once, or after the restart that is under way."""
@@ -116,17 +126,6 @@ class Supervisor:
         run.ready.clear()
         os.kill(run.process.pid, signal.SIGKILL)
         return run.process.pid
-
-    async def _first(self, program: Program) -> None:
-        run = _Run(program)
-        self._runs[program.name] = run
-        try:
-            await self._launch(run)
-        except BaseException:
-            self._runs.pop(program.name, None)
-            await _end(run)
-            raise
-        run.watch = asyncio.create_task(self._keep(run), name=f"keep {program.name}")
 
     async def _keep(self, run: _Run) -> None:
         """Start the program again whenever it ends, until it is unwanted."""
@@ -154,14 +153,9 @@ class Supervisor:
     async def _launch(self, run: _Run) -> None:
         program = run.program
         await program.before()
-        uid, gid = program.user or (-1, -1)
-        leash = (sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(program.death_signal)))
         with self._log(program).open("ab") as log:
             run.process = await asyncio.create_subprocess_exec(
-                *leash,
-                str(uid),
-                str(gid),
-                *program.command,
+                *leashed(program.command, program.user, program.death_signal),
                 cwd=program.folder,
                 env=program.environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -201,6 +195,15 @@ class Supervisor:
             f"「{program.name}」を起動できませんでした（{why}）。記録 {path} を見てください。"
             f" {program.name!r} did not start: read its log.\n" + "\n".join(tail)
         )
+
+
+def leashed(
+    command: Sequence[str], user: tuple[int, int] | None = None, death_signal: signal.Signals = signal.SIGKILL
+) -> tuple[str, ...]:
+    """Return the command behind a leash: it becomes `user`, and gets `death_signal` when this process dies."""
+    uid, gid = user or (-1, -1)
+    parent, sign = str(os.getpid()), str(int(death_signal))
+    return (sys.executable, "-I", "-S", str(LEASH), parent, sign, str(uid), str(gid), *command)
 
 
 async def _end(run: _Run) -> None:

@@ -1,6 +1,6 @@
 """A migrated database of donations, its application, and a pilot's town in it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,16 +8,17 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import Table, delete, select
 
 from services.donations.consumers import consumers
 from shared.events.donations import CallOpened, Category
 from shared.events.refurb import Ready, Spec
-from shared.events.tracking import EngagementOpened, PartyAdded, TakenOver
+from shared.events.tracking import EngagementOpened, ItemRegistered, PartyAdded, Required, TakenOver
 from shared.identity import Principal, issue, make_identity_key
 from shared.ids import uuid7
 from shared.settings import settings
 from shared.stack import Stack
-from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, Service, recorded, service
+from shared.testing import CENTRE, NOW, TOWN, Service, recorded, service
 
 SPEC = Spec(os="Windows 10 Home", ssd_gb=240, memory_gb=8, office="WPS Office 2", support_months=3)
 CATEGORIES = (
@@ -81,12 +82,39 @@ async def prepare_stock(made: Service, count: int, kind: str = "desktop", *, tow
     for n in range(1, count + 1):
         item = uuid7()
         label = f"{kind[0].upper()}{n:08d}"
-        ready = Ready(item=item, label=label, item_kind=kind, grade="A", spec=SPEC)  # type: ignore[arg-type]  # a test's word
+        ready = Ready(item=item, label=label, item_kind=kind, grade="A", spec=SPEC)
         entries += [recorded(ready, tenant=town), recorded(TakenOver(item=item), tenant=town)]
         items.append(item)
     async with made.consuming() as tx:
         await consumers.handle(tx, entries)
     return items
+
+
+def a_registration() -> ItemRegistered:
+    """Return an item as tracking registers it."""
+    return ItemRegistered(
+        item=uuid7(),
+        label="7K3D9Q2MX",
+        engagement=uuid7(),
+        item_kind="desktop",
+        zone="mynumber",
+        confidentiality="3",
+        media=(),
+        required=Required(media_class=1, assurance="both", policy_version="1"),
+    )
+
+
+async def contents(made: Service, tables: Iterable[Table]) -> dict[str, list[str]]:
+    """Return the rows of tables as the owner sees them, sorted."""
+    async with made.owner.connect() as connection:
+        return {table.name: sorted(map(str, await connection.execute(select(table)))) for table in tables}
+
+
+async def empty(made: Service, tables: Iterable[Table]) -> None:
+    """Delete every row of tables."""
+    async with made.owner.begin() as connection:
+        for table in tables:
+            await connection.execute(delete(table))
 
 
 @pytest.fixture
@@ -115,9 +143,11 @@ class Web:
 @pytest.fixture
 async def web(made: Service) -> AsyncIterator[Web]:
     """Clients of the ASGI application, its lifespan running."""
+    from services.donations import api
     from services.donations.app import app
 
     assert made.settings.service == "donations"
+    api._guesses.storage.reset()
     key = make_identity_key(settings().keys)
     transport = httpx.ASGITransport(app=app)
     clients: dict[tuple[str, ...], httpx.AsyncClient] = {}
@@ -135,6 +165,3 @@ async def web(made: Service) -> AsyncIterator[Web]:
         yield Web(client(), as_)
         for each in clients.values():
             await each.aclose()
-
-
-__all__ = ["CATEGORIES", "OTHER_TOWN", "Web", "a_call", "person", "prepare_stock", "prepare_town"]

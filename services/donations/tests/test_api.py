@@ -1,14 +1,15 @@
 """The HTTP door: the vertical from call to hand-over, replays, refusals, and three hundred at once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from services.donations.domain.record import differences
-from services.donations.tests.conftest import CATEGORIES, Web, person, prepare_stock
+from services.donations.tests.conftest import CATEGORIES, Web, person, prepare_stock, prepare_town
 from shared.ids import uuid7
-from shared.testing import CENTRE, Service
+from shared.testing import CENTRE, OTHER_TOWN, Service
 
 NUMBER = "063622-2026-1"
 CALL = f"/api/donations/calls/{NUMBER}"
@@ -59,7 +60,11 @@ async def test_a_call_runs_from_its_opening_to_a_usage_report(made: Service, web
     await prepare_stock(made, 3)
     await opened(web)
     web_slip = (await web.public.post(f"{CALL}/applications", json=an_application(units=2))).json()
-    paper = {"category": "youth", "units": 5, "arrived_at": (datetime.now(UTC) - timedelta(hours=1)).isoformat()}
+    paper: dict[str, Any] = {
+        "category": "youth",
+        "units": 5,
+        "arrived_at": (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
+    }
     paper_slip = await post(web.clerk, f"{CALL}/paper", **paper, **person(group="青年部", phone="0233-43-0001"))
     assert (web_slip["receipt"], paper_slip["receipt"]) == ("063622-0001", "063622-0002")
     await post(web.clerk, f"{CALL}/settle", 409)
@@ -81,3 +86,167 @@ async def test_a_call_runs_from_its_opening_to_a_usage_report(made: Service, web
     ).json()
     assert (overview["granted"], overview["left"], overview["handed_over"]) == (3, 0, 3)
     assert {one["code"]: one["granted"] for one in overview["categories"]} == {"youth": 3, "hamlet": 0}
+
+
+async def test_a_request_sent_again_gets_the_same_body_with_200(web: Web) -> None:
+    await opened(web)
+    body = an_application()
+    first = await web.public.post(f"{CALL}/applications", json=body)
+    again = await web.public.post(f"{CALL}/applications", json=body | {"sent_at": datetime.now(UTC).isoformat()})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    for other in ({"units": 2}, {"group": "別の区"}):
+        reused = await web.public.post(f"{CALL}/applications", json=body | other)
+        assert (reused.status_code, reused.json()["code"]) == (422, "request-id-reused")
+
+
+REFUSALS: list[tuple[dict[str, Any], int, str]] = [
+    ({"category": "school"}, 409, "not-eligible"),
+    ({"units": 3}, 409, "over-cap"),
+    ({"phone": "0233-43"}, 422, "bad-phone"),
+    ({"group": ""}, 422, "invalid"),
+    ({"group": "a\u0000b"}, 422, "invalid"),
+    ({"purpose": "あ" * 10_000}, 422, "invalid"),
+    ({"consent": False}, 422, "invalid"),
+    ({"arrived_at": "2020-01-01T00:00:00Z"}, 422, "invalid"),
+    ({"uses": []}, 422, "invalid"),
+]
+
+
+async def test_a_wrong_application_is_refused_in_a_sentence_and_leaves_nothing(made: Service, web: Web) -> None:
+    await opened(web)
+    for change, status, code in REFUSALS:
+        response = await web.public.post(f"{CALL}/applications", json=an_application(**change))
+        assert (response.status_code, response.json()["code"]) == (status, code), change
+        assert response.json()["detail"].endswith("。")
+    english = await web.public.post(
+        f"{CALL}/applications", json=an_application(units=3), headers={"accept-language": "en"}
+    )
+    assert english.json()["detail"] == "A group of this category may ask for 2 at most. Correct the number."
+    assert await made.rows("SELECT count(*) FROM applicants") == [(0,)]
+
+
+async def test_a_forged_clock_moves_no_application_forward(web: Web) -> None:
+    await opened(web)
+    before = datetime.now(UTC)
+    old = {"captured_at": (before - timedelta(hours=1)).isoformat(), "sent_at": before.isoformat()}
+    slip = (await web.public.post(f"{CALL}/applications", json=an_application(**old))).json()
+    assert datetime.fromisoformat(slip["arrived_at"]) >= before
+    assert slip["arrived_at"] == slip["recorded_at"]
+
+
+async def test_a_call_is_over_to_the_second(web: Web) -> None:
+    now = datetime.now(UTC)
+    await opened(web, closes_at=(now - timedelta(seconds=1)).isoformat())
+    late = await web.public.post(f"{CALL}/applications", json=an_application())
+    assert (late.status_code, late.json()["code"]) == (409, "call-closed")
+    paper: dict[str, Any] = {"category": "hamlet", "units": 1, "arrived_at": (now - timedelta(minutes=1)).isoformat()}
+    assert (await post(web.clerk, f"{CALL}/paper", **paper, **person()))["refused"] is None
+    paper["arrived_at"] = now.isoformat()
+    assert (await post(web.clerk, f"{CALL}/paper", **paper, **person()))["refused"] == "late"
+    paper["arrived_at"] = (now + timedelta(hours=1)).isoformat()
+    ahead = await post(web.clerk, f"{CALL}/paper", 422, **paper, **person())
+    assert ahead["code"] == "arrival-ahead"
+
+
+async def test_three_hundred_applicants_at_once_get_receipts_of_their_own_in_the_recorded_order(
+    made: Service, web: Web
+) -> None:
+    await opened(web)
+    bodies = [an_application(group=f"団体{n}", phone=f"0233-43-{n:04d}") for n in range(300)]
+    answers = await asyncio.gather(*(web.public.post(f"{CALL}/applications", json=body) for body in bodies))
+    assert {answer.status_code for answer in answers} == {201}
+    slips = [answer.json() for answer in answers]
+    assert sorted(slip["receipt"] for slip in slips) == [f"063622-{n:04d}" for n in range(1, 301)]
+    assert len({slip["passphrase"] for slip in slips}) == 300
+    by_arrival = sorted(slips, key=lambda slip: (slip["arrived_at"], slip["receipt"]))
+    queue = (await web.clerk.get(f"{CALL}/queue")).json()["applications"]
+    assert [each["receipt"] for each in queue] == [slip["receipt"] for slip in by_arrival]
+    assert not any(each["same_applicant_as"] for each in queue)
+    query = "SELECT count(DISTINCT stream), count(*) FROM entries WHERE kind = 'donations.application-received.v1'"
+    assert await made.rows(query) == [(300, 300)]
+
+
+async def test_a_passphrase_guessed_too_often_closes_its_receipt_for_a_while(web: Web) -> None:
+    await opened(web)
+    slip = (await web.public.post(f"{CALL}/applications", json=an_application())).json()
+    look = {"receipt": slip["receipt"], "passphrase": slip["passphrase"]}
+    statuses = [
+        (await web.public.post("/api/donations/receipts", json=look | {"passphrase": f"{n:08d}"})).status_code
+        for n in range(15)
+    ]
+    assert statuses == [404] * 10 + [429] * 5
+    assert (await web.public.post("/api/donations/receipts", json=look)).status_code == 429
+    unknown = await web.public.post("/api/donations/receipts", json=look | {"receipt": "063622-9999"})
+    assert unknown.json()["code"] == "receipt-or-passphrase"
+
+
+async def test_the_portals_file_is_all_or_nothing_and_twice_is_once(made: Service, web: Web) -> None:
+    await opened(web)
+    at = (datetime.now(UTC) - timedelta(minutes=30)).isoformat(timespec="seconds")
+    header = "申請番号,申請日時,区分,団体名,代表者,住所,電話番号,希望台数\r\n"
+    row = "E-{n},{at},{category},団体{n},見本 花子,向町1,0233-43-000{n},1\r\n"
+    good = [row.format(n=n, at=at, category="集落") for n in range(3)]
+    late = row.format(n=4, at=(datetime.now(UTC) - timedelta(hours=9)).isoformat(timespec="seconds"), category="集落")
+
+    async def send(text: str, query: str = "") -> httpx.Response:
+        files = {"file": ("portal.csv", text.encode("cp932"), "text/csv")}
+        return await web.clerk.post(f"{CALL}/portal{query}", data={"request": str(uuid7())}, files=files)
+
+    wrong = await send(header + good[0] + row.format(n=1, at=at, category="病院"))
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "bad-file")
+    assert wrong.json()["missing"][0].startswith("3行目　区分　")
+    preview = await send(header + "".join(good), "?preview=1")
+    assert (preview.status_code, preview.json()["new"]) == (200, 3)
+    assert await made.rows("SELECT count(*) FROM applications") == [(0,)]
+    taken = await send(header + "".join(good) + late)
+    assert (taken.status_code, taken.json()["new"], taken.json()["refused"]) == (201, 4, 1)
+    twice = await send(header + "".join(good) + late)
+    assert (twice.status_code, twice.json()["new"], twice.json()["known"]) == (200, 0, 4)
+    assert twice.json()["receipts"] == taken.json()["receipts"]
+    changed = await send(header + good[0].replace(",1\r", ",2\r"))
+    assert "前に取り込んだ応募" in changed.json()["missing"][0]
+    assert await made.rows("SELECT count(*) FROM entries WHERE kind LIKE '%application-received%'") == [(3,)]
+
+
+async def test_who_may_do_what(made: Service, web: Web) -> None:
+    await opened(web)
+    await prepare_town(made, OTHER_TOWN, "011002")
+    clerks = ("/close", "/settle", "/applications/063622-0001/hand-over", "/applications/063622-0001/refuse")
+    for path in clerks:
+        assert (await web.public.post(CALL + path, json=asked())).status_code == 401
+        assert (await web.as_("witness", "town-063622", "witness").post(CALL + path, json=asked())).status_code == 403
+        assert (await web.as_("other", OTHER_TOWN, "clerk").post(CALL + path, json=asked())).status_code == 403
+    assert (await web.public.get(f"{CALL}/queue")).status_code == 401
+    assert (await web.public.get("/api/donations/overview?town=town-063622")).status_code == 401
+    assert (
+        await web.as_("other", OTHER_TOWN, "clerk").get("/api/donations/overview?town=town-063622")
+    ).status_code == 403
+    for path in (CALL, "/api/donations/calls"):
+        assert (await web.public.get(path)).status_code == 200
+    for path in ("/api/donations/calls/063622-2026-9", f"{CALL}-9/allocation"):
+        assert (await web.public.get(path)).status_code == 404
+    early = await web.public.get(f"{CALL}/allocation")
+    assert (early.status_code, early.json()["code"]) == (409, "not-settled")
+
+
+async def test_an_applicant_is_forgotten_on_request(made: Service, web: Web) -> None:
+    await opened(web)
+    slip = (await web.public.post(f"{CALL}/applications", json=an_application())).json()
+    gone = await web.clerk.delete(f"{CALL}/applications/{slip['receipt']}/applicant")
+    assert gone.status_code == 204
+    look = {"receipt": slip["receipt"], "passphrase": slip["passphrase"]}
+    assert (await web.public.post("/api/donations/receipts", json=look)).status_code == 404
+    assert await made.rows("SELECT receipt FROM applications") == [(slip["receipt"],)]
+
+
+async def test_the_log_names_nobody(made: Service, web: Web) -> None:
+    await prepare_stock(made, 1)
+    await opened(web)
+    await web.public.post(f"{CALL}/applications", json=an_application(group="<script>", representative="秘密 太郎"))
+    await post(web.clerk, f"{CALL}/close")
+    await post(web.clerk, f"{CALL}/settle")
+    for path in (f"{CALL}/allocation", CALL, "/donations", "/api/donations/calls"):
+        told = (await web.public.get(path)).text
+        assert "秘密" not in told
+        assert "script>" not in told.replace("</script>", "")

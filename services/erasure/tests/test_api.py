@@ -1,12 +1,27 @@
 import hashlib
 import json
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from time import perf_counter
+from uuid import UUID
 
 import httpx
 
-from services.erasure.tests.capture import session
-from services.erasure.tests.conftest import item, photo, register
+from services.erasure.domain.draw import draw
+from services.erasure.reports.read import read
+from services.erasure.tests.capture import sample, session
+from services.erasure.tests.conftest import (
+    ENGAGEMENT,
+    OTHER_CENTRE,
+    OTHER_ENGAGEMENT,
+    bearer,
+    item,
+    photo,
+    principal,
+    register,
+)
 from shared.ids import uuid7
-from shared.testing import Service
+from shared.testing import OTHER_TOWN, TOWN, Service
 
 ROLES = ("identify", "before", "command", "after", "after")
 FILES = (
@@ -51,3 +66,246 @@ async def test_from_the_report_to_the_crushed_medium(erasure: Service, client: h
     assert [one["sha256"] for one in destroyed["photos"]] == [hashlib.sha256(b).hexdigest() for b in (before, after)]
     assert destroyed["photos"][0]["taken_at"] == "2026-11-24T11:22:41+09:00"
     assert json.loads(json.dumps(seen)) == seen
+
+
+async def test_the_same_file_twice_is_answered_with_the_first_result(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    await register(erasure, item("API1"))
+    first, again = [await drop(client, proof("API1")) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["drives"][0]["entry"] == again.json()["drives"][0]["entry"]
+    stray = [await drop(client, proof("API2")) for _ in range(2)]
+    assert [one.status_code for one in stray] == [202, 202]
+    assert stray[0].json()["drives"][0]["report"] == stray[1].json()["drives"][0]["report"]
+    assert len(await erasure.rows("SELECT 1 FROM unmatched WHERE serial = 'API2'")) == 1
+
+
+async def test_a_batch_has_a_result_for_every_file(erasure: Service, client: httpx.AsyncClient) -> None:
+    one, hdd = await register(erasure, item("API3")), await register(erasure, item("API4"))
+    identify = sample("nvme-id-ctrl.json").replace("S64DNX0R900417", "API4").encode()
+    names = {
+        "good": proof("API3"),
+        "stray": proof("API5"),
+        "nothing": b"",
+        "picture": photo(),
+        "inventory": identify,
+        "failed": failing("API4"),
+    }
+    files = [("files", (name, content, "application/octet-stream")) for name, content in names.items()]
+    said = await client.post("/api/erasure/reports/batch", files=files, data={"request": str(uuid7())})
+    assert said.status_code == 200, said.text
+    results = {one["filename"]: one for one in said.json()["results"]}
+    assert {name: result["state"] for name, result in results.items()} == {
+        "good": "recorded",
+        "stray": "waiting",
+        "nothing": "unreadable",
+        "picture": "unreadable",
+        "inventory": "not-evidence",
+        "failed": "recorded",
+    }
+    assert "空です" in results["nothing"]["detail"]
+    assert results["good"]["drives"][0]["label"] == one.label
+    (drive,) = results["failed"]["drives"]
+    assert (drive["label"], drive["achieved"], drive["sufficient"]) == (hdd.label, None, False)
+    assert drive["reasons"][0]["code"] == "failed"
+    counted = (await client.get("/api/erasure/overview", params={"town": TOWN})).json()
+    assert counted["failed"] >= 1
+    assert counted["media"] >= counted["erased"] + counted["failed"]
+
+
+def failing(serial: str) -> bytes:
+    files = (*FILES[:3], "nvme-sanitize-running.json", "nvme-sanitize-failed.json")
+    return session(*zip(ROLES, files, strict=True)).replace(b"S64DNX0R900417", serial.encode())
+
+
+async def test_more_than_a_hundred_files_are_refused(client: httpx.AsyncClient) -> None:
+    files = [("files", (f"{n}", b"x", "text/plain")) for n in range(101)]
+    said = await client.post("/api/erasure/reports/batch", files=files, data={"request": str(uuid7())})
+    assert (said.status_code, said.json()["code"]) == (422, "too-many-files")
+
+
+async def test_a_file_that_is_no_report_is_refused_with_what_to_do(client: httpx.AsyncClient) -> None:
+    said = await drop(client, b"hello")
+    assert said.status_code == 422
+    assert said.headers["content-type"] == "application/problem+json"
+    assert "道具の出力をそのままの形で登録してください" in said.json()["detail"]
+
+
+async def test_a_report_of_several_drives_is_sorted_drive_by_drive(erasure: Service, client: httpx.AsyncClient) -> None:
+    content = sample("nwipe-0.42-two-drives.log").encode()
+    serials = sorted({finding.serial for finding in read(content, "nwipe.log").findings})
+    assert len(serials) == 2
+    it = await register(erasure, item(serials[0], kind="hdd"))
+    said = await client.post(
+        "/api/erasure/reports",
+        files={"file": ("nwipe.log", content, "text/plain")},
+        data={"request": str(uuid7()), "engagement": str(ENGAGEMENT)},
+    )
+    assert said.status_code == 202, said.text
+    drives = {drive["serial"]: drive for drive in said.json()["drives"]}
+    assert (drives[serials[0]]["state"], drives[serials[0]]["label"]) == ("bound", it.label)
+    assert drives[serials[1]]["state"] == "waiting"
+
+
+async def test_a_serial_that_two_devices_share_waits_for_a_person(erasure: Service, client: httpx.AsyncClient) -> None:
+    two = [await register(erasure, item("API6")) for _ in range(2)]
+    said = (await drop(client, proof("API6"))).json()
+    (drive,) = said["drives"]
+    assert drive["state"] == "waiting"
+    assert sorted(near["label"] for near in drive["proposed"]) == sorted(one.label for one in two)
+    body = {"request": str(uuid7()), "label": two[1].label, "serial": "API6"}
+    url = f"/api/erasure/unmatched/{drive['report']}/bind"
+    bound = await client.post(url, json=body)
+    assert bound.status_code == 201, bound.text
+    again = await client.post(url, json=body)
+    assert (again.status_code, again.json()) == (200, bound.json())
+    elsewhere = await client.post(url, json=body | {"label": two[0].label, "request": str(uuid7())})
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "already-bound")
+
+
+async def test_the_original_bytes_come_back_for_who_may_read_the_entry(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    it = await register(erasure, item("API7"))
+    filed = (await drop(client, proof("API7"))).json()
+    taken = photo(exif=True)
+    facts = {"request": str(uuid7()), "machine": "2"}
+    url = f"/api/erasure/media/{it.label}/destructions"
+    assert (await client.post(url, files={"after": ("a.jpg", taken)}, data=facts)).status_code == 201
+    sha256 = hashlib.sha256(taken).hexdigest()
+    clerk = bearer(principal("clerk", person="abe", party=TOWN))
+    stranger = bearer(principal("worker", party=OTHER_CENTRE))
+    report_url, photo_url = f"/erasure/reports/{filed['sha256']}", f"/erasure/photos/{sha256}"
+    for headers, town in (({}, {"town": TOWN}), (clerk, {})):
+        got = await client.get(report_url, params=town, headers=headers)
+        assert got.content == proof("API7")
+        assert (got.headers["content-type"], got.headers["x-content-type-options"]) == (
+            "application/octet-stream",
+            "nosniff",
+        )
+        original = await client.get(photo_url, params=town | {"original": "true"}, headers=headers)
+        assert original.content == taken
+        assert b"Exif" in original.content
+        shown = await client.get(photo_url, params=town, headers=headers)
+        assert shown.headers["content-type"] == "image/jpeg"
+        assert b"Exif" not in shown.content
+    for url in (report_url, photo_url):
+        assert (await client.get(url, headers=stranger)).status_code == 404
+        assert (await client.get(url, params={"town": TOWN}, headers=stranger)).status_code == 403
+        assert (await client.get(url)).status_code == 404  # the centre's own rows hold no such report
+
+
+async def test_a_waiting_report_is_readable_by_the_one_who_filed_it(client: httpx.AsyncClient) -> None:
+    filed = (await drop(client, proof("API8"))).json()
+    assert (await client.get(f"/erasure/reports/{filed['sha256']}")).content == proof("API8")
+
+
+async def test_photos_that_are_not_photos_leave_no_entry(erasure: Service, client: httpx.AsyncClient) -> None:
+    it = await register(erasure, item("API9"))
+    url, facts = f"/api/erasure/media/{it.label}/destructions", {"request": str(uuid7()), "machine": "2"}
+    five = [("after", (f"{n}.jpg", photo(), "image/jpeg")) for n in range(5)]
+    for files, code in (
+        ([("after", ("a.jpg", b"<html>", "image/jpeg"))], "not-a-photo"),
+        ([("before", ("b.jpg", photo())), ("after", ("a.jpg", photo()[:900]))], "not-a-photo"),
+        (five, "photos"),
+        (None, "photos"),
+    ):
+        said = await client.post(url, files=files, data=facts)
+        assert (said.status_code, said.json()["code"]) == (422, code)
+        assert said.json()["detail"].endswith("ください。")
+    assert await erasure.rows("SELECT 1 FROM deeds WHERE item = :i", i=it.item) == []
+
+
+async def test_a_second_destruction_names_the_first(erasure: Service, client: httpx.AsyncClient) -> None:
+    it = await register(erasure, item("API10"))
+    url, shots = f"/api/erasure/media/{it.label}/destructions", {"after": ("a.jpg", photo(), "image/jpeg")}
+    first = await client.post(url, files=shots, data={"request": str(uuid7()), "machine": "2"})
+    second = await client.post(url, files=shots, data={"request": str(uuid7()), "machine": "2"})
+    assert (second.status_code, second.json()["code"]) == (409, "already-destroyed")
+    assert first.json()["entry"] in second.json()["detail"]
+    english = await client.post(
+        url, files=shots, data={"request": str(uuid7()), "machine": "2"}, headers={"Accept-Language": "en"}
+    )
+    assert "was destroyed at" in english.json()["detail"]
+
+
+async def test_what_was_captured_offline_happened_when_it_was_captured(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    it = await register(erasure, item("API11"))
+    now = datetime.now(UTC)
+    facts = {
+        "request": str(uuid7()),
+        "machine": "2",
+        "captured_at": (now - timedelta(hours=3)).isoformat(),
+        "sent_at": now.isoformat(),
+        "after_taken_at": "2026-11-24T11:24:07+09:00",
+    }
+    url = f"/api/erasure/media/{it.label}/destructions"
+    said = (await client.post(url, files={"after": ("a.jpg", photo())}, data=facts)).json()
+    late = datetime.fromisoformat(said["recorded_at"]) - datetime.fromisoformat(said["occurred_at"])
+    assert timedelta(hours=2, minutes=59) < late < timedelta(hours=3, minutes=1)
+    (row,) = await erasure.rows("SELECT data FROM deeds WHERE item = :i", i=it.item)
+    assert row.data["photos"][0]["taken_at"] == "2026-11-24T11:24:07+09:00"
+
+
+async def test_removal_and_the_second_look_over_http(erasure: Service, client: httpx.AsyncClient) -> None:
+    it = await register(erasure, item("API12"))
+    await drop(client, proof("API12"))
+    media = f"/api/erasure/media/{it.label}"
+    assert (await client.post(f"{media}/removals", json={"request": str(uuid7())})).status_code == 201
+    looked = {"request": str(uuid7()), "method": "読み戻し", "passed": True}
+    own = await client.post(f"{media}/verifications", json=looked)
+    assert (own.status_code, own.json()["code"]) == (409, "same-person")
+    other = bearer(principal("worker", person="abe"))
+    assert (await client.post(f"{media}/verifications", json=looked, headers=other)).status_code == 201
+    (seen,) = (await client.get(media)).json()
+    assert [deed["kind"].split(".")[1] for deed in seen["deeds"]] == [
+        "medium-erased",
+        "medium-removed",
+        "erasure-verified",
+    ]
+
+
+async def test_the_draw_can_be_made_again_from_what_is_answered(erasure: Service, client: httpx.AsyncClient) -> None:
+    await register(erasure, item("API13"))
+    await drop(client, proof("API13"))
+    said = (await client.get("/api/erasure/draw", params={"engagement": str(ENGAGEMENT)})).json()
+    again = draw(ENGAGEMENT, {UUID(medium): UUID(entry) for medium, entry in said["population"].items()})
+    assert said["seed"] == again.seed
+    assert [UUID(one["medium"]) for one in said["drawn"]] == list(again.drawn)
+    assert said["drawn"]
+
+
+async def test_who_may_not_is_told_so(erasure: Service, client: httpx.AsyncClient) -> None:
+    it = await register(erasure, item("API14"))
+    url = f"/api/erasure/media/{it.label}/destructions"
+    shots, facts = {"after": ("a.jpg", photo())}, {"request": str(uuid7()), "machine": "2"}
+    for who, status in (
+        (principal("clerk", party=TOWN), 403),
+        (principal("auditor"), 403),
+        (principal("worker", party=OTHER_CENTRE), 404),
+    ):
+        said = await client.post(url, files=shots, data=facts, headers=bearer(who))
+        assert said.status_code == status, said.text
+    assert (await client.get("/api/erasure/overview", headers={"Authorization": ""})).status_code == 401
+    assert (await client.get("/api/erasure/overview", params={"town": OTHER_TOWN})).status_code == 403
+    assert (await client.get("/api/erasure/draw", params={"engagement": str(OTHER_ENGAGEMENT)})).status_code == 404
+    wrong = await client.get("/api/erasure/media/7K3D9Q2M0")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "bad-label")
+
+
+async def test_ten_destructions_are_answered_well_under_the_blink_of_an_eye(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    took = []
+    shots = {"before": ("b.jpg", photo(size=(1600, 1200))), "after": ("a.jpg", photo(size=(1600, 1200)))}
+    for n in range(10):
+        it = await register(erasure, item(f"FAST{n}"))
+        began = perf_counter()
+        facts = {"request": str(uuid7()), "machine": "2"}
+        said = await client.post(f"/api/erasure/media/{it.label}/destructions", files=shots, data=facts)
+        took.append(perf_counter() - began)
+        assert said.status_code == 201
+    assert median(took) < 0.2, took  # four times what is promised: other tests share this machine

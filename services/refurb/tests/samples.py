@@ -53,7 +53,7 @@ def parties() -> list[Entry[Any]]:
     ]
 
 
-def registered(*, tenant: str = TOWN, media: int = 1, kind: Any = "desktop") -> Entry[Any]:
+def registered(*, tenant: str = TOWN, media: int = 1, kind: Any = "desktop", maker: str = "Fuji") -> Entry[Any]:
     item = uuid7()
     return recorded(
         ItemRegistered(
@@ -61,7 +61,7 @@ def registered(*, tenant: str = TOWN, media: int = 1, kind: Any = "desktop") -> 
             label=new_label(),
             engagement=ENGAGEMENT if tenant == TOWN else OTHER_ENGAGEMENT,
             item_kind=kind,
-            maker="Fuji",
+            maker=maker,
             model="D-74",
             zone="mynumber",
             confidentiality="3",

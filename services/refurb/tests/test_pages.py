@@ -85,6 +85,8 @@ async def test_the_board_shows_every_column_in_both_languages(refurb: Service, w
     order = await web.get(f"{page}?lang={lang}", accept="text/html")
     assert order.status_code == 200
     assert "mg-note--halt" in order.text
+    assert "/sheet" not in order.text
+    assert (await web.get(f"{page}/sheet", accept="text/html")).status_code == 409
     assert (await web.get(f"/refurb/items/{waste.event.label}?lang={lang}", accept="text/html")).status_code == 200
 
 
@@ -108,6 +110,36 @@ async def test_a_scanned_label_opens_its_order(refurb: Service, web: Web) -> Non
     assert opened.headers["location"] == f"/refurb/items/{known.event.label}"
     assert (await web.get("/refurb/open?scan=XXXX", accept="text/html")).status_code == 422
     assert (await web.get(f"/refurb/items/{known.event.label}", accept="text/html")).status_code == 404
+
+
+async def test_what_people_and_devices_wrote_is_shown_as_text_never_as_markup(refurb: Service, web: Web) -> None:
+    evil = "<script>alert(1)</script>"
+    known, leased = registered(maker=evil), registered(maker=evil)
+    await hear(refurb, [known, leased, named(known), named(leased, leased=True)])
+    page = f"/refurb/items/{known.event.label}"
+    assert (await web.send(f"{page}/accept", {"grade": "A", "accept_reasons": evil})).status_code == 303
+    assert (await web.send(f"{page}/ssd", {"model": evil, "serial": evil, "capacity_gb": "240"})).status_code == 303
+    refused = await web.send(f"{page}/step", {"step": "support", "step_note": evil})
+    board = await web.get(f"/refurb?town={TOWN}", accept="text/html")
+    shown = await web.get(page, accept="text/html")
+    for answer in (refused, board, shown):
+        assert "&lt;script&gt;alert" in answer.text
+        assert "<script>alert" not in answer.text
+
+
+async def test_weights_typed_in_full_width_are_read_and_a_wrong_one_is_shown_at_its_field(
+    refurb: Service, web: Web
+) -> None:
+    known = registered()
+    await hear(refurb, [known, to_material(known), cleared(known)])
+    page = f"/refurb/items/{known.event.label}"
+    form = {"ferrous": "４．２", "plastic": "なし", "manifest": "M-77", "operator": "再生金属"}
+    wrong = await web.send(f"{page}/recycle", form)
+    assert wrong.status_code == 422
+    assert 'href="#plastic"' in wrong.text
+    assert 'value="４．２"' in wrong.text
+    assert (await web.send(f"{page}/recycle", form | {"plastic": ""})).status_code == 303
+    assert "M-77" in (await web.get(page, accept="text/html")).text
 
 
 def test_what_may_be_missing_has_its_words_in_the_catalogue() -> None:

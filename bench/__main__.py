@@ -1,0 +1,207 @@
+"""`make bench`: ours against the machine's own ceiling in the same run, as a table of ratios and `bench/results.json`."""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench import ceilings
+from bench.ceilings import quantile
+from bench.world import Town, town
+from meguru.founding import PREPARE
+from meguru.replay import inputs, pilot
+from meguru.replay.actor import Actor
+from meguru.replay.story import scan
+from shared.stack import Stack
+
+RESULTS = Path(__file__).parent / "results.json"
+CLIENTS = 16
+BATCH = 100
+
+
+async def main(scale: int) -> None:
+    """Measure everything once, `scale` times as long as the short run."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="meguru-bench-") as folder:
+        Path(folder).chmod(0o755)
+        async with Stack(Path(folder), prepare=PREPARE, development_login=True) as stack:
+            console.print(f"stack ready in {sum(stack.seconds.values()):.1f} s; {CLIENTS} clients, batches of {BATCH}")
+            results = await measure(stack, Path(folder), scale)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    table = Table("name", "ours", "raw", "ratio", "unit")
+    for name, row in results.items():
+        table.add_row(name, *(_said(row[key]) for key in ("ours", "raw", "ratio")), row["unit"])
+    console.print(table)
+
+
+async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str, Any]]:
+    """Return {name: {ours, raw, ratio, unit}}."""
+    singles, batches, destroyed = 400 * scale, 8 * scale, 100 * scale
+    made = await town(stack, folder, CLIENTS * BATCH * batches + singles)
+    single_raw = await ceilings.commits(stack, CLIENTS, 1, 3)
+    batch_raw = await ceilings.commits(stack, CLIENTS, BATCH, 3)
+    publish_raw = await ceilings.publishes(stack, 4000, 64)
+    pull_raw = await ceilings.pulls(stack, 4000)
+    single = await scan_single(stack, made.labels[:singles])
+    batch, through = await scan_batches(stack, made.labels[singles:])
+    p50, p99, bare = await destroy_to_certificate(stack, made, destroyed)
+    certificates, signatures = await asyncio.to_thread(certificates_each_core, 20 * scale)
+    page, ping = await public_page(stack, made.labels[0], 100 * scale)
+    size = await bytes_of_an_entry(stack)
+    return {
+        "scan_single": row(single, single_raw, "scans/s"),
+        "scan_batch": row(batch, batch_raw, "scans/s"),
+        "end_to_end": row(through, min(batch_raw, publish_raw, pull_raw), "rows/s"),
+        "destroy_to_certificate_p50": row(p50, bare, "s", less_is_better=True),
+        "destroy_to_certificate_p99": row(p99, bare, "s", less_is_better=True),
+        "certificates": row(certificates, signatures, "1/s and core"),
+        "public_page_p50": row(page, ping, "ms", less_is_better=True),
+        "memory_stack": row(memory(stack), None, "MB"),
+        "bytes_per_entry": row(*size, "bytes", less_is_better=True),
+    }
+
+
+async def scan_single(stack: Stack, labels: list[str]) -> float:
+    """Return scans a second, one a request, 16 clients."""
+    async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
+        shares = [labels[nth::CLIENTS] for nth in range(CLIENTS)]
+
+        async def client(share: list[str]) -> None:
+            for label in share:
+                await scan(worker, "received", [label])
+
+        started = time.perf_counter()
+        await asyncio.gather(*(client(share) for share in shares))
+        return len(labels) / (time.perf_counter() - started)
+
+
+async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
+    """Return scans accepted a second, and rows a second from the first POST to the last row on tracking's timeline."""
+    groups = [labels[at : at + BATCH] for at in range(0, len(labels), BATCH)]
+    connection = await stack.connect("tracking")
+    query = "SELECT count(*) FROM timeline WHERE kind = 'tracking.received.v1'"
+    before: int = await connection.fetchval(query)
+    async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
+
+        async def client(share: list[list[str]]) -> None:
+            for group in share:
+                await scan(worker, "received", group)
+
+        started = time.perf_counter()
+        await asyncio.gather(*(client(groups[nth::CLIENTS]) for nth in range(CLIENTS)))
+        accepted = time.perf_counter() - started
+        while await connection.fetchval(query) < before + len(labels):
+            await asyncio.sleep(0.02)
+        through = time.perf_counter() - started
+    await connection.close()
+    return len(labels) / accepted, len(labels) / through
+
+
+async def destroy_to_certificate(stack: Stack, made: Town, count: int) -> tuple[float, float, float]:
+    """Return p50 and p99 in seconds from the accepted destruction to the issued certificate at 10/s, and the bare work."""
+    photo = inputs.photo(pilot.machines()[0], "after", __import__("datetime").datetime.now())
+    connection = await stack.connect("certificates")
+    accepted: dict[str, float] = {}
+    async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
+
+        async def one(label: str) -> None:
+            fields = {"technique": "crush", "machine": "bench"}
+            answer = await worker.upload(
+                f"/api/erasure/media/{label}/destructions", fields, [("after", ("a.jpg", photo, "image/jpeg"))]
+            )
+            if answer.status != 201:
+                raise RuntimeError(f"{answer.status} {answer.body}")
+            accepted[label] = time.time()
+
+        tasks = []
+        for label in made.labels[:count]:
+            tasks.append(asyncio.create_task(one(label)))
+            await asyncio.sleep(0.1)
+        await asyncio.gather(*tasks)
+    query = (
+        "SELECT i.label, extract(epoch FROM e.recorded_at)::float8 AS at FROM entries e JOIN items i "
+        "ON i.label = convert_from(e.body, 'UTF8')::jsonb->'data'->>'label' WHERE e.kind = 'certificates.issued.v1' "
+        "AND convert_from(e.body, 'UTF8')::jsonb->'data'->>'certificate_kind' = 'destruction'"
+    )
+    deadline = time.time() + 60
+    while True:
+        issued = {row["label"]: row["at"] for row in await connection.fetch(query)}
+        if set(accepted) <= set(issued) or time.time() > deadline:
+            break
+        await asyncio.sleep(0.2)
+    await connection.close()
+    took = sorted(max(0.0, issued.get(label, deadline) - at) for label, at in accepted.items())
+    bare = 1 / certificates_each_core(5)[0]
+    return quantile(took, 0.5), quantile(took, 0.99), bare
+
+
+def certificates_each_core(count: int) -> tuple[float, float]:
+    """Return certificates rendered and signed a second in one thread, and raw signatures of the same key a second."""
+    from bench.certificate import one_certificate, one_signature
+
+    certificate, signature = one_certificate(), one_signature()
+    rates = []
+    for work, times in ((certificate, count), (signature, count * 20)):
+        work()
+        started = time.perf_counter()
+        for _ in range(times):
+            work()
+        rates.append(times / (time.perf_counter() - started))
+    return rates[0], rates[1]
+
+
+async def public_page(stack: Stack, label: str, times: int) -> tuple[float, float]:
+    """Return the p50 of the public look-up page and of the cheapest answer the same gateway gives, in ms."""
+    async with Actor(stack.origin, stack.certificate_authority) as public:
+        page = await ceilings.latency_ms(lambda: public.fetch(f"/t/{label}"), times)
+        ping = await ceilings.latency_ms(lambda: public.fetch("/healthz"), times)
+    return quantile(page, 0.5), quantile(ping, 0.5)
+
+
+async def bytes_of_an_entry(stack: Stack) -> tuple[float, float]:
+    """Return the bytes an entry takes on disk in tracking's ledger with its indexes, and the bytes of its body alone."""
+    connection = await stack.connect("tracking")
+    count, body = await connection.fetchrow("SELECT count(*), avg(length(body))::float8 FROM entries")
+    total = await connection.fetchval(
+        "SELECT sum(pg_total_relation_size(inhrelid))::float8 FROM pg_inherits WHERE inhparent = 'entries'::regclass"
+    )
+    empty: int = await connection.fetchval("SELECT count(*) FROM pg_inherits WHERE inhparent = 'entries'::regclass")
+    await connection.close()
+    return (total - empty * 24576) / count, body
+
+
+def memory(stack: Stack) -> float:
+    """Return the proportional set size of every process of the stack in MB (shared pages are counted once)."""
+    seen: dict[int, float] = {}
+    for pid in stack.pids.values():
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            seen[process.pid] = process.memory_full_info().pss
+    return sum(seen.values()) / 1024**2
+
+
+def row(ours: float, raw: float | None, unit: str, *, less_is_better: bool = False) -> dict[str, Any]:
+    """Return one result; a ratio of 1 is the machine's own best."""
+    ratio = None if not raw else (raw / ours if less_is_better else ours / raw)
+    return {
+        "ours": round(ours, 4),
+        "raw": None if raw is None else round(raw, 4),
+        "ratio": None if ratio is None else round(ratio, 3),
+        "unit": unit,
+    }
+
+
+def _said(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.3f}".rstrip("0").rstrip(".")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--scale", type=int, default=1, help="how many times as long (bench-long: 5)")
+    asyncio.run(main(parser.parse_args().scale))

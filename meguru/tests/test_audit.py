@@ -1,0 +1,349 @@
+"""The audit against one planted change at a time, on ledgers that real commands and consumers have filled."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from meguru import audit as auditing
+from meguru.audit import Finding, examine
+from services.donations import commands as donations
+from services.erasure import commands as erasure
+from services.tracking import loops
+from services.tracking.commands import items
+from services.tracking.tests import world as town
+from shared import ledger
+from shared.entry import Entry, Event, Request
+from shared.events.donations import CallOpened, Category
+from shared.events.erasure import Photo
+from shared.events.refurb import Spec
+from shared.ids import uuid7
+from shared.ledger import History
+from shared.settings import SERVICES
+from shared.stack import Stack
+from shared.testing import NOW, TOWN, WORKER, Service, project, service
+
+LOG = "meguru.test/log"
+
+
+@dataclass(slots=True)
+class World:
+    """The five services with a short story in their ledgers; the bus is carried by hand."""
+
+    stack: Stack
+    services: dict[str, Service]
+    carried: set[UUID] = field(default_factory=set)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.services)
+
+    async def entries(self, name: str) -> list[Entry[Event]]:
+        rows = await self.services[name].rows("SELECT body, salt FROM entries ORDER BY id")
+        return [Entry.read(bytes(row.body), bytes(row.salt)) for row in rows]
+
+    async def carry(self) -> None:
+        """Take every entry to every service, until nothing new is recorded; then the log takes what came."""
+        while new := [e for name in self.names for e in await self.entries(name) if e.id not in self.carried]:
+            for name, made in self.services.items():
+                consumers = import_module(f"services.{name}.consumers").consumers
+                async with made.consuming() as tx:
+                    await consumers.handle(tx, new)
+            self.carried |= {entry.id for entry in new}
+        for made in self.services.values():
+            async with made.owner.begin() as connection:
+                await connection.exec_driver_sql("DELETE FROM outbox")
+        await self.integrate()
+
+    async def integrate(self) -> None:
+        signer = loops.log_signer(self.stack.folder / "keys", LOG)
+        async with self.services["tracking"].consumer.connect() as connection:
+            while await loops.integrate(connection, signer):
+                pass
+
+    async def execute(self, name: str, statement: str, *values: Any) -> None:
+        """Do as superuser what no role may do: the guards of the ledger are stepped around."""
+        connection = await self.stack.connect(name)
+        try:
+            await connection.execute("SET session_replication_role = replica")
+            await connection.execute(statement, *values)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def worlds(servers: Stack) -> AsyncIterator[World]:
+    """Make the services' databases new and tell the story in them."""
+    present = [name for name in SERVICES if (project() / "services" / name / "migrations").exists()]
+    async with AsyncExitStack() as closing:
+        made = {name: await closing.enter_async_context(service(servers, name)) for name in present}
+        for key in (servers.folder / "keys").glob("log.*"):
+            key.unlink()
+        world = World(servers, made)
+        await tell(world)
+        yield world
+
+
+async def tell(world: World) -> None:
+    """Three items are registered, one is a candidate, two media are destroyed, one report waits, a call is open."""
+    tracking = world.services["tracking"]
+    engagement = await town.founded(tracking)
+    known = await town.registered(tracking, engagement, [town.row(f"S{n}") for n in range(3)])
+    async with tracking.acting(by=WORKER) as tx:
+        await items.register_lot(tx, engagement, "monitor", 59)
+        asked = Request(id=uuid7(), digest="received")
+        await items.scan(tx, [items.Scanned(known[0].stream, "received", asked, NOW)])
+        await items.name_candidate(tx, known[0].stream)
+    await world.carry()
+    crusher = world.services["erasure"]
+    async with crusher.acting(by=WORKER) as tx:
+        for n, item in enumerate(known[:2]):
+            await erasure.destroy(
+                tx,
+                item.stream,
+                erasure.Which(),
+                technique="crush",
+                machine="M-1",
+                photos=(Photo(sha256=f"{n}" * 64, role="after"),),
+                witness=None,
+            )
+        await erasure.witness(tx, engagement, witness="clerk", place="庁舎", began_at=NOW, ended_at=None)
+    async with world.services["donations"].acting() as tx:
+        await donations.open_call(tx, a_call())
+    await world.carry()
+
+
+def a_call() -> CallOpened:
+    return CallOpened(
+        call=uuid7(),
+        number="063622-2026-1",
+        title="再生パソコンを無償でお譲りします",
+        rule="first-come",
+        item_kinds=("desktop", "notebook"),
+        units=15,
+        categories=(Category(code="hamlet", name="集落", cap=2),),
+        opens_at=NOW - timedelta(hours=1),
+        closes_at=NOW + timedelta(days=7),
+        spec=Spec(os="Windows 10 Home", ssd_gb=240, memory_gb=8, office="WPS Office 2", support_months=3),
+        consent="取材に応じます",
+        consent_version="1",
+        contact="最上町役場",
+    )
+
+
+@pytest.fixture(scope="module")
+async def world(servers: Stack) -> AsyncIterator[World]:
+    async with worlds(servers) as made:
+        yield made
+
+
+@asynccontextmanager
+async def kept(world: World, name: str, *tables: str) -> AsyncIterator[None]:
+    """Put the rows of the tables back at the end."""
+    for table in tables:
+        await world.execute(name, f"CREATE TABLE kept_{table} AS TABLE {table}")
+    try:
+        yield
+    finally:
+        for table in tables:
+            await world.execute(name, f"DELETE FROM {table}")
+            await world.execute(name, f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE kept_{table}")
+            await world.execute(name, f"DROP TABLE kept_{table}")
+
+
+async def found(world: World) -> list[Finding]:
+    return (await examine(world.stack, world.names)).findings
+
+
+def about(findings: Sequence[Finding], row: Any) -> set[str]:
+    return {one.what for one in findings if (one.service, one.stream, one.sequence) == row}
+
+
+async def test_an_honest_stack_has_no_finding_and_every_entry_is_in_the_log(world: World) -> None:
+    told: list[tuple[str, int, int]] = []
+    result = await examine(world.stack, world.names, lambda *step: told.append(step))
+    assert result.findings == []
+    assert result.waiting == 0
+    assert result.leaves == sum(result.entries.values()) == len(world.carried)
+    assert all(result.entries[name] for name in ("tracking", "erasure", "refurb", "donations"))
+    assert {stage for stage, _, _ in told} >= {"tracking", "log"}
+    assert await auditing.audit(world.stack, world.names) == []
+
+
+OTHER = "(overlay({0}::text PLACING CASE right({0}::text, 1) WHEN '0' THEN '1' ELSE '0' END FROM 36))::uuid"
+CHANGES = {  # column: (the change, what it is found as)
+    "stream": (f"stream = {OTHER.format('stream')}", "stream"),
+    "id": (f"id = {OTHER.format('id')}", "id"),
+    "sequence": ("sequence = sequence + 256", "sequence"),
+    "tenant": ("tenant = overlay(tenant PLACING 'x' FROM 2 FOR 1)", "tenant"),
+    "kind": ("kind = overlay(kind PLACING '9' FROM length(kind))", "kind"),
+    "recorded_at": ("recorded_at = recorded_at + interval '1 microsecond'", "recorded_at"),
+    "occurred_at": ("occurred_at = occurred_at - interval '1 microsecond'", "occurred_at"),
+    "salt": ("salt = set_byte(salt, 7, get_byte(salt, 7) # 1)", "bytes"),
+    "body": ("body = set_byte(body, length(body) / 2, get_byte(body, length(body) / 2) # 1)", "bytes"),
+    "last byte": ("body = set_byte(body, length(body) - 3, get_byte(body, length(body) - 3) # 2)", "bytes"),
+}
+
+
+@pytest.mark.parametrize("column", CHANGES)
+async def test_one_change_in_any_column_of_any_kind_is_found_and_located(world: World, column: str) -> None:
+    change, what = CHANGES[column]
+    planted = 0
+    for name in world.names:
+        for kind in sorted({entry.kind for entry in await world.entries(name)}):
+            async with kept(world, name, "entries"):
+                connection = await world.stack.connect(name)
+                await connection.execute("SET session_replication_role = replica")
+                row = await connection.fetchrow(
+                    f"UPDATE entries SET {change} WHERE (stream, sequence) = (SELECT stream, sequence FROM entries "
+                    "WHERE kind = $1 ORDER BY id DESC LIMIT 1) RETURNING stream, sequence",
+                    kind,
+                )
+                await connection.close()
+                findings = await found(world)
+            assert what in about(findings, (name, row["stream"], row["sequence"])), (kind, findings)
+            planted += 1
+    assert planted >= 10
+    assert await found(world) == []
+
+
+async def test_a_removed_entry_is_named_by_its_place_in_the_log(world: World) -> None:
+    (row,) = await world.services["refurb"].rows("SELECT stream, sequence FROM entries")
+    async with kept(world, "refurb", "entries"):
+        await world.execute("refurb", "DELETE FROM entries")
+        (finding,) = await found(world)
+    assert (finding.service, finding.stream, finding.sequence) == ("refurb", row.stream, row.sequence)
+    assert finding.what == "not-in-ledger"
+    assert finding.index is not None
+
+
+async def test_an_entry_removed_from_the_middle_of_a_stream_leaves_a_gap(world: World) -> None:
+    (row,) = await world.services["tracking"].rows(
+        "SELECT stream FROM entries WHERE kind = 'tracking.reuse-candidate-named.v1'"
+    )
+    async with kept(world, "tracking", "entries"):
+        await world.execute("tracking", "DELETE FROM entries WHERE stream = $1 AND sequence = 1", row.stream)
+        findings = await found(world)
+    assert about(findings, ("tracking", row.stream, 2)) == {"gap"}
+    assert about(findings, ("tracking", row.stream, 1)) == {"not-in-ledger"}
+
+
+async def test_an_entry_recorded_twice_is_found(world: World) -> None:
+    async with kept(world, "donations", "entries"):
+        await world.execute(
+            "donations",
+            "INSERT INTO entries SELECT stream, sequence + 1, id, tenant, kind, recorded_at, occurred_at, body, salt "
+            "FROM entries",
+        )
+        findings = await found(world)
+    assert {"twice", "sequence"} <= {one.what for one in findings}
+
+
+async def test_an_entry_that_never_came_into_the_log_is_found_and_one_on_its_way_is_not(world: World) -> None:
+    made = world.services["donations"]
+    stream = uuid7()
+    event = a_call().model_copy(update={"call": stream, "number": "063622-2026-2"})
+    async with kept(world, "donations", "entries", "outbox"):
+        async with made.acting() as tx:
+            await ledger.append(tx, History(stream), event)
+        result = await examine(world.stack, world.names)
+        assert (result.findings, result.waiting) == ([], 1)
+        await world.execute("donations", "DELETE FROM outbox")
+        findings = await found(world)
+        assert about(findings, ("donations", stream, 1)) == {"not-in-log"}
+
+
+async def test_a_removed_leaf_is_found_at_its_place(world: World) -> None:
+    (row,) = await world.services["tracking"].rows(
+        "SELECT stream, sequence, \"index\" FROM leaves WHERE kind = 'erasure.witness-recorded.v1'"
+    )
+    async with kept(world, "tracking", "leaves"):
+        await world.execute("tracking", "DELETE FROM leaves WHERE stream = $1", row.stream)
+        (finding,) = await found(world)
+    assert (finding.service, finding.stream, finding.sequence) == ("erasure", row.stream, row.sequence)
+    assert (finding.what, finding.index) == ("leaf", row.index)
+
+
+async def test_a_removed_leaf_and_entry_leave_their_digest_in_the_log(world: World) -> None:
+    (row,) = await world.services["tracking"].rows(
+        "SELECT stream, \"index\" FROM leaves WHERE kind = 'erasure.witness-recorded.v1'"
+    )
+    async with kept(world, "tracking", "leaves"), kept(world, "erasure", "entries"):
+        await world.execute("tracking", "DELETE FROM leaves WHERE stream = $1", row.stream)
+        await world.execute("erasure", "DELETE FROM entries WHERE stream = $1", row.stream)
+        (finding,) = await found(world)
+    assert (finding.what, finding.index) == ("not-in-ledger", row.index)
+
+
+async def test_a_swapped_pair_is_found_in_the_log_and_in_the_ledger(world: World) -> None:
+    one, other = await world.services["tracking"].rows(
+        'SELECT entry, stream, sequence, "index" FROM leaves '
+        "WHERE kind = 'erasure.medium-destroyed.v1' ORDER BY \"index\""
+    )
+    async with kept(world, "tracking", "leaves"):
+        await world.execute("tracking", 'UPDATE leaves SET "index" = -1 WHERE entry = $1', one.entry)
+        await world.execute("tracking", 'UPDATE leaves SET "index" = $2 WHERE entry = $1', other.entry, one.index)
+        await world.execute("tracking", 'UPDATE leaves SET "index" = $2 WHERE entry = $1', one.entry, other.index)
+        findings = await found(world)
+    for row in (one, other):
+        assert about(findings, ("erasure", row.stream, row.sequence)) == {"log-entry"}
+    async with kept(world, "erasure", "entries"):
+        await world.execute(
+            "erasure",
+            "UPDATE entries e SET body = o.body, salt = o.salt FROM entries o "
+            "WHERE e.kind = 'erasure.medium-destroyed.v1' AND o.kind = e.kind AND o.stream <> e.stream",
+        )
+        findings = await found(world)
+    for row in (one, other):
+        assert {"stream", "id"} <= about(findings, ("erasure", row.stream, row.sequence))
+
+
+@pytest.mark.parametrize("path", ["tile/entries/%", "tile/0/%"])
+async def test_a_changed_tile_names_the_entry_it_belongs_to(world: World, path: str) -> None:
+    at = 5 * (34 if "entries" in path else 32) + 4
+    (row,) = await world.services["tracking"].rows('SELECT stream, sequence, kind FROM leaves WHERE "index" = 5')
+    async with kept(world, "tracking", "tiles"):
+        await world.execute(
+            "tracking",
+            f"UPDATE tiles SET content = set_byte(content, {at}, get_byte(content, {at}) # 1) WHERE path LIKE $1",
+            path,
+        )
+        findings = await found(world)
+    assert about(findings, (row.kind.partition(".")[0], row.stream, row.sequence)) & {"log-entry", "tile"}
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("root = set_byte(root, 0, get_byte(root, 0) # 1)", "root"),
+        ("note = replace(note, 'meguru.test', 'meguru.tesu')", "checkpoint"),
+        ("size = size + 1", "tile"),
+    ],
+)
+async def test_a_changed_head_is_found(world: World, change: str, what: str) -> None:
+    async with kept(world, "tracking", "checkpoints"):
+        await world.execute(
+            "tracking", f"UPDATE checkpoints SET {change} WHERE size = (SELECT max(size) FROM checkpoints)"
+        )
+        assert what in {one.what for one in await found(world)}
+
+
+async def test_a_removed_tile_is_found(world: World) -> None:
+    for path in ("tile/entries/%", "tile/0/%"):
+        async with kept(world, "tracking", "tiles"):
+            await world.execute("tracking", "DELETE FROM tiles WHERE path LIKE $1", path)
+            assert "tile" in {one.what for one in await found(world)}
+
+
+async def test_the_audit_stops_when_nobody_could_read_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "FINDINGS_MAX", 3)
+    async with kept(world, "tracking", "entries"):
+        await world.execute("tracking", "UPDATE entries SET salt = set_byte(salt, 0, get_byte(salt, 0) # 1)")
+        findings = await found(world)
+    assert [one.what for one in findings] == ["bytes"] * 3 + ["more"]
+    assert str(TOWN) not in str(findings[0])

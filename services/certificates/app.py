@@ -1,0 +1,15 @@
+"""The top of certificates: its API and pages, and on one machine its life in the same process."""
+
+from pathlib import Path
+
+from services.certificates import api, files, pages
+from services.certificates.worker import life
+from shared.assembly import assemble
+
+app = assemble(
+    "certificates",
+    title="Meguru certificates",
+    life=life,
+    routers=(api.router, files.router, pages.router),
+    templates=Path(__file__).parent / "templates",
+)

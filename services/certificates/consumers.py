@@ -1,0 +1,86 @@
+"""What certificates hears: what documents need is kept; a destruction and a closed custody ask for a certificate."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.certificates import commands, views
+from services.certificates.domain.certificate import due_on
+from services.certificates.domain.number import Number
+from services.certificates.tables import metadata
+from shared.database import Transaction
+from shared.directory import join
+from shared.entry import Entry
+from shared.events.erasure import ErasureVerified, MediumDestroyed, MediumErased, WitnessRecorded
+from shared.events.tracking import Corrected, CustodyClosed, ExceptionApproved, PolicySet, Received
+from shared.ids import Label
+from shared.messaging import Consumers, Later, Notice
+
+consumers = Consumers("certificates")
+join(consumers, metadata.tables)
+
+
+@consumers.on(MediumErased, ErasureVerified, WitnessRecorded, ExceptionApproved, Corrected, PolicySet)
+async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Keep what a document tells of."""
+    await views.keep(tx, entries)
+
+
+@consumers.on(Received)
+async def on_received(tx: Transaction, entries: Sequence[Entry[Received]]) -> None:
+    """Keep the receipt; the deadline of the item's certificates runs from the first."""
+    await views.keep(tx, entries)
+    await views.keep_receipts(tx, entries)
+
+
+@consumers.on(MediumDestroyed)
+async def on_medium_destroyed(tx: Transaction, entries: Sequence[Entry[MediumDestroyed]]) -> None:
+    """Ask for the destruction certificate of each medium."""
+    await views.keep(tx, entries)
+    known = await _known(tx, [entry.event.item for entry in entries])
+    for entry in entries:
+        item = known[entry.event.item]
+        media = [UUID(one["id"]) for one in item.data["media"]]
+        if entry.event.medium not in media:
+            raise ValueError(f"{entry.id} speaks of the medium {entry.event.medium}, which its item does not have")
+        number = Number("destruction", Label(item.label), media.index(entry.event.medium) + 1)
+        await _request(tx, entry, number, item, entry.event.medium)
+
+
+@consumers.on(CustodyClosed)
+async def on_custody_closed(tx: Transaction, entries: Sequence[Entry[CustodyClosed]]) -> None:
+    """Ask for the tracking certificate of each item."""
+    await views.keep(tx, entries)
+    known = await _known(tx, [entry.event.item for entry in entries])
+    for entry in entries:
+        item = known[entry.event.item]
+        await _request(tx, entry, Number("tracking", Label(item.label)), item, None)
+
+
+@consumers.on_notice("notice.tracking.logged.v1")
+async def on_logged(tx: Transaction, notices: Sequence[Notice]) -> None:
+    """Keep where entries stand in the log; the issuer takes what has its event and its proof."""
+    for notice in notices:
+        await views.keep_proofs(tx, notice.tenant, notice.data)
+
+
+async def _request(tx: Transaction, entry: Entry[Any], number: Number, item: Any, medium: UUID | None) -> None:
+    due = due_on(item.received_at, item.certificate_days) if item.received_at and item.certificate_days else None
+    await commands.request(tx.following(entry), number, item=item.item, medium=medium, cites=[entry], due_on=due)
+
+
+async def _known(tx: Transaction, items: Sequence[UUID]) -> dict[UUID, Any]:
+    """Return label, media, receipt and contract of items. Raises Later for one whose registration has not come."""
+    rows = await tx.connection.execute(
+        text(
+            "SELECT i.item, i.label, i.data, r.received_at, e.certificate_days FROM items i "
+            "LEFT JOIN receipts r USING (item) LEFT JOIN engagements e USING (engagement) WHERE i.item = ANY(:items)"
+        ),
+        {"items": list(items)},
+    )
+    found = {row.item: row for row in rows}
+    if missing := set(items) - found.keys():
+        raise Later(f"{len(missing)} item(s) are not registered here yet")
+    return found

@@ -1,0 +1,286 @@
+"""Fills a document's input from what is known: references become names here, and what nobody recorded stays unknown."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.certificates.document import words
+from services.certificates.document.inputs import (
+    TEXT_SIZE_MAX,
+    DestructionInput,
+    Input,
+    LogPlace,
+    MediumLine,
+    Person,
+    Photo,
+    Policy,
+    Reason,
+    Requirement,
+    Role,
+    Step,
+    TrackingInput,
+)
+from services.certificates.domain.certificate import due_on
+from services.certificates.views import Facts, Order
+from shared.entry import Entry
+from shared.events.erasure import ErasureVerified, MediumDestroyed, MediumErased, WitnessRecorded
+from shared.events.tracking import CustodyClosed, ExceptionApproved, Medium, PolicySet
+from shared.levels import Level, at_least
+
+ITEM_KINDS = {"notebook": "ノートパソコン", "desktop": "デスクトップパソコン", "loose-drive": "記憶媒体"}
+MEDIUM_KINDS = {"hdd": "HDD", "ssd": "SSD", "nvme": "SSD（NVMe）"}
+ZONES = {"mynumber": "個人番号利用事務系", "lgwan": "LGWAN接続系", "internet": "インターネット接続系"}
+ASSURANCES = {
+    "witnessed": "職員の立会い",
+    "onsite_erase_plus_certificate": "庁舎での消去と完了証明書",
+    "both": "職員の立会いと完了証明書",
+}
+TOWN_STEPS = ("registered", "shipped-out")
+VERIFY_PATH = "/VERIFY/"  # upper case like the whole URL, so that the code stays small (alphanumeric mode)
+
+
+def fill(order: Order, facts: Facts, place: LogPlace, *, origin: str, at: datetime) -> Input:
+    """Return the whole input of a certificate. Raises ValueError for a kind that is not issued."""
+    cited = Entry.read(order.body, order.salt)
+    shared = _shared(order, facts, place, origin, at)
+    match cited.event:
+        case MediumDestroyed():
+            return _destruction(cited, facts, shared)
+        case CustodyClosed():
+            return _tracking(cited, facts, shared)
+        case _:
+            raise ValueError(f"no certificate is issued of {cited.kind}")
+
+
+def _shared(order: Order, facts: Facts, place: LogPlace, origin: str, at: datetime) -> dict[str, Any]:
+    item, deal = facts.registered, facts.engagement
+    return {
+        "number": order.number,
+        "issued_at": at,
+        "due_on": due_on(facts.received_at, deal.certificate_days) if facts.received_at else None,
+        "addressee": f"{facts.parties[deal.town]}長",
+        "issuer": facts.parties[deal.centre],
+        "verify_url": f"{origin.upper()}{VERIFY_PATH}{order.number}",
+        "item": str(item.item),
+        "label": item.label,
+        "property_number": _text(item.asset_number),
+        "contract": _text(deal.contract),
+        "policy": _policy(facts),
+        "log": place,
+    }
+
+
+def _policy(facts: Facts) -> Policy:
+    required = facts.registered.required
+    sets = [e.event for e in facts.entries if isinstance(e.event, PolicySet) and e.event.version == required.policy_version]
+    return Policy(
+        source=sets[-1].source if sets else None,
+        version=required.policy_version,
+        media_class=required.media_class,
+    )
+
+
+# ── destruction ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _destruction(cited: Entry[Any], facts: Facts, shared: dict[str, Any]) -> DestructionInput:
+    event: MediumDestroyed = cited.event
+    item = facts.registered
+    medium = next(one for one in item.media if one.id == event.medium)
+    centre = facts.parties[facts.engagement.centre]
+    shots = len(event.photos)
+    return DestructionInput(
+        **shared,
+        medium=str(event.medium),
+        manufacturer=_text(medium.maker),
+        model=_text(medium.model),
+        serial=event.serial,
+        media_type=_medium_type(medium),
+        media_source=_text(" ".join(filter(None, (ITEM_KINDS[item.item_kind], item.maker, item.model)))),
+        confidentiality_before=f"機密性{item.confidentiality}（{ZONES[item.zone]}）",
+        technique=event.technique,
+        tool=event.machine,
+        treated_at=cited.occurred_at,
+        place=centre,
+        verification_method=f"証拠写真 {shots}枚",
+        on_site=_on_site(event, facts),
+        assurance=ASSURANCES[item.required.assurance],
+        required=item.required.at_centre,
+        achieved=Level.DESTROY,
+        reasons=_reasons(event, shots),
+        photos=tuple(Photo(sha256=one.sha256, role=one.role, taken_at=one.taken_at) for one in event.photos),
+        people=tuple(_destroyers(cited, facts, centre)),
+    )
+
+
+def _reasons(event: MediumDestroyed, shots: int) -> tuple[Reason, ...]:
+    evidence = Reason(
+        code="photos",
+        ja=f"粉砕の証拠写真{shots}枚と日時の記録があります。",
+        en=f"{shots} evidence photo(s) and the time are on record.",
+    )
+    if event.conformant:
+        return (evidence,)
+    missing = "、".join(event.missing) or "記録なし"
+    gap = Reason(
+        code="not-conformant",
+        ja=_text(f"手順に足りないものがあります：{missing}。") or "",
+        en="The procedure was not followed in full.",
+    )
+    return (evidence, gap)
+
+
+def _on_site(event: MediumDestroyed, facts: Facts) -> str | None:
+    """Tell what was proved before the medium left the town hall, or that it was excepted from it."""
+    done = [e for e in _about(facts, MediumErased, event.medium) if e.event.place == "on-site"]
+    if done:
+        best = max(done, key=lambda e: (e.event.achieved.rank, e.occurred_at))
+        erased: MediumErased = best.event
+        tool = " ".join(filter(None, (erased.evidence.tool, erased.evidence.tool_version)))
+        day = best.occurred_at.astimezone(words.JST).date().isoformat()
+        checked = any(e.event.passed for e in _about(facts, ErasureVerified, event.medium))
+        return _text(f"{words.METHODS[erased.achieved][0]}　{tool}　{day}" + ("　別の者が再確認" if checked else ""))
+    if excepted := _about(facts, ExceptionApproved, event.medium):
+        return _text(f"消去できず。例外として承認：{excepted[-1].event.reason}")
+    return None
+
+
+def _destroyers(cited: Entry[Any], facts: Facts, centre: str) -> Iterable[Person]:
+    event: MediumDestroyed = cited.event
+    yield _person(facts, "sanitised", event.operator, cited.occurred_at, centre)
+    if event.witness:
+        yield _person(facts, "witness", event.witness, cited.occurred_at, centre)
+    for seen in facts.entries:
+        if isinstance(seen.event, WitnessRecorded) and seen.event.witness != event.witness:
+            stood: WitnessRecorded = seen.event
+            if stood.began_at <= cited.occurred_at:
+                yield _person(facts, "witness", stood.witness, stood.began_at, stood.place)
+
+
+# ── tracking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tracking(cited: Entry[Any], facts: Facts, shared: dict[str, Any]) -> TrackingInput:
+    event: CustodyClosed = cited.event
+    item = facts.registered
+    return TrackingInput(
+        **shared,
+        item_kind=ITEM_KINDS[item.item_kind],
+        manufacturer=_text(item.maker),
+        model=_text(item.model),
+        serial=_text(item.serial),
+        media=tuple(
+            MediumLine(
+                media_type=_medium_type(one),
+                serial=one.serial,
+                method=_reached(facts, one),
+                certificate=facts.numbers.get(one.id),
+            )
+            for one in item.media
+        ),
+        steps=tuple(_step(one, cited, facts) for one in event.steps),
+        certificates=event.certificates,
+        requirements=tuple(_requirements(facts, shared)),
+    )
+
+
+def _step(one: Any, cited: Entry[Any], facts: Facts) -> Step:
+    town, centre = facts.parties[facts.engagement.town], facts.parties[facts.engagement.centre]
+    told = next((e for e in facts.entries if e.id == one.entry), None)
+    index = facts.places.get(cited.id if one.step == "closed" else one.entry)
+    place = evidence = None
+    match told.event if told else None:
+        case MediumErased() as erased:
+            place = town if erased.place == "on-site" else centre
+            evidence = _text(f"{words.METHODS[erased.achieved][0]}　{erased.technique}　{erased.evidence.filename}")
+        case MediumDestroyed() as destroyed:
+            place = centre
+            evidence = _text(f"{words.TECHNIQUES[destroyed.technique][0]}　写真 {len(destroyed.photos)}枚")
+        case None if one.step in TOWN_STEPS:
+            place = town
+        case _ if one.step == "received":
+            place = centre
+        case _:
+            pass
+    return Step(
+        step=one.step, occurred_at=one.occurred_at, place=place, holder=_holder(one.step, place, facts), evidence=evidence, log_index=index
+    )
+
+
+def _holder(step: str, place: str | None, facts: Facts) -> str | None:
+    """Name who had the item after the step, as the steps themselves say."""
+    carrier = facts.engagement.carrier
+    return facts.parties.get(carrier) if step == "shipped-out" and carrier else place
+
+
+def _requirements(facts: Facts, shared: dict[str, Any]) -> Iterable[Requirement]:
+    item = facts.registered
+    required = item.required
+    if required.on_site:
+        reached = {one.id: _reached(facts, one, on_site=True) for one in item.media}
+        short = [one for one in item.media if not at_least(_level(reached[one.id]), required.on_site)]
+        excepted = [one for one in short if _about(facts, ExceptionApproved, one.id)]
+        level = words.METHODS[required.on_site]
+        if excepted:
+            yield Requirement(
+                ja=f"庁舎で {level[0]} 以上（{len(excepted)}個は承認された例外）",
+                en=f"{level[1]} or better on site ({len(excepted)} approved exception(s))",
+                met=len(short) == len(excepted),
+            )
+        else:
+            yield Requirement(ja=f"庁舎で {level[0]} 以上", en=f"{level[1]} or better on site", met=not short)
+    if required.at_centre:
+        level = words.METHODS[required.at_centre]
+        met = all(at_least(_level(_reached(facts, one)), required.at_centre) for one in item.media)
+        yield Requirement(ja=f"委託先で {level[0]} 以上", en=f"{level[1]} or better at the contractor", met=met)
+    if due := shared["due_on"]:
+        day = shared["issued_at"].astimezone(words.JST).date()
+        yield Requirement(ja="提出期限までに発行", en="Issued by the deadline", met=day <= due)
+
+
+# ── words and people ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _person(facts: Facts, role: Role, person: str, at: datetime, place: str) -> Person:
+    """Name a person from the directory; one whose card is gone keeps role, day and place."""
+    card = facts.people.get(person)
+    return Person(
+        role=role,
+        name=_text(card.name) if card else None,
+        title=_text(card.title) if card else None,
+        contact=_text(card.contact) if card else None,
+        on=at.astimezone(words.JST).date(),
+        place=_text(place),
+    )
+
+
+def _about(facts: Facts, kind: type[Any], medium: Any) -> Sequence[Entry[Any]]:
+    return [entry for entry in facts.entries if isinstance(entry.event, kind) and entry.event.medium == medium]  # type: ignore[attr-defined]  # the kinds asked for have one
+
+
+def _reached(facts: Facts, medium: Medium, *, on_site: bool = False) -> Any:
+    """Return the highest level that evidence proves for a medium, as the document's word."""
+    if not on_site and _about(facts, MediumDestroyed, medium.id):
+        return Level.DESTROY.value
+    levels = [
+        entry.event.achieved
+        for entry in _about(facts, MediumErased, medium.id)
+        if not on_site or entry.event.place == "on-site"
+    ]
+    return max(levels, key=lambda level: level.rank).value if levels else None
+
+
+def _level(word: str | None) -> Level | None:
+    return Level(word) if word else None
+
+
+def _medium_type(medium: Medium) -> str | None:
+    kind = MEDIUM_KINDS.get(medium.kind)
+    if kind is None:
+        return None
+    return f"{kind} {medium.capacity_gb}GB" if medium.capacity_gb else kind
+
+
+def _text(said: str | None) -> str | None:
+    """Return a text as long as a field may be; nothing at all stays unknown."""
+    return (said or "").strip()[:TEXT_SIZE_MAX] or None

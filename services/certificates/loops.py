@@ -1,0 +1,138 @@
+"""What certificates does by itself: the issuer, and the clock that notes a missed deadline.
+
+The issuer asks its instrument first (render, sign, outside any transaction), keeps both files by their hashes, and only
+then opens the transaction that appends `issued`. That commit is the moment a certificate exists; a second attempt,
+after a crash or by a second worker, finds it and changes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.certificates import commands, filling, issuing, keys, views
+from services.certificates.document.inputs import canonical
+from services.certificates.domain.certificate import JST
+from services.certificates.issuing import Files, Instrument
+from services.certificates.views import Order
+from shared import blobs
+from shared.database import service_transaction
+from shared.entry import Entry
+from shared.ledger import LostRace
+from shared.telemetry import about, span
+from shared.worker import Work
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 0.03
+RETRY_S = 0.5
+OVERDUE_PAUSE_S = 60.0
+SERVICE = "certificates"
+
+
+async def issue(work: Work) -> None:
+    """Issue what has its event and its proof, for ever."""
+    known = work.settings
+    await asyncio.to_thread(keys.prepare, known.keys, known.log_origin, datetime.now(UTC))
+    instrument = await asyncio.to_thread(Instrument.load, known.fonts, known.keys)
+    while True:
+        try:
+            if not await issue_round(work.consumer, instrument, known.origin):
+                await asyncio.sleep(PAUSE_S)
+        except (DBAPIError, OSError, LostRace) as failure:
+            log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
+            await asyncio.sleep(RETRY_S)
+
+
+async def issue_round(engine: AsyncEngine, instrument: Instrument, origin: str) -> int:
+    """Issue what is open now. Returns how many certificates were looked at."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        orders = await views.open_orders(connection)
+    if not orders:
+        return 0
+    for order, stored in await prepare(engine, orders, origin, datetime.now(UTC)):
+        with (
+            span("certificate issue", parent=order.traceparent),
+            about(tenant=order.tenant, device=order.item, case=order.number),
+        ):
+            try:
+                await finish(engine, order, await make(instrument, order, stored))
+            except (ValueError, LookupError) as failure:  # of this certificate (no photo, no proof), not of the loop
+                await _note(engine, order, failure)
+    return len(orders)
+
+
+async def prepare(
+    engine: AsyncEngine, orders: Sequence[Order], origin: str, at: datetime
+) -> list[tuple[Order, bytes]]:
+    """Fix each certificate's input before anything is signed: the bytes are kept, and their hash is the same for every
+    later attempt, so that a process that dies makes the same document again.
+    """
+    async with engine.connect() as connection:
+        facts = await views.facts(connection, [order.item for order in orders if order.input_sha256 is None])
+    ready, fixed = [], {}
+    for order in orders:
+        try:
+            if order.input_sha256:
+                stored = await blobs.get(order.tenant, order.input_sha256)
+            else:
+                given = filling.fill(order, facts[order.item], issuing.place(order), origin=origin, at=at)
+                stored = canonical(given)
+                fixed[order.certificate] = await blobs.put(order.tenant, stored)
+        except (ValueError, LookupError) as failure:
+            await _note(engine, order, failure)
+        else:
+            ready.append((order, stored))
+    if fixed:
+        async with engine.begin() as connection:
+            await views.set_inputs(connection, fixed)
+    return ready
+
+
+async def make(instrument: Instrument, order: Order, stored: bytes) -> Files:
+    """Render and sign in a thread, then keep both files. Raises what the instrument raises."""
+    originals = {}
+    for sha256 in issuing.photos_of(stored):
+        with suppress(blobs.Missing):  # the instrument says which photo is missing
+            originals[sha256] = await blobs.get(order.tenant, sha256)
+    files = await asyncio.to_thread(instrument.make, order, stored, originals)
+    with span("certificate store"):
+        await asyncio.gather(blobs.put(order.tenant, files.pdf), blobs.put(order.tenant, files.json))
+    return files
+
+
+async def finish(engine: AsyncEngine, order: Order, files: Files) -> Entry[Any]:
+    """Append `issued`: from this commit on the certificate exists."""
+    async with service_transaction(engine, SERVICE) as tx:
+        return await commands.issue(tx, order.certificate, files.made)
+
+
+async def _note(engine: AsyncEngine, order: Order, failure: Exception) -> None:
+    log.error("%s cannot be issued: %r", order.number, failure)
+    async with engine.begin() as connection:
+        await views.set_failure(connection, order.certificate, str(failure) or repr(failure))
+
+
+async def note_overdue(work: Work) -> None:
+    """Note once what is not issued on the day after its deadline, for ever."""
+    while True:
+        with suppress(DBAPIError, OSError, LostRace):
+            await overdue_round(work.consumer, datetime.now(UTC))
+        await asyncio.sleep(OVERDUE_PAUSE_S)
+
+
+async def overdue_round(engine: AsyncEngine, at: datetime) -> int:
+    """Append `overdue` for what is late, each in a transaction of its own. Returns how many were late."""
+    async with engine.connect() as connection:
+        late = await views.overdue(connection, at.astimezone(JST).date())
+    for one in late:
+        async with service_transaction(engine, SERVICE, at=at) as tx:
+            await commands.fall_due(tx, one)
+    return len(late)
+

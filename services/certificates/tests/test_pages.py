@@ -1,0 +1,151 @@
+import json
+
+import pytest
+
+from services.certificates.tests import sample
+from services.certificates.tests.conftest import House, Web
+from services.certificates.tests.world import ENGAGEMENT, Machine
+from shared.ids import uuid7
+from shared.testing import TOWN
+
+pytestmark = sample.needs_fonts
+
+BOTH = pytest.mark.parametrize("lang", ["ja", "en"])
+
+
+@pytest.fixture(scope="module")
+async def issued(house: House) -> Machine:
+    """A machine whose destruction certificate is issued."""
+    machine = Machine.new()
+    destroyed = machine.destroyed()
+    await house.hear(machine.registered, machine.received(), destroyed, house.log.notice(destroyed))
+    assert await house.issue() == 1
+    return machine
+
+
+@BOTH
+async def test_the_list_shows_deadlines_states_and_where_to_take_them_all(
+    house: House, web: Web, issued: Machine, lang: str
+) -> None:
+    waiting, broken = Machine.new(), Machine.new()
+    await house.hear(waiting.registered, waiting.destroyed())
+    lost = broken.destroyed(photos=(broken.destroyed().event.photos[0].model_copy(update={"sha256": "00" * 32}),))
+    await house.hear(broken.registered, lost, house.log.notice(lost))
+    await house.issue()
+    shown = await web.page(f"/certificates?town={TOWN}&lang={lang}")
+    assert shown.status_code == 200, shown.text
+    for said in (f'<html lang="{lang}">', issued.number(), waiting.number(), f"{issued.number()}.pdf", "00" * 32):
+        assert said in shown.text
+    assert f"lot.zip?town={TOWN}&amp;engagement={ENGAGEMENT}" in shown.text
+    only = await web.page(f"/certificates?state=issued&lang={lang}")
+    assert issued.number() in only.text
+    assert waiting.number() not in only.text
+    for who in ("manager", "worker"):
+        assert (await web.page(f"/certificates?lang={lang}", who=who)).status_code == 200
+    assert (await web.page(f"/certificates?town={TOWN}", who="stranger")).status_code == 403
+    assert (await web.page("/certificates", who="")).status_code == 401
+
+
+@BOTH
+async def test_one_certificate_shows_its_files_and_a_broken_one_says_what_is_missing(
+    house: House, web: Web, issued: Machine, lang: str
+) -> None:
+    shown = await web.page(f"/certificates/{issued.number()}?lang={lang}")
+    assert shown.status_code == 200
+    assert f"/certificates/{issued.number()}.json" in shown.text
+    assert 'method="post"' not in shown.text  # a clerk does not revoke
+    late = Machine.new()
+    await house.hear(late.registered, late.destroyed())
+    assert (await web.page(f"/certificates/{late.number()}?lang={lang}")).status_code == 200
+    public = await web.page(f"/certificates/{issued.number()}", who="")
+    assert public.status_code == 303
+    assert public.headers["location"] == f"/verify/{issued.number()}"
+    assert (await web.page(f"/certificates/{issued.number()}", who="stranger")).status_code == 303
+
+
+@BOTH
+async def test_a_number_tells_anybody_kind_day_and_state_and_nothing_else(
+    house: House, web: Web, issued: Machine, lang: str
+) -> None:
+    for path in (f"/verify/{issued.number()}", f"/VERIFY/{issued.number()}"):
+        shown = await web.page(f"{path}?lang={lang}", who="")
+        assert shown.status_code == 200, shown.text
+        assert issued.number() in shown.text
+        for secret in (issued.item.media[0].serial, "髙﨑", "粉砕機", "最上町"):
+            assert secret not in shown.text
+    asked = Machine.new()
+    await house.hear(asked.registered, asked.destroyed())
+    assert (await web.page(f"/verify/{asked.number()}?lang={lang}", who="")).status_code == 200
+    typed = await web.page(f"/verify?no=%20{issued.number().lower().replace('-', '')}", who="")
+    assert typed.headers["location"] == f"/verify/{issued.number()}"
+    absent = Machine.new().number()
+    assert (await web.page(f"/verify/{absent}?lang={lang}", who="")).status_code == 404
+    for wrong in ("D-1", "x" * 300):
+        assert (await web.page(f"/verify/{wrong}?lang={lang}", who="")).status_code == 422
+    assert (await web.page("/verify?no=hello", who="")).status_code == 422
+
+
+@BOTH
+async def test_a_file_is_checked_and_an_altered_one_is_told_where(
+    house: House, web: Web, issued: Machine, lang: str
+) -> None:
+    assert (await web.page(f"/verify?lang={lang}", who="")).status_code == 200
+    for kind in ("pdf", "json"):
+        file = (await web.get(f"/certificates/{issued.number()}.{kind}")).content
+        good = await web.send(f"/verify?lang={lang}", {}, who="", files={"file": (f"c.{kind}", file)})
+        assert good.status_code == 200, good.text
+        assert "mg-ticks__bad" not in good.text
+        assert good.text.count("mg-ticks__ok") == 5
+    document = json.loads(file)
+    document["credentialSubject"]["serial"] = "OTHER"
+    altered = {"file": ("c.json", json.dumps(document).encode())}
+    bad = await web.send(f"/verify?lang={lang}", {}, who="", files=altered)
+    assert bad.status_code == 200
+    assert "mg-ticks__bad" in bad.text
+    assert "<mark>OTHER</mark>" in bad.text
+    assert issued.item.media[0].serial in bad.text  # what the log proves
+    for nothing in (b"hello", b"%PDF-1.7 broken"):
+        unread = await web.send(f"/verify?lang={lang}", {}, who="", files={"file": ("c.pdf", nothing)})
+        assert unread.status_code == 422
+        assert 'role="alert"' in unread.text
+    assert (await web.send(f"/verify?lang={lang}", {}, who="", files={"file": ("", b"")})).status_code == 422
+
+
+async def test_without_the_log_key_the_page_says_what_to_wait_for(house: House, web: Web, issued: Machine) -> None:
+    key = house.made.settings.keys / "log.vkey"
+    kept = key.read_text()
+    key.unlink()
+    try:
+        answer = await web.send("/verify", {}, who="", files={"file": ("c.json", b"{}")})
+    finally:
+        key.write_text(kept)
+    assert answer.status_code == 409
+    assert "台帳の公開鍵がまだありません" in answer.text
+
+
+@BOTH
+async def test_a_revoked_certificate_is_marked_everywhere_and_its_files_stay(house: House, web: Web, lang: str) -> None:
+    machine = Machine.new()
+    destroyed = machine.destroyed()
+    await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
+    await house.issue()
+    page = f"/certificates/{machine.number()}"
+    assert f'action="{page}/revoke"' in (await web.page(page, who="manager")).text
+    assert (await web.send(f"{page}/revoke", {"request": str(uuid7()), "reason": " "})).status_code == 422
+    assert (await web.send(f"{page}/revoke", {"request": "x", "reason": "誤記"})).status_code == 422
+    form = {"request": str(uuid7()), "reason": "製造番号の誤り"}
+    assert (await web.send(f"{page}/revoke", form, who="worker")).status_code == 403
+    sent = await web.send(f"{page}/revoke", form)
+    assert sent.status_code == 303, sent.text
+    assert (await web.send(f"{page}/revoke", form)).status_code == 303  # the same again
+    again = await web.send(f"{page}/revoke", {**form, "request": str(uuid7())})
+    assert again.status_code == 409
+    shown = await web.page(f"{page}?lang={lang}&done=revoked", who="clerk")
+    assert "製造番号の誤り" in shown.text
+    assert "mg-note--halt" in shown.text
+    file = await web.get(f"{page}.pdf")
+    assert file.status_code == 200
+    verdict = await web.send(f"/verify?lang={lang}", {}, who="", files={"file": ("c.pdf", file.content)})
+    assert 'role="alert"' in verdict.text
+    assert "mg-ticks__bad" not in verdict.text
+    assert "mg-status--halt" in (await web.page(f"/verify/{machine.number()}?lang={lang}", who="")).text

@@ -1,0 +1,137 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Browser, BrowserContext, expect
+
+from services.erasure import api, pages
+from services.erasure.tests.conftest import bearer, hear, item, photo, principal, register, required
+from services.erasure.tests.test_api import drop, failing, proof
+from services.erasure.worker import life
+from shared.assembly import assemble
+from shared.browser import DESK, PHONE, WHY_SKIPPED, Visits, axe_violations, chromium, launch, serving, unfocused
+from shared.events.tracking import ExceptionApproved, ItemRegistered
+from shared.testing import Service, recorded
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+async def chrome() -> AsyncIterator[Browser]:
+    if chromium() is None:
+        pytest.skip(WHY_SKIPPED)
+    async with launch() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+async def address(erasure: Service, monkeypatch_module: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """The application on a loopback port that is its own origin."""
+    assert erasure.settings.service == "erasure"
+    monkeypatch_module.delenv("MEGURU_ORIGIN", raising=False)
+    templates = Path(pages.__file__).parent / "templates"
+    app = assemble("erasure", title="erasure", life=life, routers=(api.router, pages.router), templates=templates)
+    async with app.router.lifespan_context(app), serving(app) as at:
+        yield at
+
+
+@pytest.fixture(scope="module")
+async def story(erasure: Service, client: httpx.AsyncClient) -> list[ItemRegistered]:
+    """Media in every state that pages show: proved, failed, excepted, without report, waiting, near."""
+    serials = ("WEB1", "WEB2", "WEB3", "WEB4", "00WEB50")
+    them = [await register(erasure, item(serial)) for serial in serials]
+    them.append(await register(erasure, item("WEB6", "WEB7", required=required(assurance="both"))))
+    await drop(client, proof("WEB1"))
+    for serial in ("WEB2", "WEB3"):
+        await drop(client, failing(serial))
+    excepted = ExceptionApproved(
+        item=them[2].item, medium=them[2].media[0].id, reason="-", witness="sato", approver="mayor"
+    )
+    await hear(erasure, recorded(excepted))
+    await drop(client, proof("WEB5O"))
+    return them
+
+
+async def opened(chrome: Browser, screen: dict[str, int]) -> BrowserContext:
+    return await chrome.new_context(
+        viewport={"width": screen["width"], "height": screen["height"]},
+        extra_http_headers=bearer(principal()),
+        locale="ja-JP",
+    )
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESK], ids=["phone", "desk"])
+async def test_every_page_is_accessible_and_asks_nobody_outside(
+    chrome: Browser, address: str, story: list[ItemRegistered], screen: dict[str, int]
+) -> None:
+    found: dict[str, Any] = {}
+    paths = ["/erasure", "/erasure/unmatched", "/erasure/destroy", "/erasure/destroy?label=7K3D"]
+    paths += [f"/erasure/destroy?label={one.label}" for one in (story[0], story[5])]
+    paths += [f"/erasure/media/{one.label}" for one in (story[0], story[1], story[3])]
+    context = await opened(chrome, screen)
+    visits, page = Visits.of(context), await context.new_page()
+    for path in paths:
+        for lang in ("ja", "en") if screen is DESK else ("ja",):
+            await page.goto(f"{address}{path}{'&' if '?' in path else '?'}lang={lang}")
+            wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if (faults := await axe_violations(page)) or wide > 0:
+                found[f"{path} {lang}"] = (faults, wide)
+        if screen is DESK and (unseen := await unfocused(page)):
+            found[path] = unseen
+    await context.close()
+    assert found == {}
+    assert visits.outside == []
+    assert [said for said in visits.consoles if "422" not in said] == []
+
+
+async def test_the_destroy_line_from_scan_to_the_next_scan(
+    chrome: Browser, address: str, story: list[ItemRegistered], tmp_path: Path
+) -> None:
+    shot = tmp_path / "photo.jpg"
+    shot.write_bytes(photo(size=(640, 480), exif=True))
+    context = await opened(chrome, DESK)
+    page = await context.new_page()
+    await page.goto(f"{address}/erasure/destroy")
+    await page.get_by_label("次の媒体のラベル").fill(story[0].label.lower())
+    await page.keyboard.press("Enter")
+    await page.locator("#before").set_input_files(shot)
+    await page.locator("#after").set_input_files(shot)
+    await page.get_by_label("粉砕機").fill("粉砕機 2号")
+    await page.get_by_role("button", name="粉砕を記録する").click()
+    await expect(page.get_by_text("記録しました")).to_be_visible()
+    for image in await page.locator(".mg-photo img").all():
+        await image.scroll_into_view_if_needed()
+        await expect(image).to_have_js_property("complete", value=True)
+        assert await image.evaluate("image => image.naturalWidth") == 640
+    high = await page.locator(".mg-count__n").evaluate("one => one.getBoundingClientRect().height")
+    assert high >= 100, "the number is readable from two metres"
+    assert await axe_violations(page) == []
+    await page.goto(f"{address}/erasure/destroy?label={story[0].label}")
+    await expect(page.get_by_role("alert")).to_contain_text("粉砕済みの媒体です")
+    assert await page.locator("#after").count() == 0
+    assert await axe_violations(page) == []
+    await page.get_by_role("link", name="最初の記録を見る").click()
+    await expect(page.get_by_role("img", name="証跡は Destroy まで。")).to_be_visible()
+    await context.close()
+
+
+async def test_files_are_dropped_and_each_says_what_became_of_it(
+    chrome: Browser, address: str, story: list[ItemRegistered], tmp_path: Path
+) -> None:
+    for name, content in (
+        ("good.json", proof(story[3].media[0].serial)),
+        ("bad.txt", b"?"),
+        ("stray.json", proof("X1")),
+    ):
+        (tmp_path / name).write_bytes(content)
+    context = await opened(chrome, DESK)
+    page = await context.new_page()
+    await page.goto(f"{address}/erasure")
+    await page.locator("#files").set_input_files([tmp_path / name for name in ("good.json", "bad.txt", "stray.json")])
+    await page.get_by_role("button", name="登録する").click()
+    for said in ("Purge 証明済み", "読めません", "媒体を待っています"):
+        await expect(page.locator("#results ~ *, .mg-table").get_by_text(said, exact=True).first).to_be_visible()
+    assert await axe_violations(page) == []
+    await context.close()

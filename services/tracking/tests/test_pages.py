@@ -1,0 +1,635 @@
+"""Every page for its readers: both languages, refused to others, refusals said, nothing private in public."""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from services.tracking import pages_public
+from services.tracking.commands import cages, items, parties
+from services.tracking.consumers import consumers
+from services.tracking.pages_lines import Moment, lines
+from services.tracking.pages_office import pack, unpack
+from services.tracking.pages_place import desk
+from services.tracking.tests.world import CARRIER, founded, registered, row
+from shared.entry import Entry, Event
+from shared.events.certificates import CertificateIssued
+from shared.events.donations import HandedOver
+from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
+from shared.events.refurb import DeliveredToTown, Ready, Recycled, Spec, StepDone, Weight
+from shared.identity import Principal, issue, make_identity_key
+from shared.ids import derived, uuid7
+from shared.levels import Level
+from shared.refused import Invalid
+from shared.settings import settings
+from shared.testing import CENTRE, NOW, TOWN, WORKER, Service, recorded
+
+SPEC = Spec(os="Windows 11", ssd_gb=240, memory_gb=8, office="LibreOffice", support_months=3)
+NAMES = {"clerk": "阿部花子", "worker": "髙﨑健", "worker2": "小林実", "witness": "佐藤次郎", "approver": "高橋課長"}
+PRIVATE = [*NAMES.values(), *NAMES, "PC-RICH", "RICH", "総務課", "A-RICH", "nvme.json", "秘密の理由"]
+
+
+@dataclass(slots=True)
+class Web:
+    """One browser a person, without a bus: what was recorded is heard when the test says so."""
+
+    client: httpx.AsyncClient
+    tracking: Service
+    tokens: dict[str, str]
+
+    async def get(self, path: str, *, who: str = "", lang: str = "ja") -> httpx.Response:
+        return await self.client.get(path, headers=self._as(who, lang))
+
+    async def post(self, path: str, *, who: str = "", lang: str = "ja", **fields: Any) -> httpx.Response:
+        self.client.cookies.clear()
+        data = {"request": str(uuid7())} | fields
+        sent = await self.client.post(path, data=data, headers=self._as(who, lang))
+        await heard(self.tracking)
+        return sent
+
+    def _as(self, who: str, lang: str) -> dict[str, str]:
+        self.client.cookies.clear()
+        said = {"accept": "text/html", "accept-language": lang}
+        return said | ({"authorization": f"Bearer {self.tokens[who]}"} if who else {})
+
+
+@dataclass(slots=True)
+class World:
+    """Five devices, each at another place of its way."""
+
+    engagement: UUID
+    rich: Entry[Any]  # through everything to its new owner
+    waiting: Entry[Any]  # refurbished, and the town has not taken it over
+    bare: Entry[Any]  # only registered
+    scrap: Entry[Any]  # recycled
+    held: Entry[Any]  # registered, for what tests do to it
+
+    @property
+    def query(self) -> str:
+        return f"town={TOWN}&engagement={self.engagement}"
+
+
+async def heard(tracking: Service, *others: Entry[Any]) -> None:
+    """Let tracking's consumers hear its own ledger and what other services said."""
+    own = [
+        Entry.read(entry.body, entry.salt)
+        for entry in await tracking.rows("SELECT body, salt FROM entries ORDER BY recorded_at, stream, sequence")
+    ]
+    async with tracking.consuming() as tx:
+        await consumers.handle(tx, [*own, *others])
+
+
+def erased(item: Entry[Any], level: Level = Level.PURGE) -> Entry[Any]:
+    known, medium = item.event, item.event.media[0]
+    event = MediumErased(
+        medium=medium.id,
+        item=known.item,
+        label=known.label,
+        serial=medium.serial,
+        technique="nvme-block-erase",
+        achieved=level,
+        required=Level.PURGE,
+        sufficient=level >= Level.PURGE,
+        reasons=(Reason(code="x", ja="秘密の理由です。", en="A private reason."),),
+        table_version="1",
+        evidence=Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli"),
+        operator="worker",
+        witness="witness",
+        place="on-site",
+    )
+    return recorded(event, stream=medium.id, by=WORKER)
+
+
+def afterwards(item: Entry[Any], *, ready: bool) -> list[Entry[Any]]:
+    """What the other services recorded about an item from crushing on."""
+    known, medium = item.event, item.event.media[0]
+    about: dict[str, Any] = {"item": known.item, "label": known.label}
+    photo = Photo(sha256="1" * 64, role="after")
+    destroyed = MediumDestroyed(
+        medium=medium.id,
+        serial=medium.serial,
+        technique="crush",
+        machine="M1",
+        photos=(photo,),
+        operator="worker",
+        **about,
+    )
+    issued = CertificateIssued(
+        certificate=derived(medium.id, "d"),
+        number=f"D-{known.label}",
+        certificate_kind="destruction",
+        medium=medium.id,
+        input_sha256="2" * 64,
+        pdf_sha256="3" * 64,
+        json_sha256="4" * 64,
+        key="k",
+        log_index=0,
+        **about,
+    )
+    events: list[tuple[Event, UUID]] = [(destroyed, uuid7()), (issued, derived(medium.id, "d"))]
+    if ready:
+        events += [(StepDone(item=known.item, step=step), uuid7()) for step in ("ssd", "os", "cleaning", "support")]
+        events.append((Ready(item_kind=known.item_kind, grade="A", spec=SPEC, **about), uuid7()))
+    else:
+        weight = Weight(material="ferrous", kg=3.5)
+        events.append((Recycled(weights=(weight,), manifest="N-1", operator="再資源", **about), uuid7()))
+    return [
+        recorded(event, stream=stream, by=WORKER, at=NOW + timedelta(minutes=nth))
+        for nth, (event, stream) in enumerate(events)
+    ]
+
+
+@pytest.fixture(scope="module")
+async def world(tracking: Service) -> World:
+    engagement = await founded(tracking)
+    for party, kind, name in ((CENTRE, "centre", "ITADセンター"), (CARRIER, "carrier", "山彦運送")):
+        async with tracking.acting(party) as tx:
+            await parties.add_party(tx, party, kind, name)  # type: ignore[arg-type]  # both are kinds
+    roles = {"clerk": "clerk", "witness": "witness", "approver": "approver"}
+    async with tracking.acting() as tx:
+        for person, role in roles.items():
+            await parties.enrol(tx, person, name=NAMES[person], title="情報係", contact=None, roles=[role])
+        await items.register_lot(tx, engagement, "monitor", 59)
+    async with tracking.acting(CENTRE, WORKER) as tx:
+        for person in ("worker", "worker2"):
+            await parties.enrol(tx, person, name=NAMES[person], title=None, contact=None, roles=["worker"])
+    rich, waiting, bare, scrap, held = await registered(
+        tracking,
+        engagement,
+        [row("RICH", kind="desktop"), row("WAITING"), row("BARE"), row("SCRAP"), row("HELD")],
+    )
+    travelled = (rich, waiting, scrap)
+    await heard(tracking, *(erased(one) for one in travelled))
+    async with tracking.acting(TOWN, WORKER) as tx:
+        sealed = await cages.seal(tx, engagement, "1", "4817", [one.stream for one in travelled])
+        await cages.hand_over(tx, sealed.stream, carrier=CARRIER, vehicle="庄内 1")
+    async with tracking.acting(TOWN, WORKER, at=NOW + timedelta(hours=20)) as tx:
+        await cages.open_(
+            tx, sealed.stream, seal_seen="4817", found=[one.stream for one in travelled], centre=CENTRE, difference=None
+        )
+        await items.name_candidate(tx, rich.stream)
+        await items.name_candidate(tx, waiting.stream)
+        await items.choose_recycling(tx, scrap.stream, None)
+    told = [event for one in travelled for event in afterwards(one, ready=one is not scrap)]
+    delivered = DeliveredToTown(item=rich.stream, label=rich.event.label, item_kind="desktop")
+    call = uuid7()
+    given = HandedOver(call=call, application=uuid7(), receipt="1", category="hamlet", items=(rich.stream,))
+    await heard(tracking, *told, recorded(delivered, stream=uuid7(), by=WORKER))
+    async with tracking.acting() as tx:
+        await items.scan(tx, [items.Scanned(rich.stream, "taken-over", _request(), NOW + timedelta(days=1))])
+    await heard(tracking, recorded(given, stream=uuid7(), at=NOW + timedelta(days=2)))
+    return World(engagement, rich, waiting, bare, scrap, held)
+
+
+def _request() -> Any:
+    from shared.entry import Request
+
+    return Request(id=uuid7(), digest="x")
+
+
+@pytest.fixture(scope="module")
+async def web(tracking: Service, world: World) -> AsyncIterator[Web]:  # noqa: ARG001 - the data the pages show
+    os.environ |= {"MEGURU_ROLE": "api", "MEGURU_DEVELOPMENT_LOGIN": "true"}
+    settings.cache_clear()
+    known = settings()
+    key = make_identity_key(known.keys)
+    people = {
+        "clerk": Principal("clerk", TOWN, frozenset({"clerk"}), "town", "最上町"),
+        "admin": Principal("admin", TOWN, frozenset({"town-admin", "clerk"}), "town", "最上町"),
+        "approver": Principal("approver", TOWN, frozenset({"approver"}), "town", "最上町"),
+        "worker": Principal("worker", CENTRE, frozenset({"worker"}), "centre", "ITADセンター"),
+        "manager": Principal("manager", CENTRE, frozenset({"centre-manager"}), "centre", "ITADセンター"),
+        "stranger": Principal("stranger", "centre-other", frozenset({"worker"}), "centre", "別のセンター"),
+        "operator": Principal("operator", "platform", frozenset({"platform-operator"}), "platform", "運用"),
+    }
+    from services.tracking.app import app
+
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=known.origin) as client:
+            tokens = {name: issue(key, who, issuer=known.origin) for name, who in people.items()}
+            yield Web(client, tracking, tokens)
+
+
+async def token_of(tracking: Service, item: Entry[Any]) -> str:
+    rows = await tracking.rows("SELECT token FROM labels WHERE item = :item", item=item.stream)
+    token: str = rows[0].token
+    return token
+
+
+# ── everybody ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_entrance_leads_each_to_their_first_page(web: Web) -> None:
+    assert (await web.get("/")).headers["location"] == "/lookup"
+    assert (await web.get("/", who="clerk")).headers["location"] == "/dashboard"
+    assert (await web.get("/", who="operator")).headers["location"] == "/towns"
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+@pytest.mark.parametrize("path", ["/lookup", "/log", "/keys", "/signin"])
+async def test_public_pages_stand_in_both_languages(web: Web, path: str, lang: str) -> None:
+    page = await web.get(path, lang=lang)
+    assert page.status_code == 200
+    assert f'<html lang="{lang}">' in page.text
+
+
+async def test_the_bare_id_tells_step_and_date_and_the_token_the_whole_way(
+    web: Web, world: World, tracking: Service
+) -> None:
+    label = world.rich.event.label
+    bare = await web.get(f"/t/{label.lower()}")
+    assert bare.status_code == 200
+    assert "終了" in bare.text
+    assert "SSD換装" not in bare.text
+    assert "最上町の" not in bare.text
+    token = await token_of(tracking, world.rich)
+    whole = await web.get(f"/T/{label}/{token.lower()}")
+    assert whole.status_code == 200
+    for word in ("この機器のデータは粉砕され、追跡は終了しました。", "SSD", "寄贈", "最上町のデスクトップ"):
+        assert word in whole.text
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+async def test_the_public_page_names_no_person_serial_or_department(
+    web: Web, world: World, tracking: Service, lang: str
+) -> None:
+    token = await token_of(tracking, world.rich)
+    for path in (f"/t/{world.rich.event.label}", f"/t/{world.rich.event.label}/{token}"):
+        page = (await web.get(path, lang=lang)).text
+        assert [word for word in PRIVATE if word in page] == []
+
+
+async def test_an_unknown_id_and_a_wrong_token_answer_alike(web: Web, world: World, tracking: Service) -> None:
+    token = await token_of(tracking, world.rich)
+    wrong = await web.get(f"/t/{world.rich.event.label}/{token[::-1]}")
+    unknown = await web.get(f"/t/NA74QKCHQ/{token}")
+    assert wrong.status_code == unknown.status_code == 404
+    known, other = (re.sub(r"/t/\w+/\w+", "", page.text) for page in (wrong, unknown))
+    assert known == other
+
+
+async def test_the_lookup_answers_up_to_ten_each_by_itself(web: Web, world: World, tracking: Service) -> None:
+    label = world.rich.event.label
+    token = await token_of(tracking, world.rich)
+    one = await web.get(f"/lookup?id=HTTPS://X.EXAMPLE/T/{label}/{token}")
+    assert one.headers["location"] == f"/t/{label}/{token}"
+    assert (await web.get(f"/lookup?id={label}")).headers["location"] == f"/t/{label}"
+    several = await web.get(f"/lookup?id={label}+NA74QKCHQ+12345")
+    assert several.status_code == 200
+    assert "この追跡IDの記録はありません" in several.text
+    assert "追跡IDは9文字です" in several.text
+    bad = await web.get("/lookup?id=NA74QKCHX")
+    assert bad.status_code == 422
+    assert "最後の文字が合いません" in bad.text
+    many = await web.get("/lookup?id=" + "+".join([label] * 12))
+    assert "10件までです" in many.text
+    assert many.text.count(f"/t/{label}") == 10
+
+
+async def test_guessing_from_one_address_is_held_down_with_a_sentence(
+    web: Web, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from limits import RateLimitItemPerMinute
+
+    monkeypatch.setattr(pages_public, "BARE", RateLimitItemPerMinute(2, namespace="test"))
+    answers = [await web.get(f"/t/{world.bare.event.label}") for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert "短い間に多くの要求がありました" in answers[-1].text
+    assert answers[-1].headers["retry-after"] == "60"
+
+
+async def test_development_sign_in_lists_people_and_is_a_sentence_where_it_is_off(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await web.get("/signin")
+    assert NAMES["clerk"] in page.text
+    assert 'name="person" value="clerk"' in page.text
+    monkeypatch.setenv("MEGURU_DEVELOPMENT_LOGIN", "false")
+    settings.cache_clear()
+    closed = await web.get("/signin")
+    monkeypatch.undo()
+    settings.cache_clear()
+    assert NAMES["clerk"] not in closed.text
+    assert "認証の画面" in closed.text
+
+
+# ── who may see what ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+READERS: list[tuple[str, str, list[str], list[str]]] = [
+    ("/dashboard", "clerk", ["worker"], ["", "stranger"]),
+    ("/items", "clerk", ["worker"], ["", "stranger"]),
+    ("/reports", "clerk", ["worker"], ["", "stranger"]),
+    ("/engagements", "admin", ["worker", "clerk"], [""]),
+    ("/policy", "admin", ["worker", "clerk"], [""]),
+    ("/inventory", "clerk", ["admin"], ["", "worker"]),
+    ("/receiving", "worker", ["manager"], ["", "clerk", "stranger"]),
+    ("/cages", "worker", ["manager"], ["", "clerk", "stranger"]),
+    ("/capture/received", "worker", ["manager"], ["", "clerk"]),
+    ("/capture/taken-over", "clerk", ["admin"], ["", "worker"]),
+    ("/people", "admin", ["manager", "operator"], ["", "clerk"]),
+    ("/towns", "operator", [], ["", "admin", "worker"]),
+]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+@pytest.mark.parametrize(("path", "first", "others", "refused"), READERS, ids=[row[0] for row in READERS])
+async def test_each_page_stands_for_its_readers_and_is_refused_to_others(
+    web: Web, *, path: str, first: str, others: list[str], refused: list[str], lang: str
+) -> None:
+    for who in [first, *others]:
+        page = await web.get(path, who=who, lang=lang)
+        assert page.status_code == 200, (who, page.text[:2000])
+        assert f'<html lang="{lang}">' in page.text
+        assert "<h1" in page.text
+    for who in refused:
+        page = await web.get(path, who=who, lang=lang)
+        assert page.status_code in (401, 403, 404), (who, page.status_code)
+
+
+@pytest.mark.parametrize("who", ["", "stranger"])
+async def test_a_device_is_hidden_from_strangers(web: Web, world: World, who: str) -> None:
+    page = await web.get(f"/items/{world.rich.event.label}", who=who)
+    assert page.status_code == (404 if who else 401)
+    assert "RICH" not in page.text
+
+
+# ── what the pages say ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_dashboard_counts_from_items_and_names_the_one_machine_two_counts_disagree_about(
+    web: Web, world: World
+) -> None:
+    page = (await web.get(f"/dashboard?{world.query}", who="clerk")).text
+    assert "モニター59台" in page
+    assert "再生した台数が、町1台とセンター2台で違います" in page
+    assert f'<a href="/items/{world.waiting.event.label}">' in page
+    assert "この機器を見る" in page
+    assert "<svg" in page
+    assert "同じ数の表" in page
+    placed = re.search(r"登録した数と一致.*?</tr>", page, re.DOTALL)
+    assert placed
+    assert re.findall(r'class="n">(\d+)<', placed[0]) == ["5", "59"]
+
+
+async def test_the_list_filters_by_step_place_and_kind(web: Web, world: World) -> None:
+    async def labels(query: str) -> set[str]:
+        page = (await web.get(f"/items?{world.query}&{query}", who="clerk")).text
+        return set(re.findall(r'href="/items/(\w{9})"', page))
+
+    named = {name: getattr(world, name).event.label for name in ("rich", "waiting", "bare", "scrap", "held")}
+    assert await labels("") == set(named.values())
+    assert await labels("step=taken-over") == {named["rich"]}
+    assert await labels("step=given") == {named["rich"]}
+    assert await labels("step=ssd") == {named["rich"], named["waiting"]}
+    assert await labels("place=centre") == {named["waiting"]}
+    assert await labels("place=recycled") == {named["scrap"]}
+    assert await labels("place=town") == {named["bare"], named["held"]}
+    assert await labels("kind=desktop") == {named["rich"]}
+    assert await labels("step=nonsense") == set()
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ja", "まだ出庫できません。あと1つ必要です。"), ("en", "Purge")])
+async def test_a_device_page_says_what_is_missing_before_it_may_leave(
+    web: Web, world: World, lang: str, said: str
+) -> None:
+    page = (await web.get(f"/items/{world.bare.event.label}", who="worker", lang=lang)).text
+    assert said in page
+    assert "BARE" in page
+    assert f'action="/items/{world.bare.event.label}/exception"' in page
+    done = (await web.get(f"/items/{world.rich.event.label}", who="clerk", lang=lang)).text
+    assert f'href="/certificates/D-{world.rich.event.label}"' in done
+    assert NAMES["worker"] in done
+    assert "nvme.json" in done
+
+
+async def test_an_exception_takes_three_people_and_a_refusal_keeps_what_was_typed(web: Web, world: World) -> None:
+    path = f"/items/{world.held.event.label}"
+    medium = str(world.held.event.media[0].id)
+    empty = await web.post(f"{path}/exception", who="worker", medium=medium, reason="", witness="witness")
+    assert empty.status_code == 422
+    assert 'id="reason-e"' in empty.text
+    alone = await web.post(f"{path}/exception", who="worker", medium=medium, reason="電源が入らない", witness="worker")
+    assert alone.status_code == 409
+    assert 'role="alert"' in alone.text
+    assert "別の人が必要です" in alone.text
+    assert "電源が入らない" in alone.text
+    english = await web.post(f"{path}/exception", who="worker", lang="en", reason="dead", witness="worker")
+    assert "The witness must be another person." in english.text
+    asked = await web.post(f"{path}/exception", who="worker", medium=medium, reason="電源が入らない", witness="witness")
+    assert asked.status_code == 303
+    waiting = await web.get(f"/dashboard?{world.query}", who="approver")
+    assert "承認待ち" in waiting.text
+    assert (await web.post(f"{path}/approval", who="clerk", medium=medium)).status_code == 403
+    approved = await web.post(f"{path}/approval", who="approver", medium=medium)
+    assert approved.status_code == 303
+    page = (await web.get(approved.headers["location"], who="worker")).text
+    assert "記録しました" in page
+    assert "まだ出庫できません" not in page
+
+
+async def test_a_form_sent_twice_records_once(web: Web, world: World, tracking: Service) -> None:
+    path, request = f"/items/{world.waiting.event.label}/difference", str(uuid7())
+    for _ in range(2):
+        sent = await web.post(path, who="clerk", request=request, reason="棚に残っている", second="worker")
+        assert sent.status_code == 303, sent.text
+    rows = await tracking.rows("SELECT stream FROM entries WHERE kind = 'tracking.discrepancy-found.v1'")
+    assert len(rows) == 1
+    page = await web.get(f"/differences/{rows[0].stream}?{world.query}", who="worker")
+    assert world.waiting.event.label[:4] in page.text
+    assert NAMES["worker"] in page.text
+    closed = await web.post(
+        f"/differences/{rows[0].stream}?{world.query}", who="worker", outcome="found", explanation="棚で見つけた"
+    )
+    assert closed.status_code == 303
+    again = await web.post(
+        f"/differences/{rows[0].stream}?{world.query}", who="worker", outcome="lost", explanation="ちがう"
+    )
+    assert again.status_code == 409
+    assert "もう閉じています" in again.text
+
+
+async def test_a_cage_goes_only_when_everything_is_proved_and_comes_short_by_name(
+    web: Web, tracking: Service, world: World
+) -> None:
+    one, two = await registered(tracking, world.engagement, [row("CAGE-1"), row("CAGE-2")])
+    await heard(tracking, erased(one))
+    labels = f"{one.event.label}\n{two.event.label}"
+    wrong = await web.post(f"/cages?{world.query}", who="worker", number="7", seal="S7", labels=f"{labels}\nNA74QKCHQ")
+    assert wrong.status_code == 409
+    assert "NA74-QKCH-Q" in wrong.text
+    assert one.event.label in wrong.text
+    sealed = await web.post(f"/cages?{world.query}", who="worker", number="7", seal="S7", labels=labels)
+    assert sealed.status_code == 303, sealed.text
+    page = (await web.get(sealed.headers["location"], who="worker")).text
+    assert "CAGE-2" in page
+    assert "CAGE-1" not in page
+    cage = cages.cage_of(world.engagement, "7")
+    refused = await web.post(f"/cages/{cage}/hand-over?{world.query}", who="worker", vehicle="庄内 2")
+    assert refused.status_code == 409
+    assert "まだ出庫できません" in refused.text
+    assert "CAGE-2" in refused.text
+    assert 'value="庄内 2"' in refused.text
+    await heard(tracking, erased(two))
+    gone = await web.post(f"/cages/{cage}/hand-over?{world.query}", who="worker", vehicle="庄内 2")
+    assert gone.status_code == 303, gone.text
+
+    scanned = await web.post(f"/receiving?{world.query}", who="worker", scan=one.event.label)
+    assert scanned.status_code == 303, scanned.text
+    short = await web.get(f"/receiving?{world.query}&cage={cage}", who="worker")
+    assert "見つからない 1台" in short.text
+    assert two.event.label in short.text
+    silent = await web.post(f"/receiving/{cage}?{world.query}", who="worker", seal="S7", reason="", second="")
+    assert silent.status_code == 409
+    assert "合いません" in silent.text
+    half = await web.post(f"/receiving/{cage}?{world.query}", who="worker", seal="S7", reason="ない", second="")
+    assert half.status_code == 422
+    own = await web.post(f"/receiving/{cage}?{world.query}", who="worker", seal="S7", reason="ない", second="worker")
+    assert "別の人が必要です" in own.text
+    told = await web.post(f"/receiving/{cage}?{world.query}", who="worker", seal="S7", reason="ない", second="worker2")
+    assert told.status_code == 303, told.text
+    for who in ("clerk", "worker"):
+        assert "台数の差が閉じていません" in (await web.get(f"/dashboard?{world.query}", who=who)).text
+
+
+async def test_the_capture_place_works_as_a_plain_form(web: Web, tracking: Service, world: World) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("PLAIN")])
+    first = await web.get("/capture", who="worker")
+    assert first.headers["location"] == "/capture/received"
+    page = await web.get(f"/capture/received?scan={one.event.label}", who="worker")
+    assert "この機器を記録する" in page.text
+    assert 'data-url="/api/tracking/scans" data-work="received"' in page.text
+    assert "wasm-unsafe-eval" in page.headers["content-security-policy"]
+    sent = await web.post("/capture/received", who="worker", scan=one.event.label)
+    assert sent.headers["location"] == f"/capture/received?recorded={one.event.label}"
+    bad = await web.post("/capture/received", who="worker", scan="NA74QKCHX")
+    assert bad.status_code == 422
+    assert "最後の文字が合いません" in bad.text
+    kinds = [one.kind for one in await tracking.rows("SELECT kind FROM entries WHERE stream = :s", s=one.stream)]
+    assert "tracking.received.v1" in kinds
+
+
+# ── the office ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+HEAD = "物品番号,種別,ネットワーク,機密性,媒体種別,媒体製造番号"
+
+
+async def preview(web: Web, world: World, csv: str) -> httpx.Response:
+    web.client.cookies.clear()
+    return await web.client.post(
+        f"/inventory/preview?{world.query}",
+        data={"request": str(uuid7())},
+        files={"file": ("台帳.csv", csv.encode("cp932"), "text/csv")},
+        headers={"accept": "text/html", "authorization": f"Bearer {web.tokens['clerk']}"},
+    )
+
+
+async def test_an_inventory_is_previewed_with_its_problem_lines_and_registered_once(
+    web: Web, tracking: Service, world: World
+) -> None:
+    bad = await preview(
+        web, world, f"{HEAD}\nR1,ノート,個人番号利用事務系,3,HDD,0001\nR2,電話,個人番号利用事務系,3,HDD,\n"
+    )
+    assert "3行目" in bad.text
+    assert "媒体製造番号がありません" in bad.text
+    assert 'name="packed"' not in bad.text
+    good = await preview(web, world, f"{HEAD}\nR1,ノート,個人番号利用事務系,3,HDD,000E12\n")
+    packed = re.search(r'name="packed" value="([^"]+)"', good.text)
+    assert packed
+    assert "000E12" in good.text
+    before = len(await tracking.rows("SELECT item FROM items"))
+    for _ in range(2):
+        sent = await web.post(f"/inventory?{world.query}", who="clerk", packed=packed[1])
+        assert sent.status_code == 303, sent.text
+    assert len(await tracking.rows("SELECT item FROM items")) == before + 1
+    page = await web.get(sent.headers["location"], who="clerk")
+    assert f"/api/tracking/engagements/{world.engagement}/labels.pdf?town={TOWN}" in page.text
+    lost = await web.post(f"/inventory?{world.query}", who="clerk", packed="!")
+    assert lost.status_code == 422
+    assert "もう一度ファイルを選んでください" in lost.text
+
+
+def test_a_packed_file_never_unpacks_to_more_than_a_file_may_have() -> None:
+    assert unpack(pack(b"abc")) == b"abc"
+    assert len(unpack(pack(bytes(40_000_000)))) == 10 * 1024 * 1024 + 1
+    with pytest.raises(Invalid):
+        unpack("not base64 of anything")
+
+
+async def test_lots_engagements_policies_people_and_towns_are_kept_by_their_forms(
+    web: Web, tracking: Service, world: World
+) -> None:
+    lot = await web.post(f"/inventory/lots?{world.query}", who="clerk", kind="keyboard", count="１２")
+    assert lot.status_code == 303, lot.text
+    fields = {"centre": CENTRE, "carrier": "", "title": "二年目", "contract": "R8-9", "certificate_days": "43"}
+    wrong = await web.post("/engagements", who="admin", starts_on="2020/1/1", ends_on="2020-12-31", **fields)
+    assert wrong.status_code == 422
+    assert 'value="二年目"' in wrong.text
+    past = {"starts_on": "2020-01-01", "ends_on": "2020-12-31"}
+    assert (await web.post("/engagements", who="admin", **past, **fields)).status_code == 303
+    taken = await web.post("/engagements", who="admin", **past, **fields)
+    assert taken.status_code == 409
+    assert "もう登録されています" in taken.text
+    assert (await web.post("/engagements", who="clerk", **past, **fields)).status_code == 403
+    listed = (await web.get("/engagements", who="admin")).text
+    assert "期間外か終了" in listed
+    assert "二年目" not in (await web.get("/engagements", who="worker")).text
+
+    policy = {"version": "第2版", "on_site": "purge", "assurance": "both"}
+    assert (await web.post("/policy", who="admin", **policy)).status_code == 303
+    shown = (await web.get("/policy", who="worker")).text
+    assert "第2版" in shown
+    assert "文言を未確認" in shown
+
+    person = {"name": "新田香", "title": "係長", "contact": "", "roles": "clerk"}
+    assert (await web.post("/people", who="admin", **person)).status_code == 303
+    assert "新田香" in (await web.get("/people", who="admin")).text
+    assert "新田香" not in (await web.get("/people", who="manager")).text
+    lordly = await web.post("/people", who="admin", **(person | {"roles": "platform-operator"}))
+    assert lordly.status_code == 422
+
+    found = await web.get("/towns?q=もがみまち", who="operator")
+    assert "063622" in found.text
+    chosen = await web.get("/towns?code=011002", who="operator")
+    assert "札幌市" in chosen.text
+    assert (await web.post("/towns", who="operator", code="011002", contact="電話 011-211-2111")).status_code == 303
+    assert "札幌市" in (await web.get("/towns", who="operator")).text
+    bad = await web.post("/towns", who="operator", code="011003")
+    assert bad.status_code == 422
+    assert "団体コード" in bad.text
+    ended = await tracking.rows("SELECT engagement FROM engagements WHERE contract = 'R8-9'")
+    assert (await web.post(f"/engagements/{ended[0].engagement}/end", who="admin")).status_code == 303
+
+
+async def test_the_report_gives_the_share_of_reuse_and_the_weights(web: Web, world: World) -> None:
+    page = (await web.get(f"/reports?{world.query}", who="clerk")).text
+    assert "100.0%" in page  # of the one desktop
+    assert "3.5" in page
+
+
+# ── pure parts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_station_is_reached_when_the_last_medium_is_done() -> None:
+    moments = [
+        Moment("tracking.item-registered.v1", NOW),
+        Moment("erasure.medium-erased.v1", NOW + timedelta(hours=1), "a"),
+        Moment("erasure.medium-erased.v1", NOW + timedelta(hours=2), "a"),
+    ]
+    assert lines(moments, 2).custody.reached[1] is None
+    both = [*moments, Moment("erasure.medium-erased.v1", NOW + timedelta(hours=3), "b")]
+    line = lines(both, 2).custody
+    assert line.reached[1] == NOW + timedelta(hours=3)
+    assert line.states == ("", "", "now", "ahead", "ahead", "ahead")
+
+
+def test_the_desk_is_read_out_of_a_contact_as_people_write_it() -> None:
+    help_ = desk("最上町", "総務課 電話：0233-43-2111、Fax 0233-43-2345", "向町644")
+    assert (help_.desk, help_.phone, help_.fax) == ("最上町 総務課", "0233-43-2111", "0233-43-2345")
+    assert desk("最上町", None).desk == "最上町"
