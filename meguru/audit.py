@@ -16,6 +16,8 @@ from typing import Any, Self
 from uuid import UUID
 
 import nats
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 import shared.events  # noqa: F401 - registers every event
 from services.tracking.log import note, tiles
@@ -448,7 +450,7 @@ class _Examination:
             open_ = [one for one in open_ if one.id not in logged]
             if not open_ or not await self._on_the_bus():
                 return open_
-            if not isinstance(self.stack, Running):  # nobody takes it from the bus now
+            if not self.stack.services:  # nobody takes it from the bus now
                 break
             await asyncio.sleep(PAUSE_S)
         self.audit.waiting += len(open_)
@@ -507,8 +509,11 @@ class Running(Stack):
 async def standing(folder: Path) -> AsyncIterator[Stack]:
     """Yield the stack of a data folder: the one that runs there, or its servers started for this command alone.
 
+    `folder` may hold the stack itself or, as `meguru run` and `meguru demo` leave it, in `stack` below it.
     Raises NoStack when there is no data, or BadCluster and DidNotStart as the stack does.
     """
+    if (folder / "stack" / "secrets.json").exists():
+        folder = folder / "stack"
     if not (folder / "secrets.json").exists():
         raise NoStack(
             f"{folder} にめぐるのデータがありません。--folder で場所を指定してください。"
@@ -520,3 +525,45 @@ async def standing(folder: Path) -> AsyncIterator[Stack]:
         except StackInUse:
             stack = await closing.enter_async_context(Running(folder))
         yield stack
+
+
+async def audit_folder(folder: Path, *, as_json: bool = False) -> int:
+    """Audit the stack of a folder and say what came out. Returns 0 when it is clean and 1 when it is not."""
+    bars = Progress(
+        TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True)
+    )
+    tasks: dict[str, TaskID] = {}
+
+    def told(stage: str, done: int, of: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=of)
+        bars.update(tasks[stage], completed=done)
+
+    async with standing(folder) as stack:
+        with bars:
+            result = await examine(stack, told=told)
+    if as_json:
+        said = {
+            "clean": not result.findings,
+            "entries": result.entries,
+            "leaves": result.leaves,
+            "waiting": result.waiting,
+            "findings": [finding.plain() for finding in result.findings],
+        }
+        print(json.dumps(said, ensure_ascii=False, indent=1))  # noqa: T201 - what the command is for
+    else:
+        _say(result)
+    return 1 if result.findings else 0
+
+
+def _say(result: Audit) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in result.findings:
+        console.print(f"× {finding}", markup=False)
+    entries = sum(result.entries.values())
+    if result.findings:
+        console.print(f"{len(result.findings)}件の違いがあります。 {len(result.findings)} finding(s).")
+    else:
+        console.print(f"○ 記録 {entries}件とログ {result.leaves}件は一致しています。 Ledgers and log agree.")
+    if result.waiting:
+        console.print(f"ログへ向かう途中の記録が{result.waiting}件あります。 {result.waiting} on the way to the log.")

@@ -1,8 +1,10 @@
 """The command line: `python -m meguru COMMAND`."""
 
 import asyncio
+import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -58,3 +60,108 @@ async def _declare(url: str, user: str, password: str, replicas: int) -> None:
         await jetstream.declare(client, replicas=replicas)
     finally:
         await client.close()
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="機械向けに出力 / machine-readable")]
+
+
+@app.command()
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="PDF、JSON、.tlog-proof / certificates")],
+    key: Annotated[Path, typer.Option(help="鍵の一覧 key.txt / the key file")],
+    photo: Annotated[list[Path] | None, typer.Option(help="写真の原本 / an original photo")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """証明書を確かめる。サーバーは要らない / verify certificates; 0 true, 1 something false, 2 unreadable."""
+    from verifier.__main__ import main as verify_files
+
+    photos = [part for path in photo or () for part in ("--photo", str(path))]
+    given = [*(str(file) for file in files), "--key", str(key), *photos, *(["--json"] if as_json else [])]
+    raise typer.Exit(verify_files(given, sys.stdout))
+
+
+@app.command()
+def audit(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
+    """台帳とログを突き合わせる / check every ledger against the log; 0 clean, 1 findings."""
+    from meguru.audit import audit_folder
+
+    _finish(audit_folder(folder, as_json=as_json))
+
+
+@app.command()
+def rebuild(
+    folder: Folder = DATA,
+    service: Annotated[str | None, typer.Option(help="ひとつだけ / only this service")] = None,
+    *,
+    compare: Annotated[bool, typer.Option("--compare", help="比べるだけ / only compare, change nothing")] = False,
+) -> None:
+    """表を台帳から作り直す / fill the views again from the ledgers, or compare them; 0 equal, 1 different."""
+    from meguru.rebuild import rebuild_folder
+
+    _finish(rebuild_folder(folder, service, only_compare=compare))
+
+
+@app.command()
+def republish(
+    service: Annotated[str, typer.Option(help="送る先 / the service that is to hear it")],
+    since: Annotated[str, typer.Option("--from", help="2026-11-24 または/or 2026-11-24T09:00:00+09:00")] = "",
+    folder: Folder = DATA,
+) -> None:
+    """台帳の記録を、あるサービスへもう一度送る / publish what the ledgers hold again, to one service."""
+    from meguru.republish import republish_folder
+
+    _finish(republish_folder(folder, service, since))
+
+
+@app.command()
+def parked(
+    folder: Folder = DATA,
+    replay: Annotated[list[str] | None, typer.Option(help="この番号をもう一度送る / send this id again")] = None,
+    *,
+    replay_all: Annotated[bool, typer.Option("--all", help="すべてもう一度送る / send all again")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """受け取れずに置かれた知らせを見る、送り直す / list parked messages, or send them again."""
+    from meguru.republish import parked_in_folder
+
+    _finish(parked_in_folder(folder, replay or (), replay_all=replay_all, as_json=as_json))
+
+
+@app.command()
+def backup(file: Path, folder: Folder = DATA) -> None:
+    """データベース、写真と報告、鍵をひとつのファイルに取る / write databases, blobs and keys into one file."""
+    from meguru.backup import backup_folder
+
+    _finish(backup_folder(folder, file))
+
+
+@app.command()
+def restore(file: Path, folder: Folder = DATA) -> None:
+    """バックアップを空のフォルダーに戻し、確かめる / restore a backup into an empty folder and audit it."""
+    from meguru.backup import restore_folder
+
+    _finish(restore_folder(file, folder))
+
+
+@app.command()
+def doctor(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
+    """設定、版、足りないものと、どうすればよいか / settings, versions, what is missing and what to do."""
+    from meguru.doctor import report
+
+    raise typer.Exit(report(folder, as_json=as_json))
+
+
+def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
+    """Run a command to its exit code; what a person can put right is a sentence and 2."""
+    from meguru.audit import NoStack
+    from meguru.backup import BadBackup
+    from meguru.rebuild import NotCaughtUp
+    from shared.stack import BadCluster, DidNotStart, StackInUse
+
+    try:
+        code = asyncio.run(work)
+    except (NoStack, BadBackup, NotCaughtUp, BadCluster, DidNotStart, StackInUse, OSError) as wrong:
+        typer.echo(str(wrong), err=True)
+        raise typer.Exit(2) from wrong
+    raise typer.Exit(code)

@@ -14,11 +14,19 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import Table, text
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy import Table as View
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from meguru.audit import Running, standing
+from meguru.founding import prepare_databases
 from services.tracking.log import tiles
 from shared.database import Transaction, engine, service_transaction
 from shared.entry import Entry, Event
@@ -86,7 +94,7 @@ async def compare(
     return compared
 
 
-def views_of(service: str) -> tuple[Table, ...]:
+def views_of(service: str) -> tuple[View, ...]:
     """Return what a rebuild of the service fills: its views and the directory it keeps."""
     module = import_module(f"services.{service}.views")
     known = import_module(f"services.{service}.tables").metadata.tables
@@ -201,7 +209,7 @@ async def _portions(
             await connection.close()
 
 
-async def _lock(connection: AsyncConnection, tables: Sequence[Table]) -> None:
+async def _lock(connection: AsyncConnection, tables: Sequence[View]) -> None:
     """Let writers wait and readers read, in one order whoever asks."""
     names = ", ".join(sorted(table.name for table in tables))
     await connection.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
@@ -230,7 +238,7 @@ async def _place(connection: AsyncConnection) -> int:
     return size - given.rowcount
 
 
-async def _compared(connection: AsyncConnection, service: str, table: Table) -> Compared:
+async def _compared(connection: AsyncConnection, service: str, table: View) -> Compared:
     columns = ", ".join(
         f'"{column.name}"' for column in table.columns if (service, table.name, column.name) not in EXCLUDED
     )
@@ -240,3 +248,33 @@ async def _compared(connection: AsyncConnection, service: str, table: Table) -> 
     example = next((str(tuple(row))[:500] for row in (*lacking, *excess)), "")
     rows = await _count(connection, f"standing_{table.name}")
     return Compared(service, table.name, rows, len(lacking), len(excess), example)
+
+
+async def rebuild_folder(folder: Path, service: str | None, *, only_compare: bool = False) -> int:
+    """Rebuild or compare the views of the stack in a folder and say what came out. Returns 1 when views differ.
+
+    Raises BadParameter for a service that does not exist, NotCaughtUp, NoStack.
+    """
+    chosen = SERVICES if service is None else tuple(name for name in SERVICES if name == service)
+    if not chosen:
+        raise typer.BadParameter(f"サービスは {', '.join(SERVICES)} のどれかです。 {service} is no service.")
+    table = Table("サービス service", "表 view", "行 rows", "違い different")
+    code = 0
+    async with standing(folder) as stack:
+        if not isinstance(stack, Running):
+            await prepare_databases(stack)
+        if only_compare:
+            for one in await compare(stack, chosen):
+                code = code if one.is_equal else 1
+                different = "" if one.is_equal else f"×  -{one.lacking} +{one.excess}  {one.example}"
+                table.add_row(one.service, one.table, str(one.rows), escape(different))
+        else:
+            for name, counted in (await rebuild(stack, chosen)).items():
+                for view, rows in counted.items():
+                    table.add_row(name, view, str(rows), "")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for name in chosen:
+        kept = ", ".join(left_alone(name))
+        console.print(f"{name}: 台帳から作れない表はそのままです。 Left alone: {kept}")
+    return code

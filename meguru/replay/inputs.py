@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from PIL import Image, ImageDraw, ImageFont
 
 from meguru.replay import tool_reports
-from meguru.replay.pilot import GROUPS, LATE, SEED, Group, Machine
+from meguru.replay.pilot import CATEGORY_NAMES, GROUPS, LATE, SEED, Group, Machine
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 HEADS = (
@@ -115,14 +115,14 @@ def read_paper(path: Path) -> list[dict[str, str]]:
 def write_late_fax(inputs: Inputs, arrived: datetime) -> Path:
     """Write the note of the fax that came after the call had closed."""
     path = inputs.folder / "申込書_締切後のFAX.csv"
-    path.write_bytes(_csv(PAPER_HEADS, [_applied(LATE, arrived, -1)], "cp932"))
+    path.write_bytes(_csv(PAPER_HEADS, [_applied(LATE, arrived, 0)], "cp932"))
     return path
 
 
 def _applied(group: Group, opened: datetime, nth: int) -> list[str]:
-    at = opened + timedelta(milliseconds=100 * (nth + 1))
+    at = opened + timedelta(seconds=nth % 2)  # the portal's clock and the desk's have no finer grain
     return [
-        at.astimezone(TOKYO).isoformat(timespec="milliseconds"),
+        at.astimezone(TOKYO).strftime("%Y-%m-%d %H:%M:%S"),
         CATEGORY_NAMES[group.category],
         group.name,
         "代表 太郎",

@@ -366,7 +366,7 @@ async def give(world: World) -> None:
 async def _open_call(world: World, clerk: Actor, round_: int, kinds: list[str], units: int) -> str:
     number = f"{pilot.TOWN_CODE}-R8-{round_}"
     world.calls.append(number)
-    opens = now()
+    opens = now().replace(microsecond=0)
     call = {
         "number": number,
         "title": f"再生パソコンを無償でお譲りします（第{round_}回）",
@@ -424,7 +424,7 @@ async def _key_paper(clerk: Actor, number: str, row: dict[str, str]) -> str:
     slip = await clerk.do(
         f"/api/donations/calls/{number}/paper",
         {
-            "arrived_at": row["受付日時"],
+            "arrived_at": f"{row['受付日時'].replace(chr(32), chr(84))}+09:00",
             "category": code,
             "units": int(row["希望台数"]),
             "group": row["団体名"],

@@ -10,6 +10,7 @@ from services.tracking.commands import items
 from services.tracking.tests import world as town
 from shared.entry import Request
 from shared.ids import uuid7
+from shared.settings import Service as Name
 from shared.stack import Stack
 from shared.testing import NOW, WORKER
 
@@ -20,7 +21,7 @@ async def world(servers: Stack) -> AsyncIterator[World]:
         yield made
 
 
-async def ledgers(world: World) -> dict[str, int]:
+async def ledgers(world: World) -> dict[Name, int]:
     return {name: (await made.rows("SELECT count(*) FROM entries"))[0][0] for name, made in world.services.items()}
 
 
@@ -46,7 +47,7 @@ async def test_dropped_views_are_filled_again(world: World) -> None:
     whole = {name: await dump(world, name) for name in world.names}
     for name in world.names:
         for table in views_of(name):
-            await world.execute(name, f"DELETE FROM {table.name}")
+            await world.execute(name, f"DELETE FROM {table.name}")  # noqa: S608 - a test's own words
     counted = await rebuild(world.stack, world.names)
     assert {name: await dump(world, name) for name in world.names} == whole
     assert counted["tracking"]["timeline"] == len(world.carried)
@@ -56,7 +57,7 @@ async def test_dropped_views_are_filled_again(world: World) -> None:
     assert await found(world) == []  # no leaf went into the log a second time
 
 
-async def dump(world: World, name: str) -> dict[str, set[str]]:
+async def dump(world: World, name: Name) -> dict[str, set[str]]:
     """Every row of every view, but for what no ledger can say."""
     rows = "SELECT (to_jsonb(t) - 'traceparent')::text FROM"
     return {
@@ -75,15 +76,15 @@ async def dump(world: World, name: str) -> dict[str, set[str]]:
         ("donations", "donations.call-opened.v1", "donations", "calls"),
     ],
 )
-async def test_one_entry_withheld_is_seen(world: World, owner: str, kind: str, service: str, table: str) -> None:
+async def test_one_entry_withheld_is_seen(world: World, owner: Name, kind: str, service: Name, table: str) -> None:
     entry = next(
         entry for entry in await world.entries(owner) if entry.kind == kind and "tracking" not in str(entry.because)
     )
-    compared = await compare(world.stack, (service,), withheld={entry.id})  # type: ignore[arg-type]  # a service's name
+    compared = await compare(world.stack, (service,), withheld={entry.id})
     different = {one.table: one for one in compared if not one.is_equal}
     assert different[table].lacking >= 1
     assert different[table].example
-    assert all(one.is_equal for one in await compare(world.stack, (service,)))  # type: ignore[arg-type]  # a service's name
+    assert all(one.is_equal for one in await compare(world.stack, (service,)))
 
 
 async def test_a_changed_row_is_seen(world: World) -> None:

@@ -112,9 +112,7 @@ async def _packed(tenant: str, rows: Sequence[Any]) -> AsyncIterator[bytes]:
         for row in rows:
             folder = "revoked/" if row.revoked_at else ""
             for kind, sha256 in (("pdf", row.pdf_sha256), ("json", row.json_sha256)):
-                archive.writestr(
-                    _named(f"{folder}{row.number}.{kind}", row.issued_at), await blobs.get(tenant, sha256)
-                )
+                archive.writestr(_named(f"{folder}{row.number}.{kind}", row.issued_at), await blobs.get(tenant, sha256))
             yield pipe.take()
     yield pipe.take()
 

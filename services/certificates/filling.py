@@ -72,7 +72,9 @@ def _shared(order: Order, facts: Facts, place: LogPlace, origin: str, at: dateti
 
 def _policy(facts: Facts) -> Policy:
     required = facts.registered.required
-    sets = [e.event for e in facts.entries if isinstance(e.event, PolicySet) and e.event.version == required.policy_version]
+    sets = [
+        e.event for e in facts.entries if isinstance(e.event, PolicySet) and e.event.version == required.policy_version
+    ]
     return Policy(
         source=sets[-1].source if sets else None,
         version=required.policy_version,
@@ -203,7 +205,12 @@ def _step(one: Any, cited: Entry[Any], facts: Facts) -> Step:
         case _:
             pass
     return Step(
-        step=one.step, occurred_at=one.occurred_at, place=place, holder=_holder(one.step, place, facts), evidence=evidence, log_index=index
+        step=one.step,
+        occurred_at=one.occurred_at,
+        place=place,
+        holder=_holder(one.step, place, facts),
+        evidence=evidence,
+        log_index=index,
     )
 
 
@@ -255,7 +262,7 @@ def _person(facts: Facts, role: Role, person: str, at: datetime, place: str) -> 
 
 
 def _about(facts: Facts, kind: type[Any], medium: Any) -> Sequence[Entry[Any]]:
-    return [entry for entry in facts.entries if isinstance(entry.event, kind) and entry.event.medium == medium]  # type: ignore[attr-defined]  # the kinds asked for have one
+    return [entry for entry in facts.entries if isinstance(entry.event, kind) and entry.event.medium == medium]
 
 
 def _reached(facts: Facts, medium: Medium, *, on_site: bool = False) -> Any:

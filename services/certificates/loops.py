@@ -19,6 +19,7 @@ from services.certificates import commands, filling, issuing, keys, views
 from services.certificates.document.inputs import canonical
 from services.certificates.domain.certificate import JST
 from services.certificates.issuing import Files, Instrument
+from services.certificates.signing import BadKey
 from services.certificates.views import Order
 from shared import blobs
 from shared.database import service_transaction
@@ -31,15 +32,14 @@ log = logging.getLogger(__name__)
 
 PAUSE_S = 0.03
 RETRY_S = 0.5
+UNREADY_PAUSE_S = 5.0
 OVERDUE_PAUSE_S = 60.0
 SERVICE = "certificates"
 
 
 async def issue(work: Work) -> None:
     """Issue what has its event and its proof, for ever."""
-    known = work.settings
-    await asyncio.to_thread(keys.prepare, known.keys, known.log_origin, datetime.now(UTC))
-    instrument = await asyncio.to_thread(Instrument.load, known.fonts, known.keys)
+    instrument, known = await _ready(work), work.settings
     while True:
         try:
             if not await issue_round(work.consumer, instrument, known.origin):
@@ -49,6 +49,18 @@ async def issue(work: Work) -> None:
             await asyncio.sleep(RETRY_S)
 
 
+async def _ready(work: Work) -> Instrument:
+    """Prepare keys and instrument; without fonts, requests go on being recorded and wait for whoever mends it."""
+    known = work.settings
+    while True:
+        try:
+            await asyncio.to_thread(keys.prepare, known.keys, known.log_origin, datetime.now(UTC))
+            return await asyncio.to_thread(Instrument.load, known.fonts, known.keys)
+        except (OSError, BadKey) as failure:
+            log.critical("no certificate can be issued; tried again in %s s: %s", UNREADY_PAUSE_S, failure)
+            await asyncio.sleep(UNREADY_PAUSE_S)
+
+
 async def issue_round(engine: AsyncEngine, instrument: Instrument, origin: str) -> int:
     """Issue what is open now. Returns how many certificates were looked at."""
     async with engine.connect() as connection:
@@ -56,24 +68,35 @@ async def issue_round(engine: AsyncEngine, instrument: Instrument, origin: str) 
         orders = await views.open_orders(connection)
     if not orders:
         return 0
-    for order, stored in await prepare(engine, orders, origin, datetime.now(UTC)):
-        with (
-            span("certificate issue", parent=order.traceparent),
-            about(tenant=order.tenant, device=order.item, case=order.number),
-        ):
-            try:
-                await finish(engine, order, await make(instrument, order, stored))
-            except (ValueError, LookupError) as failure:  # of this certificate (no photo, no proof), not of the loop
-                await _note(engine, order, failure)
+    ready = await prepare(engine, orders, origin, datetime.now(UTC))
+    press = asyncio.Semaphore(1)  # one is made while the one before is being recorded
+    done = await asyncio.gather(
+        *(_issue_one(engine, instrument, press, order, stored) for order, stored in ready), return_exceptions=True
+    )
+    for failure in done:
+        if isinstance(failure, BaseException):
+            raise failure
     return len(orders)
 
 
-async def prepare(
-    engine: AsyncEngine, orders: Sequence[Order], origin: str, at: datetime
-) -> list[tuple[Order, bytes]]:
-    """Fix each certificate's input before anything is signed: the bytes are kept, and their hash is the same for every
-    later attempt, so that a process that dies makes the same document again.
-    """
+async def _issue_one(
+    engine: AsyncEngine, instrument: Instrument, press: asyncio.Semaphore, order: Order, stored: bytes
+) -> None:
+    with (
+        span("certificate issue", parent=order.traceparent),
+        about(tenant=order.tenant, device=order.item, case=order.number),
+    ):
+        try:
+            async with press:
+                files = await make(instrument, order, stored)
+        except (ValueError, LookupError) as failure:  # of this certificate (no photo, no proof), not of the loop
+            await _note(engine, order, failure)
+        else:
+            await finish(engine, order, files)
+
+
+async def prepare(engine: AsyncEngine, orders: Sequence[Order], origin: str, at: datetime) -> list[tuple[Order, bytes]]:
+    """Fix each certificate's input before anything is signed; every later attempt takes the same bytes again."""
     async with engine.connect() as connection:
         facts = await views.facts(connection, [order.item for order in orders if order.input_sha256 is None])
     ready, fixed = [], {}
@@ -135,4 +158,3 @@ async def overdue_round(engine: AsyncEngine, at: datetime) -> int:
         async with service_transaction(engine, SERVICE, at=at) as tx:
             await commands.fall_due(tx, one)
     return len(late)
-

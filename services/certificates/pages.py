@@ -129,7 +129,9 @@ def _link(query: dict[str, str]) -> str:
 
 
 @router.get("/certificates/{number}")
-async def certificate(request: HttpRequest, number: GivenNumber, door: TheDoor, who: Anyone, done: str = "") -> Response:
+async def certificate(
+    request: HttpRequest, number: GivenNumber, door: TheDoor, who: Anyone, done: str = ""
+) -> Response:
     """Show one certificate to its town and centre; everybody else is led to its public page."""
     row = await entitled(door, who, number) if who else None
     if row is None:

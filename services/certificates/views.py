@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Table, delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.certificates.domain.number import parse_number
@@ -52,10 +53,15 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     own = [entry for entry in entries if entry.kind.startswith(OWN)]
     for entry in own:
         row = _row(entry)
-        statement = insert(certificates).values(row)
-        kept = {name: func.coalesce(certificates.c[name], statement.excluded[name]) for name in row}
-        await tx.connection.execute(statement.on_conflict_do_update(index_elements=["certificate"], set_=kept))
+        await tx.connection.execute(_filling(tuple(row)), row)
     await _queue(tx, own)
+
+
+@lru_cache(maxsize=8)
+def _filling(names: tuple[str, ...]) -> Insert:
+    statement = insert(certificates)
+    kept = {name: func.coalesce(certificates.c[name], statement.excluded[name]) for name in names}
+    return statement.on_conflict_do_update(index_elements=["certificate"], set_=kept)
 
 
 async def _queue(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
@@ -177,8 +183,8 @@ class Order:
 
 
 _OPEN = text(
-    "SELECT q.certificate, q.tenant, c.number, c.kind, c.item, c.medium, q.traceparent, q.input_sha256, v.body, v.salt, "
-    "p.log_index, p.path, p.checkpoint FROM pending q JOIN certificates c USING (certificate) "
+    "SELECT q.certificate, q.tenant, c.number, c.kind, c.item, c.medium, q.traceparent, q.input_sha256, v.body, "
+    "v.salt, p.log_index, p.path, p.checkpoint FROM pending q JOIN certificates c USING (certificate) "
     "JOIN evidence v ON v.entry = q.cited JOIN proofs p ON p.entry = q.cited "
     "JOIN items i ON i.item = c.item JOIN engagements e ON e.engagement = i.engagement "
     "JOIN parties t ON t.party = e.town JOIN parties z ON z.party = e.centre "
@@ -190,7 +196,24 @@ _OPEN = text(
 async def open_orders(connection: AsyncConnection, most: int = OPEN_MAX) -> list[Order]:
     """Return what can be issued now, oldest request first."""
     rows = await connection.execute(_OPEN, {"retry": RETRY_S, "most": most})
-    return [Order(*row[:8], bytes(row.body), bytes(row.salt), row.log_index, tuple(row.path), row.checkpoint) for row in rows]
+    return [
+        Order(
+            certificate=row.certificate,
+            tenant=row.tenant,
+            number=row.number,
+            kind=row.kind,
+            item=row.item,
+            medium=row.medium,
+            traceparent=row.traceparent,
+            input_sha256=row.input_sha256,
+            body=bytes(row.body),
+            salt=bytes(row.salt),
+            log_index=row.log_index,
+            path=tuple(row.path),
+            checkpoint=row.checkpoint,
+        )
+        for row in rows
+    ]
 
 
 async def set_inputs(connection: AsyncConnection, inputs: Mapping[UUID, str]) -> None:
@@ -336,7 +359,11 @@ async def facts(connection: AsyncConnection, items: Sequence[UUID]) -> dict[UUID
 async def _people(connection: AsyncConnection, entries: Any) -> dict[str, Row[Any]]:
     named = {entry.by.person for entry in entries}
     for entry in entries:
-        named |= {said for role in ("operator", "witness", "verifier", "approver") if (said := getattr(entry.event, role, None))}
+        named |= {
+            said
+            for role in ("operator", "witness", "verifier", "approver")
+            if (said := getattr(entry.event, role, None))
+        }
     rows = await connection.execute(text("SELECT * FROM people WHERE person = ANY(:people)"), {"people": sorted(named)})
     return {row.person: row for row in rows}
 
@@ -368,11 +395,13 @@ class Asked:
     state: str | None = None
 
 
-async def listed(connection: AsyncConnection, tenant: str, asked: Asked, *, most: int, after: int = 0) -> list[Row[Any]]:
+async def listed(
+    connection: AsyncConnection, tenant: str, asked: Asked, *, most: int, after: int = 0
+) -> list[Row[Any]]:
     """Return a town's certificates, what waits first, then the newest."""
     rows = await connection.execute(
         text(
-            f"SELECT * FROM ({_LIST} WHERE c.tenant = :tenant) l "
+            f"SELECT * FROM ({_LIST} WHERE c.tenant = :tenant) l "  # noqa: S608 - constants
             "WHERE (CAST(:item AS uuid) IS NULL OR item = :item) "
             "AND (CAST(:engagement AS uuid) IS NULL OR engagement = :engagement) "
             "AND (CAST(:kind AS text) IS NULL OR kind = :kind) AND (CAST(:state AS text) IS NULL OR state = :state) "
@@ -413,8 +442,8 @@ async def counts(connection: AsyncConnection, tenant: str) -> dict[str, dict[str
     """Count a town's certificates by kind and state; `overdue` counts those that were late when issued or still are."""
     rows = await connection.execute(
         text(
-            f"SELECT kind, state, count(*) AS n, count(overdue_at) AS late FROM ({_LIST} WHERE c.tenant = :tenant) l "
-            "GROUP BY 1, 2"
+            f"SELECT kind, state, count(*) AS n, count(overdue_at) AS late "  # noqa: S608 - constants
+            f"FROM ({_LIST} WHERE c.tenant = :tenant) l GROUP BY 1, 2"
         ),
         {"tenant": tenant},
     )
@@ -429,8 +458,8 @@ async def issued(connection: AsyncConnection, tenant: str, engagement: UUID | No
     """Return a town's issued certificates by number, with the hashes of their files."""
     rows = await connection.execute(
         text(
-            "SELECT c.number, c.kind, c.label, c.issued_at, c.revoked_at, c.pdf_sha256, c.json_sha256 FROM certificates c "
-            "JOIN items i USING (item) WHERE c.tenant = :tenant AND c.issued_at IS NOT NULL "
+            "SELECT c.number, c.kind, c.label, c.issued_at, c.revoked_at, c.pdf_sha256, c.json_sha256 "
+            "FROM certificates c JOIN items i USING (item) WHERE c.tenant = :tenant AND c.issued_at IS NOT NULL "
             "AND (CAST(:engagement AS uuid) IS NULL OR i.engagement = :engagement) ORDER BY c.number"
         ),
         {"tenant": tenant, "engagement": engagement},

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -513,7 +513,18 @@ async def take_file(
         return await _take_file(tx, place, content, preview=preview)
 
     ask = Imported(request=request, sha256=hashlib.sha256(content).hexdigest())
-    return await door.act(place.tenant, who, take, ask=ask)
+    try:
+        return await door.act(place.tenant, who, take, ask=ask)
+    except _Previewed as rolled_back:
+        return rolled_back.would_be
+
+
+class _Previewed(Exception):
+    """Rolls the transaction back: a preview does the real thing up to the commit, so it cannot say anything else."""
+
+    def __init__(self, would_be: TakenFile) -> None:
+        super().__init__()
+        self.would_be = would_be
 
 
 async def _take_file(tx: Transaction, place: Place, content: bytes, *, preview: bool) -> TakenFile:
@@ -532,16 +543,13 @@ async def _take_file(tx: Transaction, place: Place, content: bytes, *, preview: 
         if mark == "changed"
     )
     counted = TakenFile(len(attested), marks.count("new"), marks.count("same"), problems=problems)
-    if preview or problems:
+    if problems:
         return counted
     taken = await commands.record_all(tx, place.call, attested)
-    return TakenFile(
-        counted.rows,
-        counted.new,
-        counted.known,
-        sum(1 for each in taken if getattr(each.event, "reason", None)),
-        tuple(each.event.receipt for each in taken),
-    )
+    counted = replace(counted, refused=sum(1 for each in taken if getattr(each.event, "reason", None)))
+    if preview:
+        raise _Previewed(counted)
+    return replace(counted, receipts=tuple(each.event.receipt for each in taken))
 
 
 def told(problem: portal.Problem, lang: Language) -> str:

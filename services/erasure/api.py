@@ -12,11 +12,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.datastructures import UploadFile as Upload
 from starlette.responses import JSONResponse, Response
 
-from services.erasure import commands, intake, photos, views
+from services.erasure import commands, intake, photos, reading
 from services.erasure.commands import Which
 from services.erasure.domain.draw import SHARE_PERCENT, VERSION, draw
 from services.erasure.domain.medium import Place, Technique
-from services.erasure.intake import Binding, Dropped, Result
+from services.erasure.intake import Binding, Dropped, Result, Words
 from shared import blobs
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
@@ -28,16 +28,15 @@ from shared.refused import Invalid, Unknown
 
 router = APIRouter(prefix="/api/erasure", tags=["erasure"])
 
-TEXT_MAX = 200  # characters of a machine's name, a place, a method
-
 Filer = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "town-admin"))]
 Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
 Checker = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "witness", "town-admin"))]
 Stander = Annotated[Principal, Depends(holding("witness", "clerk", "town-admin", "worker", "centre-manager"))]
 
-Text = Annotated[str, Form(min_length=1, max_length=TEXT_MAX)]
-Reference = Annotated[str | None, Form(min_length=1, max_length=TEXT_MAX)]
+Text = Annotated[Words, Form()]
+Reference = Annotated[Words | None, Form()]
 Moment = Annotated[AwareDatetime | None, Form()]
+Taken = Annotated[AwareDatetime, Field(ge=photos.TAKEN_FROM, le=photos.TAKEN_UNTIL)]
 
 
 # ── reports ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,11 +151,11 @@ async def unmatched(door: TheDoor, who: SignedIn) -> Response:
     return JSONResponse({"unmatched": rows})
 
 
-async def queue(door: Door, who: Principal) -> list[tuple[views.Waiting, list[views.Candidate]]]:
+async def queue(door: Door, who: Principal) -> list[tuple[reading.Waiting, list[reading.Candidate]]]:
     """Return what waits, each with the media whose serials are near."""
     async with door.look(who.party, who) as connection:
-        waiting = await views.waiting(connection)
-        near = await views.media_by_serial(connection, [one.serial for one in waiting], who.party)
+        waiting = await reading.waiting(connection)
+        near = await reading.media_by_serial(connection, [one.serial for one in waiting], who.party)
     return [(one, [candidate for candidate in near if candidate.loose == one.loose]) for one in waiting]
 
 
@@ -194,8 +193,8 @@ async def destroy(
     technique: Annotated[Technique, Form()] = "crush",
     before: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
     after: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
-    before_taken_at: Annotated[list[AwareDatetime], Form()] = [],  # noqa: B006 - FastAPI copies it
-    after_taken_at: Annotated[list[AwareDatetime], Form()] = [],  # noqa: B006 - FastAPI copies it
+    before_taken_at: Annotated[list[Taken], Form()] = [],  # noqa: B006 - FastAPI copies it
+    after_taken_at: Annotated[list[Taken], Form()] = [],  # noqa: B006 - FastAPI copies it
     serial: Reference = None,
     index: Annotated[int | None, Form(ge=1, le=100)] = None,
     witness: Reference = None,
@@ -270,7 +269,7 @@ async def crush(door: Door, who: Principal, label: Label, shots: Sequence[Shot],
 class OfMedium(Ask):
     """Which medium of the item is meant, when it has several."""
 
-    serial: str | None = Field(default=None, min_length=1, max_length=TEXT_MAX)
+    serial: Words | None = None
     index: int | None = Field(default=None, ge=1, le=100)
 
     @property
@@ -292,7 +291,7 @@ async def remove(label: GivenLabel, body: OfMedium, door: TheDoor, who: Worker) 
 class Verification(OfMedium):
     """What the second person did and found."""
 
-    method: str = Field(min_length=1, max_length=TEXT_MAX)
+    method: Words
     passed: bool
 
 
@@ -310,10 +309,10 @@ class Witnessing(Ask):
     """Who of the town stood by, where, and from when to when; the one who asks, when nobody else is named."""
 
     engagement: UUID
-    witness: str | None = Field(default=None, min_length=1, max_length=TEXT_MAX)
-    place: str = Field(min_length=1, max_length=TEXT_MAX)
-    began_at: AwareDatetime
-    ended_at: AwareDatetime | None = None
+    witness: Words | None = None
+    place: Words
+    began_at: Taken
+    ended_at: Taken | None = None
 
 
 @router.post("/witnesses", status_code=201)
@@ -337,7 +336,7 @@ async def witness(body: Witnessing, door: TheDoor, who: Stander) -> Response:
 async def town_of(door: Door, who: Principal, engagement: UUID) -> str:
     """Return the town of an open engagement of this party. Raises Unknown otherwise."""
     async with door.look(who.party, who) as connection:
-        known = {one.engagement: one.town for one in await views.engagements(connection, who.party)}
+        known = {one.engagement: one.town for one in await reading.engagements(connection, who.party)}
     if engagement not in known:
         raise Unknown(
             "no-engagement",
@@ -349,14 +348,14 @@ async def town_of(door: Door, who: Principal, engagement: UUID) -> str:
 
 # ── what is read ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Town = Annotated[str | None, Query(max_length=TEXT_MAX)]
+Town = Annotated[str | None, Query(max_length=64, pattern=r"^[a-z0-9-]+$")]
 
 
 @router.get("/overview")
 async def overview(door: TheDoor, who: SignedIn, town: Town = None, engagement: UUID | None = None) -> Response:
     """Return how far a town's media are, counted from media."""
     async with door.look(town or who.party, who) as connection:
-        counted = await views.overview(connection, engagement)
+        counted = await reading.overview(connection, engagement)
     names = ("media", "erased", "sufficient", "failed", "excepted", "removed", "destroyed", "not_conformant", "levels")
     return JSONResponse({name: getattr(counted, name) for name in names})
 
@@ -381,9 +380,9 @@ async def medium(label: GivenLabel, door: TheDoor, who: SignedIn) -> list[Medium
     """Return the media of an item with everything that was done to them, oldest first."""
     found = await door.resolve(label, who)
     async with door.look(found.tenant, who) as connection:
-        there = await views.registered(connection, items=[found.item])
-        deeds = await views.deeds_of(connection, found.item)
-        place = await views.place_of(connection, found.item)
+        there = await reading.registered(connection, items=[found.item])
+        deeds = await reading.deeds_of(connection, found.item)
+        place = await reading.place_of(connection, found.item)
     return [
         MediumSeen(
             medium=one.medium,
@@ -393,7 +392,7 @@ async def medium(label: GivenLabel, door: TheDoor, who: SignedIn) -> list[Medium
             required_on_site=one.required.on_site,
             required_at_centre=one.required.at_centre,
             excepted=one.excepted,
-            achieved=views.highest(deeds, one.medium) or None,
+            achieved=reading.highest(deeds, one.medium) or None,
             destroyed=any(d.kind == "erasure.medium-destroyed.v1" for d in deeds if d.medium == one.medium),
             deeds=[
                 {
@@ -417,9 +416,9 @@ async def drawn(engagement: UUID, door: TheDoor, who: SignedIn) -> Response:
     """Return the media drawn for the independent re-check, with all that is needed to draw them again."""
     town = await town_of(door, who, engagement)
     async with door.look(town, who) as connection:
-        erasures = await views.first_erasures(connection, engagement)
+        erasures = await reading.first_erasures(connection, engagement)
         result = draw(engagement, erasures)
-        labels = {one.medium: one.label for one in await views.registered(connection, media=result.drawn)}
+        labels = {one.medium: one.label for one in await reading.registered(connection, media=result.drawn)}
     return JSONResponse(
         {
             "version": VERSION,

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.erasure import views
+from services.erasure import reading, views
 from services.erasure.domain import medium as media
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Medium, Place, Registered, Technique, judge
@@ -39,7 +39,7 @@ async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
     The same report for the same medium, graded by the same table, is answered with what it said the first time.
     """
     histories = await ledger.read_all(tx, [one.medium for one in bound])
-    known = {one.medium: one for one in await views.registered(tx.connection, media=histories)}
+    known = {one.medium: one for one in await reading.registered(tx.connection, media=histories)}
     decided: list[tuple[History, Event]] = []
     places: list[Entry[Any] | int] = []  # an entry that was there, or the place of the one to come
     for one in bound:
@@ -128,9 +128,9 @@ async def bind(
     The serial may be empty or near (O/0, I/1, leading zeros, case). Raises Refused for another drive's serial and for
     what was bound before, Invalid when it could be several media of the item.
     """
-    there = await views.registered(tx.connection, items=[item])
+    there = await reading.registered(tx.connection, items=[item])
     chosen = _meant(there, serial)
-    waiting = await views.waiting(tx.connection, report=report.stream)
+    waiting = await reading.waiting(tx.connection, report=report.stream)
     if not any(one.serial == serial for one in waiting):
         history = await ledger.read(tx, chosen.medium)
         if done := [ledger.again(entry) for entry in history.entries if entry.because == report.id]:
@@ -144,7 +144,7 @@ async def bind(
         text("SELECT 1 FROM unmatched WHERE report = :report AND serial = :serial FOR UPDATE"),
         {"report": report.stream, "serial": serial},
     )
-    if not any(one.serial == serial for one in await views.waiting(tx.connection, report=report.stream)):
+    if not any(one.serial == serial for one in await reading.waiting(tx.connection, report=report.stream)):
         raise ledger.LostRace
     filing = await _filing(tx, report)
     because = replace(tx, because=report)
@@ -174,19 +174,19 @@ def _meant(there: Sequence[Registered], serial: str) -> Registered:
 
 
 async def bind_arrived(
-    tx: Transaction, waiting: views.Waiting, medium: UUID, findings: Sequence[Finding]
+    tx: Transaction, waiting: reading.Waiting, medium: UUID, findings: Sequence[Finding]
 ) -> list[Entry[Any]]:
     """Bind a waiting report to the medium that was registered since under exactly its serial. Crosses tenants."""
     history = await ledger.read(tx, waiting.report)
     report: Entry[Any] = history.entries[0]
-    (there,) = await views.registered(tx.connection, media=[medium])
+    (there,) = await reading.registered(tx.connection, media=[medium])
     filing = await _filing(tx, report)
     acting = replace(tx.following(report), tenant=there.tenant, occurred_at=report.occurred_at)
     return await record(acting, [Bound(medium, finding, filing) for finding in findings])
 
 
 async def _filing(tx: Transaction, report: Entry[ReportFiled]) -> Filing:
-    place, witness = await views.circumstances_of(tx.connection, report.stream)
+    place, witness = await reading.circumstances_of(tx.connection, report.stream)
     where: Place = "centre" if place == "centre" else "on-site"
     return Filing(report.event.evidence, report.by.person, where, witness)
 
@@ -262,7 +262,7 @@ async def witness(
 
 async def chosen(tx: Transaction, item: UUID, which: Which) -> Registered:
     """Return the medium of an item that is meant. Raises Refused when it has none, Invalid when it is not clear."""
-    there = await views.registered(tx.connection, items=[item])
+    there = await reading.registered(tx.connection, items=[item])
     if not there:
         raise Refused(
             "no-media",

@@ -10,19 +10,19 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
-from services.erasure import commands, views
+from services.erasure import commands, reading
 from services.erasure.commands import Bound, Stray
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
 from services.erasure.domain.serial import loose
+from services.erasure.reading import Candidate
 from services.erasure.reports.read import Report, Unreadable, read
-from services.erasure.reports.text import SERIAL_MAX
-from services.erasure.views import Candidate
+from services.erasure.reports.text import SERIAL_MAX, visible
 from shared import blobs
 from shared.database import Transaction
 from shared.door import Ask, Door, Found
@@ -38,12 +38,17 @@ FILES_MAX = 100  # of one request (DESIGN §4, offline capture)
 FILENAME_MAX = 200  # characters
 
 
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL holds no NUL, and a page no control characters
+TEXT_MAX = 200  # characters of a machine's name, a place, a method, a reference to a person
+Words = Annotated[str, Field(min_length=1, max_length=TEXT_MAX, pattern=PRINTABLE)]
+
+
 class Dropped(Ask):
     """What was said besides the files."""
 
     engagement: UUID | None = None
     place: Place = "on-site"
-    witness: str | None = None
+    witness: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Droppe
     opened = await asyncio.to_thread(lambda: [_open(file) for file in files])
     serials = [finding.serial for _, report in opened if report for finding in report.findings]
     async with door.look(who.party, who) as connection:
-        candidates = await views.media_by_serial(connection, serials, who.party)
+        candidates = await reading.media_by_serial(connection, serials, who.party)
     by_fold: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         by_fold[candidate.loose].append(candidate)
@@ -110,7 +115,7 @@ def findings(content: bytes, filename: str, serial: str) -> list[Finding]:
 
 
 def _open(file: File) -> tuple[Result, Report | None]:
-    result = Result(file.filename[:FILENAME_MAX], hashlib.sha256(file.content).hexdigest())
+    result = Result(visible(file.filename, FILENAME_MAX), hashlib.sha256(file.content).hexdigest())
     try:
         report = read(file.content, file.filename)
     except Unreadable as wrong:
@@ -188,7 +193,7 @@ class Binding(Ask):
     """Which item a waiting report belongs to: its label as scanned, and the serial in the report that is meant."""
 
     label: str = Field(max_length=LABEL_INPUT_MAX)
-    serial: str = Field(max_length=SERIAL_MAX)
+    serial: str = Field(max_length=SERIAL_MAX, pattern=PRINTABLE)
 
 
 async def bind(door: Door, who: Principal, report: UUID, found: Found, ask: Binding) -> list[Entry[Any]]:
@@ -211,14 +216,14 @@ async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:
     without them.
     """
     entries = []
-    for waiting, medium in await views.arrived(tx.connection):
+    for waiting, medium in await reading.arrived(tx.connection):
         try:
             content = await blobs.get(waiting.tenant, waiting.sha256)
             said = findings(content, waiting.filename, waiting.serial)
         except (blobs.Missing, Unreadable):
             log.exception("the waiting report %s cannot be read again", waiting.report)
             continue
-        (there,) = await views.registered(tx.connection, media=[medium])
+        (there,) = await reading.registered(tx.connection, media=[medium])
         await blobs.put(there.tenant, content)
         entries += await commands.bind_arrived(tx, waiting, medium, said)
     return entries

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from services.erasure import api, intake, photos, views
+from services.erasure import api, intake, photos, reading
 from services.erasure.domain.medium import Registered
+from services.erasure.intake import TEXT_MAX
 from shared import blobs
 from shared.door import Door, TheDoor, scanned
 from shared.identity import Principal, SignedIn, holding
@@ -41,20 +42,21 @@ Entitled = Annotated[
     Principal,
     Depends(holding("worker", "centre-manager", "clerk", "town-admin", "approver", "witness", "auditor")),
 ]
+Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """The contract somebody works under now, among the open ones of the party."""
 
-    engagements: list[views.Engagement]
-    current: views.Engagement | None
+    engagements: list[reading.Engagement]
+    current: reading.Engagement | None
 
 
 async def job(door: Door, who: Principal, engagement: UUID | None) -> Job:
     """Return the contract asked for, else the newest. Raises Unknown for one that is not this party's."""
     async with door.look(who.party, who) as connection:
-        open_ = await views.engagements(connection, who.party)
+        open_ = await reading.engagements(connection, who.party)
     if engagement is None:
         return Job(open_, open_[0] if open_ else None)
     current = next((one for one in open_ if one.engagement == engagement), None)
@@ -76,11 +78,11 @@ async def _session(request: Request, door: Door, who: Principal, at: Job, **more
     counted, stuck, standing = None, [], []
     if at.current:
         async with door.look(at.current.town, who) as connection:
-            counted = await views.overview(connection, at.current.engagement)
-            stuck = await views.stuck(connection, at.current.engagement, STUCK_SHOWN_MAX)
-            standing = await views.witnesses_of(connection, at.current.town)
+            counted = await reading.overview(connection, at.current.engagement)
+            stuck = await reading.stuck(connection, at.current.engagement, STUCK_SHOWN_MAX)
+            standing = await reading.witnesses_of(connection, at.current.town)
     async with door.look(who.party, who) as connection:
-        waiting = len(await views.waiting(connection))
+        waiting = len(await reading.waiting(connection))
     facts: dict[str, Any] = {"results": None, "status": 200} | more
     return render(
         request,
@@ -118,7 +120,7 @@ async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
 @router.get("/unmatched")
 async def unmatched(request: Request, door: TheDoor, who: SignedIn, done: str = "") -> Response:
     """Show the reports that mean no medium yet, with near misses to choose from."""
-    return await _unmatched(request, door, who, done=done[: api.TEXT_MAX])
+    return await _unmatched(request, door, who, done=done[:TEXT_MAX])
 
 
 async def _unmatched(
@@ -126,7 +128,7 @@ async def _unmatched(
 ) -> Response:
     waiting = await api.queue(door, who)
     async with door.look(who.party, who) as connection:
-        names = await views.names(connection, {one.operator for one, _near in waiting})
+        names = await reading.names(connection, {one.operator for one, _near in waiting})
     return render(
         request,
         "unmatched.html",
@@ -181,7 +183,7 @@ async def line(
     done: str = "",
 ) -> Response:
     """Show the medium whose label was scanned, its two shutters, and the count."""
-    said = (text[: api.TEXT_MAX] for text in (label, machine, witness, done))
+    said = (text[:TEXT_MAX] for text in (label, machine, witness, done))
     label, machine, witness, done = said
     return await _line(request, door, who, Line(label=label, machine=machine, witness=witness, done=done))
 
@@ -205,21 +207,21 @@ async def _line(
     counted, last, standing = None, [], []
     if at.current:
         async with door.look(at.current.town, who) as connection:
-            counted = await views.overview(connection, at.current.engagement)
-            last = await views.last_destroyed(connection, LAST_SHOWN)
-            standing = await views.witnesses_of(connection, at.current.town)
+            counted = await reading.overview(connection, at.current.engagement)
+            last = await reading.last_destroyed(connection, LAST_SHOWN)
+            standing = await reading.witnesses_of(connection, at.current.town)
             if found:
-                media = await views.registered(connection, items=[found.item])
-                deeds = await views.deeds_of(connection, found.item)
+                media = await reading.registered(connection, items=[found.item])
+                deeds = await reading.deeds_of(connection, found.item)
     return render(
         request,
         "destroy.html",
-        _status(refusal),
+        422 if form and form.errors else _status(refusal),
         said=said,
         found=found,
         media=media,
         choices=[(one.serial, one.serial) for one in media],
-        proved={one.medium: views.highest(deeds, one.medium) for one in media},
+        proved={one.medium: reading.highest(deeds, one.medium) for one in media},
         crushed={deed.medium: deed for deed in deeds if deed.kind == "erasure.medium-destroyed.v1"},
         counted=counted,
         last=last,
@@ -235,14 +237,14 @@ async def _line(
 async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
     """Record a destruction from the form; a refusal keeps what was typed, only photos are taken again."""
     async with request.form(max_files=photos.PHOTOS_MAX, max_fields=FIELDS_MAX) as given:
-        form = Form({key: value for key, value in given.items() if isinstance(value, str)})
-        machine = form.need("machine", _("粉砕機"), longest=api.TEXT_MAX)
+        form = Form({key: _text(given, key) or "" for key, value in given.items() if isinstance(value, str)})
+        machine = form.need("machine", _("粉砕機"), longest=TEXT_MAX)
         said = Line(
-            label=form.value("label")[: api.TEXT_MAX],
+            label=form.value("label")[:TEXT_MAX],
             machine=machine,
-            witness=form.may("witness", _("立会い"), longest=api.TEXT_MAX),
+            witness=form.may("witness", _("立会い"), longest=TEXT_MAX),
             technique=form.choice("technique", _("方法"), ("crush", "shred")),
-            serial=form.may("serial", _("製造番号"), longest=api.TEXT_MAX),
+            serial=form.may("serial", _("製造番号"), longest=TEXT_MAX),
         )
         shots: list[api.Shot] = [("before", await file.read(), None) for file in _files(given, "before")]
         shots += [("after", await file.read(), None) for file in _files(given, "after")]
@@ -272,10 +274,10 @@ async def medium(label: str, request: Request, door: TheDoor, who: SignedIn) -> 
     """Show what each medium of an item was graded, why, and what was done to it."""
     found = await door.resolve(scanned(label), who)
     async with door.look(found.tenant, who) as connection:
-        media = await views.registered(connection, items=[found.item])
-        deeds = await views.deeds_of(connection, found.item)
+        media = await reading.registered(connection, items=[found.item])
+        deeds = await reading.deeds_of(connection, found.item)
         people = {deed.person for deed in deeds} | {deed.data.get("witness") or "" for deed in deeds}
-        names = await views.names(connection, people)
+        names = await reading.names(connection, people)
     shown = [_shown(one, deeds) for one in media]
     return render(request, "medium.html", found=found, label=label, shown=shown, names=names, words=WORDS)
 
@@ -286,13 +288,13 @@ class Shown:
 
     medium: Registered
     reached: str  # by evidence or by the crusher
-    judged: views.Deed | None  # the report that reached it, else the last one
-    deeds: list[views.Deed]
+    judged: reading.Deed | None  # the report that reached it, else the last one
+    deeds: list[reading.Deed]
 
 
-def _shown(medium: Registered, deeds: list[views.Deed]) -> Shown:
+def _shown(medium: Registered, deeds: list[reading.Deed]) -> Shown:
     own = [deed for deed in deeds if deed.medium == medium.medium]
-    proved = views.highest(own, medium.medium)
+    proved = reading.highest(own, medium.medium)
     reports = [deed for deed in own if "evidence" in deed.data]
     best = [deed for deed in reports if deed.data.get("achieved") == proved] if proved else reports
     crushed = any(deed.kind == "erasure.medium-destroyed.v1" for deed in own)
@@ -300,10 +302,10 @@ def _shown(medium: Registered, deeds: list[views.Deed]) -> Shown:
 
 
 @router.get("/reports/{sha256}")
-async def report(sha256: str, door: TheDoor, who: Entitled, town: api.Town = None) -> Response:
+async def report(sha256: Hash, door: TheDoor, who: Entitled, town: api.Town = None) -> Response:
     """Give the original bytes of a report, as a file and never as a page: what a device wrote is hostile text."""
     async with door.look(town or who.party, who) as connection:
-        named = await views.report_named(connection, sha256)
+        named = await reading.report_named(connection, sha256)
     if named is None:
         raise Unknown
     headers = {"content-disposition": f'attachment; filename="report-{sha256[:12]}.txt"'}
@@ -312,11 +314,11 @@ async def report(sha256: str, door: TheDoor, who: Entitled, town: api.Town = Non
 
 @router.get("/photos/{sha256}")
 async def photo(
-    sha256: str, door: TheDoor, who: Entitled, town: api.Town = None, *, original: bool = False
+    sha256: Hash, door: TheDoor, who: Entitled, town: api.Town = None, *, original: bool = False
 ) -> Response:
     """Give a photo for looking at, without EXIF; with `original` the untouched bytes as a file."""
     async with door.look(town or who.party, who) as connection:
-        if not await views.photo_named(connection, sha256):
+        if not await reading.photo_named(connection, sha256):
             raise Unknown
     content = await _bytes(town or who.party, sha256)
     if original:
@@ -346,7 +348,7 @@ def _files(form: FormData, name: str) -> list[UploadFile]:
 
 def _text(form: FormData, name: str) -> str | None:
     said = form.get(name)
-    return said.strip()[: api.TEXT_MAX] or None if isinstance(said, str) else None
+    return said.strip()[:TEXT_MAX] or None if isinstance(said, str) else None
 
 
 def _uuid(form: FormData, name: str) -> UUID | None:

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -13,6 +13,8 @@ from shared.refused import Invalid
 PHOTOS_MAX = 4  # of one destruction
 PIXELS_MAX = 60_000_000  # the largest phone cameras give 50 million in ordinary use
 SIDE_MIN = 64  # pixels; smaller shows nothing of a drive
+TAKEN_FROM = datetime(1990, 1, 1, tzinfo=UTC)  # what a clock says beyond these is not believed
+TAKEN_UNTIL = datetime(2200, 1, 1, tzinfo=UTC)
 FORMATS = ("JPEG", "PNG", "HEIF")
 DERIVED_SIDE = 1280  # pixels of the longer side of what pages show
 DERIVED_QUALITY = 80
@@ -85,9 +87,10 @@ def _taken_at(picture: Image.Image) -> datetime | None:
     camera = picture.getexif().get_ifd(ExifTags.IFD.Exif)
     said, zone = (str(camera.get(tag, "")).strip("\0 ") for tag in (_DATE, _ZONE))
     try:
-        return datetime.strptime(f"{said} {zone}", "%Y:%m:%d %H:%M:%S %z")
+        taken = datetime.strptime(f"{said} {zone}", "%Y:%m:%d %H:%M:%S %z")
     except ValueError:
         return None
+    return taken if TAKEN_FROM <= taken <= TAKEN_UNTIL else None
 
 
 _DATE, _ZONE = ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal

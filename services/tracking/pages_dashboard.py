@@ -75,6 +75,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
     return render(
         request,
         "dashboard.html",
+        who=who,
         place=place,
         counts=counts,
         total=total,

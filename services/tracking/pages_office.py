@@ -134,9 +134,6 @@ async def _inventory(
     packed: str = "",
 ) -> Response:
     async with door.look(place.town, who) as connection:
-        printed = await connection.scalar(
-            text("SELECT count(*) FROM labels WHERE engagement = :engagement"), {"engagement": place.here.engagement}
-        )
         registered = await connection.scalar(
             text("SELECT count(*) FROM items WHERE engagement = :engagement"), {"engagement": place.here.engagement}
         )
@@ -148,7 +145,6 @@ async def _inventory(
         read=read,
         faults=read.faults[:FAULTS_MAX] if read else [],
         packed=packed,
-        printed=printed,
         registered=registered,
         columns=inventory.COLUMNS,
         needed=inventory.NEEDED,
@@ -402,28 +398,26 @@ async def list_people(request: Request, door: TheDoor, who: Admin) -> Response:
 
 @router.post("/people")
 async def enrol(request: Request, door: TheDoor, who: Admin) -> Response:
-    """Put a person on the directory; the same id again changes the card."""
+    """Put a person on the directory under a new reference; the same form sent again is the same person."""
     asked = await Asked.of(request)
     form = asked.form
     name = form.need("name", _("名前"), longest=NAME_MAX)
     title = form.may("title", _("所属・肩書"), longest=100) or None
     contact = form.may("contact", _("連絡先"), longest=200) or None
     roles = form.choices("roles", _("役割"), ROLES_OF[who.kind], least=1)
-    person = form.value("person") or _reference(who.party, form.value("request"))
+    ask = asked.ask
+    person = _reference(who.party, ask.request)
 
     async def do(tx: Transaction) -> None:
-        taken = await tx.connection.scalar(text("SELECT party FROM people WHERE person = :person"), {"person": person})
-        if taken not in (None, who.party):
-            raise Forbidden
         await parties.enrol(tx, person, name=name, title=title, contact=contact, roles=roles)
 
     if not form.errors:
-        await door.act(who.party, who, do, ask=asked.ask)
+        await door.act(who.party, who, do, ask=ask)
         return again("/people")
     return await _people(request, door, who, asked)
 
 
-def _reference(party: str, request: str) -> str:
+def _reference(party: str, request: UUID) -> str:
     """Make the reference of a new person: it says nothing of the name, and sending the form again makes it again."""
     return f"p-{hashlib.sha256(f'{party} {request}'.encode()).hexdigest()[:12]}"
 

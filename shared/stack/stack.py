@@ -205,13 +205,17 @@ class Stack:
         await self._timed("nats", self._start_nats())
         if self.services:
             self.ports["gateway"] = free_port(self._wished.get("gateway"))
-            await self._timed("traces", self._start_on_free_port("traces", self._traces))
-        for step in self._prepare:
-            await self._timed("prepare", step(self))
-        if self.services:
+            traces = self._timed("traces", self._start_on_free_port("traces", self._traces))
+            await _together(traces, self._timed("prepare", self._run_prepare()))
             await self._timed("services", self._start_services())
             await self._timed("gateway", self._start_on_free_port("gateway", self._gateway))
+        else:
+            await self._timed("prepare", self._run_prepare())
         self._write_state()
+
+    async def _run_prepare(self) -> None:
+        for step in self._prepare:
+            await step(self)
 
     async def _start_postgres(self) -> None:
         def program(port: int) -> Program:
@@ -233,9 +237,7 @@ class Stack:
 
     async def _start_services(self) -> None:
         starts = (self._start_on_free_port(name, partial(self._service, name), "services") for name in self.services)
-        for outcome in await asyncio.gather(*starts, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        await _together(*starts)
 
     async def _start_on_free_port(self, name: str, program: Callable[[int], Program], stage: str | None = None) -> None:
         """Start a program on the port it had last time or a free one; somebody may take it in between: then another."""
@@ -309,6 +311,13 @@ class Stack:
             "pids": self.pids,
         }
         write_private(self.folder / "stack.json", json.dumps(state, indent=1))
+
+
+async def _together(*works: Awaitable[None]) -> None:
+    """Await all, and only when none is under way any more raise what the first of them raised."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def serve(stack: Stack, started: Callable[[Stack], None]) -> None:

@@ -1,10 +1,11 @@
-"""One certificate: requested with what it stands on, issued once, perhaps overdue before, perhaps revoked after. Pure."""
+"""One certificate: requested with what it stands on, issued once, overdue before or revoked after. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from uuid import UUID
 
+from shared.entry import Event
 from shared.events.certificates import (
     CertificateIssued,
     CertificateKind,
@@ -13,7 +14,6 @@ from shared.events.certificates import (
     CertificateRevoked,
     Cited,
 )
-from shared.entry import Event
 from shared.ids import derived
 from shared.refused import Invalid, Refused
 
@@ -113,9 +113,7 @@ class Certificate:
                 "This certificate is not issued yet, so it cannot be revoked. Wait until it is.",
             )
         if self.revoked:
-            raise Refused(
-                "already-revoked", "この証明書は取り消し済みです。", "This certificate is revoked already."
-            )
+            raise Refused("already-revoked", "この証明書は取り消し済みです。", "This certificate is revoked already.")
         if not reason.strip() or len(reason) > REASON_LENGTH_MAX:
             raise Invalid(
                 "reason",
@@ -123,9 +121,7 @@ class Certificate:
                 f"Give the reason, in at most {REASON_LENGTH_MAX} characters.",
                 field="reason",
             )
-        return CertificateRevoked(
-            certificate=self.issued.certificate, number=self.issued.number, reason=reason.strip()
-        )
+        return CertificateRevoked(certificate=self.issued.certificate, number=self.issued.number, reason=reason.strip())
 
 
 def fold(events: Iterable[Event]) -> Certificate:

@@ -29,11 +29,13 @@ class House:
     made: Service
     log: Log
     instrument: Instrument | None = None
+    heard: list[Message] = field(default_factory=list)
 
     async def hear(self, *messages: Message) -> None:
         """Let the consumers take messages in this order, in one transaction."""
         async with self.made.consuming() as tx:
             await consumers.handle(tx, list(messages))
+        self.heard += messages
 
     async def issue(self) -> int:
         """Let the issuer work until nothing is open."""

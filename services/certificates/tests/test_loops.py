@@ -1,18 +1,30 @@
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 
+from services.certificates import issuing, keys, loops, views
+from services.certificates.issuing import Instrument
+from services.certificates.tables import pending
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House
-from services.certificates.tests.world import Machine
-from services.certificates import keys
+from services.certificates.tests.world import DAYS, Machine, stood_by
 from shared import blobs
+from shared.entry import Entry
+from shared.events.erasure import ErasureVerified
+from shared.events.tracking import Corrected, ExceptionApproved
+from shared.levels import Level
 from shared.settings import settings
-from shared.testing import TOWN
-from verifier import verify_bytes
+from shared.testing import NOW, TOWN, recorded
+from shared.worker import Work
+from verifier import Verdict, verify_bytes
 
 pytestmark = sample.needs_fonts
+
+ISSUED = "SELECT body, salt FROM entries WHERE kind = 'certificates.issued.v1' AND stream = :c"
 
 
 async def certificate(house: House, number: str) -> Any:
@@ -20,21 +32,243 @@ async def certificate(house: House, number: str) -> Any:
     return row
 
 
+async def content(row: Any, kind: str) -> bytes:
+    return await blobs.get(TOWN, getattr(row, f"{kind}_sha256"))
+
+
+async def verified(row: Any, kind: str) -> Verdict:
+    trusted = keys.trusted(settings().keys)
+    return await asyncio.to_thread(verify_bytes, f"c.{kind}", await content(row, kind), trusted)
+
+
+async def destroyed(house: House, machine: Machine, *before: Any) -> Entry[Any]:
+    """Let a machine's medium be destroyed and proved, and nothing issued yet."""
+    told = machine.destroyed()
+    await house.hear(machine.registered, *before, told, house.log.notice(told))
+    return told
+
+
 async def test_a_destruction_and_its_proof_become_a_certificate_that_a_stranger_verifies(house: House) -> None:
     machine = Machine.new()
-    destroyed = machine.destroyed()
-    await house.hear(machine.registered, machine.erased(), machine.received(), destroyed)
+    told = machine.destroyed()
+    medium = machine.item.media[0].id
+    checked = ErasureVerified(medium=medium, item=machine.item.item, verifier="abe", method="読み直し", passed=True)
+    corrected = Corrected(item=machine.item.item, field="asset_number", was="R02-0031", now="R02-0099", reason="誤記")
+    await house.hear(
+        machine.registered, machine.erased(), machine.received(), stood_by(), recorded(checked, stream=medium)
+    )
+    await house.hear(recorded(corrected, stream=machine.item.item, sequence=2), told)
     assert await house.issue() == 0  # no proof yet
-    await house.hear(house.log.notice(machine.erased(), destroyed))
+    await house.hear(house.log.notice(machine.erased(), told))
     assert await house.issue() == 1
     row = await certificate(house, machine.number())
-    trusted = keys.trusted(settings().keys)
-    for sha256, name in ((row.pdf_sha256, "c.pdf"), (row.json_sha256, "c.json")):
-        content = await blobs.get(TOWN, sha256)
-        verdict = await asyncio.to_thread(verify_bytes, name, content, trusted, {"a.jpg": sample.PHOTOS[0]})
+    for kind in ("pdf", "json"):
+        verdict = await verified(row, kind)
         assert verdict.ok, verdict
         assert {check.status for check in verdict.checks} == {"ok"}
         assert verdict.number == machine.number()
-    stored = (await blobs.get(TOWN, row.input_sha256)).decode()
-    for said in ("髙﨑 亮", "作業主任", "佐藤 恵", "最上町長", "総務省ガイドライン R2.12", "Purge（除去）　nwipe 0.37"):
+    stored = (await content(row, "input")).decode()
+    for said in (
+        "髙﨑 亮",
+        "作業主任",
+        "佐藤 恵",
+        "最上町長",
+        "総務省ガイドライン R2.12",
+        "Purge（除去）　nwipe 0.37",
+        "別の者が再確認",
+        "R02-0099",
+        "機密性3（個人番号利用事務系）",
+        f"/VERIFY/{machine.number()}",
+    ):
         assert said in stored
+    assert "R02-0031" not in stored
+    assert not await house.rows("SELECT 1 FROM pending WHERE certificate = :c", c=row.certificate)
+
+
+async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(house: House) -> None:
+    machine = Machine.new(maker=None, model=None, asset_number=None)
+    media = machine.item.media[0]
+    excepted = ExceptionApproved(item=machine.item.item, medium=media.id, reason="認識せず", witness="w", approver="a")
+    odd = machine.destroyed(operator="nobody", witness=None, conformant=False, missing=("立会い",))
+    await house.hear(
+        machine.registered, recorded(excepted, stream=machine.item.item, sequence=2), odd, house.log.notice(odd)
+    )
+    assert await house.issue() == 1
+    row = await certificate(house, machine.number())
+    given: Any = issuing.read_input(await content(row, "input"))
+    assert (given.property_number, given.due_on) == (None, None)
+    assert given.on_site == "消去できず。例外として承認：認識せず"
+    assert "立会い" in given.reasons[1].ja
+    assert [(person.role, person.name) for person in given.people if person.role == "sanitised"] == [
+        ("sanitised", None)
+    ]
+    assert (await verified(row, "pdf")).ok
+
+
+async def test_each_medium_of_a_machine_has_its_own_certificate_and_closing_brings_the_tracking_certificate(
+    house: House,
+) -> None:
+    machine = Machine.new(media=2)
+    first, second = machine.destroyed(0), machine.destroyed(1)
+    wiped = machine.erased(0)
+    received = machine.received()
+    await house.hear(machine.registered, wiped, machine.erased(1, Level.CLEAR), received, first, second)
+    await house.hear(house.log.notice(wiped, first, second))
+    assert await house.issue() == 2
+    numbers = [machine.number(), machine.number(nth=2)]
+    closed = machine.closed(machine.registered, wiped, received, first, certificates=numbers)
+    await house.hear(house.log.notice(closed), closed)
+    assert await house.issue() == 1
+    row = await certificate(house, machine.number("T"))
+    for kind in ("pdf", "json"):
+        verdict = await verified(row, kind)
+        assert verdict.ok, verdict
+    given: Any = issuing.read_input(await content(row, "input"))
+    assert [line.certificate for line in given.media] == numbers
+    assert [step.log_index is not None for step in given.steps] == [False, True, False, True, True]
+    assert [one.met for one in given.requirements] == [False, True, True]  # one medium was only cleared on site
+    assert given.due_on.isoformat() == "2027-01-05"
+
+
+# Where the issuer dies, and what had happened by then.
+CRASHES = ("before the input is kept", "before render", "after render", "after the blobs", "after the append")
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+async def test_wherever_the_issuer_dies_there_is_one_issued_and_the_same_bytes_before_the_signature(
+    house: House, crash: str
+) -> None:
+    machine = Machine.new()
+    await destroyed(house, machine)
+    instrument = Instrument.load(sample.FOLDER, settings().keys)
+    engine = house.made.consumer
+    async with engine.connect() as connection:
+        (order,) = await views.open_orders(connection)
+    done = CRASHES.index(crash)
+    unsigned = None
+    if done > 0:
+        ((order, stored),) = await loops.prepare(engine, [order], settings().origin, NOW)
+    if done > 1:
+        originals = {sha256: await blobs.get(TOWN, sha256) for sha256 in issuing.photos_of(stored)}
+        files = await asyncio.to_thread(instrument.make, order, stored, originals)
+        unsigned = instrument.press.render(issuing.read_input(stored), originals, files.json)
+        assert files.pdf.startswith(unsigned)
+    if done > 2:
+        await blobs.put(TOWN, files.pdf)
+        await blobs.put(TOWN, files.json)
+    if done > 3:
+        await loops.finish(engine, order, files)
+    await house.hear(machine.registered)  # another process starts
+    assert await house.issue() == (0 if done > 3 else 1)
+    row = await certificate(house, machine.number())
+    assert len(await house.rows(ISSUED, c=row.certificate)) == 1
+    assert (await verified(row, "pdf")).ok
+    if done > 0:
+        assert await content(row, "input") == stored
+    if unsigned:
+        assert (await content(row, "pdf")).startswith(unsigned)
+        assert await content(row, "json") == files.json
+    if done > 3:
+        assert row.pdf_sha256 == files.made.pdf_sha256
+
+
+async def test_two_issuers_at_once_issue_once(house: House) -> None:
+    machines = [Machine.new() for _ in range(3)]
+    for machine in machines:
+        await destroyed(house, machine)
+    instrument = Instrument.load(sample.FOLDER, settings().keys)
+    await asyncio.gather(
+        *(loops.issue_round(house.made.consumer, instrument, settings().origin) for _ in range(2)),
+        return_exceptions=True,
+    )
+    await house.issue()
+    for machine in machines:
+        row = await certificate(house, machine.number())
+        (entry,) = await house.rows(ISSUED, c=row.certificate)
+        event: Any = Entry.read(entry.body, entry.salt).event
+        assert event.pdf_sha256 == row.pdf_sha256
+        assert (await verified(row, "pdf")).ok
+
+
+async def test_a_missing_photo_is_told_and_tried_again_without_holding_up_the_others(house: House) -> None:
+    photo = sample.photo(77)
+    machine, other = Machine.new(), Machine.new()
+    shot = machine.destroyed().event.photos[0]
+    sha256 = next(iter(sample.originals(photo)))
+    told = machine.destroyed(photos=(shot.model_copy(update={"sha256": sha256}),))
+    await house.hear(machine.registered, told, house.log.notice(told))
+    await destroyed(house, other)
+    await house.issue()
+    (row,) = await house.rows("SELECT * FROM pending WHERE cited = :c", c=told.id)
+    assert sha256 in row.failure
+    assert (await certificate(house, other.number())).issued_at
+    await blobs.put(TOWN, photo)
+    assert await house.issue() == 0  # not at once again
+    async with house.made.consuming() as tx:
+        later = datetime.now(UTC) - timedelta(seconds=views.RETRY_S + 1)
+        await tx.connection.execute(pending.update().values(tried_at=later))
+    assert await house.issue() == 1
+    assert (await certificate(house, machine.number())).issued_at
+
+
+async def test_a_proof_that_does_not_hold_is_never_signed(house: House) -> None:
+    machine, liar = Machine.new(), Machine.new()
+    told, other = machine.destroyed(), liar.destroyed()
+    notice = house.log.notice(other)
+    forged = replace(notice, body=notice.body.replace(str(other.id).encode(), str(told.id).encode()))
+    await house.hear(machine.registered, told, forged)
+    await house.issue()
+    (row,) = await house.rows("SELECT * FROM pending WHERE cited = :c", c=told.id)
+    assert "does not hold" in row.failure
+    assert (await certificate(house, machine.number())).issued_at is None
+
+
+async def test_the_issued_entry_continues_the_trace_of_the_request(house: House) -> None:
+    machine = Machine.new()
+    told = machine.destroyed()
+    object.__setattr__(told, "traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
+    await house.hear(machine.registered, told, house.log.notice(told))
+    await house.issue()
+    row = await certificate(house, machine.number())
+    (waiting,) = await house.rows(
+        "SELECT o.traceparent FROM outbox o WHERE o.stream = :c AND o.sequence = 2", c=row.certificate
+    )
+    assert waiting.traceparent.split("-")[1] == "0123456789abcdef0123456789abcdef"
+    (entry,) = await house.rows(ISSUED, c=row.certificate)
+    issued = Entry.read(entry.body, entry.salt)
+    (asked,) = await house.rows("SELECT id FROM entries WHERE stream = :c AND sequence = 1", c=row.certificate)
+    assert (issued.because, issued.tenant, issued.by.person) == (asked.id, TOWN, "service:certificates")
+
+
+async def test_a_missed_deadline_is_noted_once_and_the_certificate_comes_all_the_same(house: House) -> None:
+    machine = Machine.new(media=2)
+    received = NOW - timedelta(days=DAYS + 2)
+    await house.hear(machine.registered, machine.received(at=received))
+    assert await loops.overdue_round(house.made.consumer, received + timedelta(days=DAYS)) == 0  # the day itself
+    assert await loops.overdue_round(house.made.consumer, NOW) == 3
+    assert await loops.overdue_round(house.made.consumer, NOW) == 0
+    await destroyed(house, machine)
+    await house.issue()
+    row = await certificate(house, machine.number())
+    assert row.overdue_at
+    assert row.issued_at
+    kinds = await house.rows("SELECT kind FROM entries WHERE stream = :c ORDER BY sequence", c=row.certificate)
+    assert [one.kind.split(".")[1] for one in kinds] == ["overdue", "requested", "issued"]
+
+
+async def test_the_running_loop_issues_soon_after_the_proof_came_and_outlives_a_lost_database(house: House) -> None:
+    work = Work(settings(), house.made.consumer, Client())
+    running = asyncio.create_task(loops.issue(work))
+    try:
+        for _lost in range(2):
+            machine = Machine.new()
+            await destroyed(house, machine)
+            for _ in range(1000):
+                if (await certificate(house, machine.number())).issued_at:
+                    break
+                await asyncio.sleep(0.02)
+            assert (await certificate(house, machine.number())).issued_at
+            await house.made.consumer.dispose()  # every connection is gone: the next round opens new ones
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -86,9 +86,7 @@ async def test_a_number_tells_anybody_kind_day_and_state_and_nothing_else(
 
 
 @BOTH
-async def test_a_file_is_checked_and_an_altered_one_is_told_where(
-    house: House, web: Web, issued: Machine, lang: str
-) -> None:
+async def test_a_file_is_checked_and_an_altered_one_is_told_where(web: Web, issued: Machine, lang: str) -> None:
     assert (await web.page(f"/verify?lang={lang}", who="")).status_code == 200
     for kind in ("pdf", "json"):
         file = (await web.get(f"/certificates/{issued.number()}.{kind}")).content
@@ -111,7 +109,7 @@ async def test_a_file_is_checked_and_an_altered_one_is_told_where(
     assert (await web.send(f"/verify?lang={lang}", {}, who="", files={"file": ("", b"")})).status_code == 422
 
 
-async def test_without_the_log_key_the_page_says_what_to_wait_for(house: House, web: Web, issued: Machine) -> None:
+async def test_without_the_log_key_the_page_says_what_to_wait_for(house: House, web: Web) -> None:
     key = house.made.settings.keys / "log.vkey"
     kept = key.read_text()
     key.unlink()

@@ -1,4 +1,4 @@
-"""A town, a centre, machines with their stories, and a log that proves them: what the tests of certificates start from."""
+"""What the tests of certificates start from: a town, a centre, machines with their stories, a log that proves them."""
 
 import json
 from base64 import b64encode
@@ -164,8 +164,7 @@ class Machine:
         words = {"item-registered": "registered", "medium-erased": "erased", "received": "received"}
         words["medium-destroyed"] = "destroyed"
         steps = [
-            ClosedStep(step=words[one.kind.split(".")[1]], occurred_at=one.occurred_at, entry=one.id)  # type: ignore[arg-type]  # the words above
-            for one in known
+            ClosedStep(step=words[one.kind.split(".")[1]], occurred_at=one.occurred_at, entry=one.id) for one in known
         ]
         steps.append(ClosedStep(step="closed", occurred_at=NOW))
         event = CustodyClosed(

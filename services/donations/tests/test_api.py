@@ -199,6 +199,9 @@ async def test_the_portals_file_is_all_or_nothing_and_twice_is_once(made: Servic
     preview = await send(header + "".join(good), "?preview=1")
     assert (preview.status_code, preview.json()["new"]) == (200, 3)
     assert await made.rows("SELECT count(*) FROM applications") == [(0,)]
+    preview = await send(header + "".join(good) + late, "?preview=1")
+    assert (preview.json()["new"], preview.json()["refused"], preview.json()["receipts"]) == (4, 1, [])
+    assert await made.rows("SELECT count(*) FROM refusals") == [(0,)]
     taken = await send(header + "".join(good) + late)
     assert (taken.status_code, taken.json()["new"], taken.json()["refused"]) == (201, 4, 1)
     twice = await send(header + "".join(good) + late)

@@ -8,10 +8,13 @@ from services.donations.app import app
 from services.donations.tests.conftest import Web, prepare_stock
 from services.donations.tests.test_api import CALL, NUMBER, an_application, asked, opened, post
 from shared.browser import DESK, PHONE, WHY_SKIPPED, Visits, axe_violations, chromium, launch, serving
-from shared.ids import uuid7
 from shared.testing import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(chromium() is None, reason=WHY_SKIPPED)]
+pytestmark = [
+    pytest.mark.timeout(300),  # axe takes its time where two cores are shared
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium() is None, reason=WHY_SKIPPED),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -78,9 +81,7 @@ async def _look(context: Any, address: str, paths: tuple[str, ...]) -> list[str]
         for lang in ("ja", "en"):
             await page.goto(f"{address}{path}{'&' if '?' in path else '?'}lang={lang}")
             assert await page.inner_text("h1")
-            found += [f"{path} {lang}: {each}" for each in await axe_violations(page)]
-            await page.screenshot(
-                path=f"/tmp/w/shots/don-{uuid7()}-{path.replace('/', '_')[:40]}-{lang}.png", full_page=True
-            )
+            if lang == "ja":  # the same markup in both languages
+                found += [f"{path}: {each}" for each in await axe_violations(page)]
     await page.close()
     return found

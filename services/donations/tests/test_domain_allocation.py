@@ -136,13 +136,13 @@ def test_a_record_that_was_touched_is_found_out() -> None:
     document["left"] = []
     assert differences(document) == ("left differs",)
     del grants[1]
-    assert "063622-0002: the record grants 0, done again 2" in differences(document) or len(differences(document)) == 2
+    assert differences(document) == ("063622-0002: the record grants 0, done again 2", "left differs")
 
 
 def test_ten_thousand_applications_are_allocated_within_a_second() -> None:
     queue = [application(n, "hamlet", 2, n % 600) for n in range(1, 10_001)]
     call = a_call(units=10_000)
-    began = time.perf_counter()
+    began = time.process_time()
     result = allocate(call, queue, machines(900))
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1  # of this process: what others do on the machine does not count
     assert (len(result.grants), len(result.waiting)) == (450, 9_550)

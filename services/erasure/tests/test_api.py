@@ -309,3 +309,37 @@ async def test_ten_destructions_are_answered_well_under_the_blink_of_an_eye(
         took.append(perf_counter() - began)
         assert said.status_code == 201
     assert median(took) < 0.2, took  # four times what is promised: other tests share this machine
+
+
+async def test_hostile_text_is_refused_and_never_breaks_the_service(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    it = await register(erasure, item("API15"))
+    media, shots = f"/api/erasure/media/{it.label}", {"after": ("a\x00.jpg", photo())}
+    filed = (await drop(client, proof("API16"))).json()["drives"][0]["report"]
+    facts = {"request": str(uuid7()), "machine": "2"}
+    said = [
+        await client.post(f"{media}/destructions", files=shots, data=facts | {"machine": "\x00"}),
+        await client.post(f"{media}/destructions", files=shots, data=facts | {"machine": "x" * 201}),
+        await client.post(f"{media}/destructions", files=shots, data=facts | {"serial": "a\x00"}),
+        await client.post(f"{media}/destructions", files=shots, data=facts | {"technique": "dance"}),
+        await client.post(
+            f"{media}/destructions", files=shots, data=facts | {"after_taken_at": "0001-01-01T00:00:00+09:00"}
+        ),
+        await client.post(f"{media}/verifications", json={"request": str(uuid7()), "method": "\x00", "passed": True}),
+        await client.post(
+            f"/api/erasure/unmatched/{filed}/bind", json={"request": str(uuid7()), "label": it.label, "serial": "\x00"}
+        ),
+        await client.get("/api/erasure/overview", params={"town": "\x00"}),
+        await client.get("/erasure/photos/..%00"),
+        await drop(client, proof("API15"), witness="\x00"),
+    ]
+    assert {one.status_code for one in said} <= {404, 422}, [one.status_code for one in said]
+    files = {"file": ("\x00\u202e<hostile>.json", proof("API15"), "text/html")}
+    taken = await client.post("/api/erasure/reports", files=files, data={"request": str(uuid7())})
+    assert taken.status_code == 201
+    assert "<hostile>" in taken.json()["filename"]
+    assert not {"\x00", "\u202e"} & set(taken.json()["filename"])
+    page = await client.get(f"/erasure/media/{it.label}", headers={"Accept": "text/html"})
+    assert "&lt;hostile&gt;" in page.text
+    assert "<hostile>" not in page.text

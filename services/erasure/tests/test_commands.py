@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.erasure import commands, views
+from services.erasure import commands, reading
 from services.erasure.commands import Bound, Stray, Which
 from services.erasure.domain.medium import Filing
 from services.erasure.reports.read import read
@@ -171,7 +171,7 @@ async def test_a_near_miss_is_bound_by_a_person_once_and_leaves_the_queue(erasur
     (again,) = await bind(erasure, report, it, "C130")
     assert (again.id, again.replayed) == (entry.id, True)
     async with erasure.acting(CENTRE, WORKER) as tx:
-        assert [one.serial for one in await views.waiting(tx.connection, report=report.stream)] == ["other"]
+        assert [one.serial for one in await reading.waiting(tx.connection, report=report.stream)] == ["other"]
 
 
 async def test_another_drives_report_and_one_that_is_bound_are_refused(erasure: Service) -> None:

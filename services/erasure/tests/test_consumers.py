@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.erasure import intake, views
+from services.erasure import intake, reading, views
 from services.erasure.consumers import consumers
 from services.erasure.tables import metadata
 from services.erasure.tests.conftest import (
@@ -89,10 +89,10 @@ async def test_people_come_and_are_forgotten(erasure: Service) -> None:
     for body in (card, card):
         await tell(erasure, body)
     async with erasure.acting() as tx:
-        assert await views.witnesses_of(tx.connection, TOWN) == [("sato", "佐藤")]
+        assert await reading.witnesses_of(tx.connection, TOWN) == [("sato", "佐藤")]
     await tell(erasure, b"")
     async with erasure.acting() as tx:
-        assert await views.witnesses_of(tx.connection, TOWN) == []
+        assert await reading.witnesses_of(tx.connection, TOWN) == []
 
 
 async def tell(made: Service, body: bytes) -> None:

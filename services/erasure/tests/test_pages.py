@@ -97,13 +97,14 @@ async def test_a_second_destruction_and_a_false_photo_are_refused_in_words(
     none = await client.post("/erasure/destroy", data=said, files={"before": ("", b"")}, headers=PAGE)
     assert none.status_code == 422
     shots = {"after": ("a.jpg", photo(), "image/jpeg")}
+    missing = await client.post("/erasure/destroy", data=said | {"machine": ""}, files=shots, headers=PAGE)
+    assert missing.status_code == 422
+    assert "なおしてください" in whole(missing)
     assert (await client.post("/erasure/destroy", data=said, files=shots, headers=PAGE)).status_code == 303
     second = await client.post("/erasure/destroy", data=said | {"request": str(uuid7())}, files=shots, headers=PAGE)
     assert second.status_code == 409
     assert "粉砕済みです" in whole(second)
     assert "次にすること" in second.text
-    missing = await client.post("/erasure/destroy", data=said | {"machine": ""}, files=shots, headers=PAGE)
-    assert "なおしてください" in whole(missing)
 
 
 async def test_a_label_that_is_none_and_one_that_is_unknown_say_so(client: httpx.AsyncClient) -> None:

@@ -378,6 +378,27 @@ async def test_the_dashboard_counts_from_items_and_names_the_one_machine_two_cou
     assert re.findall(r'class="n">(\d+)<', placed[0]) == ["5", "59"]
 
 
+async def test_each_reader_finds_the_rarer_pages_from_the_first_one(web: Web) -> None:
+    offered = {
+        "clerk": ({"/inventory", "/engagements", "/policy", "/signin"}, "/dashboard"),
+        "admin": ({"/inventory", "/engagements", "/policy", "/people", "/signin"}, "/dashboard"),
+        "worker": ({"/cages", "/receiving", "/engagements", "/policy", "/signin"}, "/dashboard"),
+        "operator": ({"/people", "/signin"}, "/towns"),
+    }
+    for who, (links, first) in offered.items():
+        page = (await web.get(first, who=who)).text
+        found = re.findall(r'mg-button--plain" href="(/[a-z]+)', page.split('id="office"')[1])
+        assert set(found) == links
+        for link in found:
+            assert (await web.get(link, who=who)).status_code == 200
+
+
+async def test_a_foreign_engagement_is_unknown(web: Web) -> None:
+    page = await web.get(f"/dashboard?engagement={uuid7()}", who="clerk")
+    assert page.status_code == 404
+    assert "契約" in page.text
+
+
 async def test_the_list_filters_by_step_place_and_kind(web: Web, world: World) -> None:
     async def labels(query: str) -> set[str]:
         page = (await web.get(f"/items?{world.query}&{query}", who="clerk")).text

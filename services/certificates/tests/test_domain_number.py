@@ -1,0 +1,36 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.certificates.domain.number import KINDS, BadNumber, Number, parse_number
+from shared.ids import Label, new_label
+
+LABEL = new_label()
+GROUPED = f"{LABEL[:4]}-{LABEL[4:8]}-{LABEL[8:]}"
+
+
+@pytest.mark.parametrize(
+    "typed", [f"D-{GROUPED}", f"d{LABEL.lower()}", f" D {GROUPED} ", f"Ｄ-{GROUPED}".replace("Ｄ", "D")]
+)
+def test_a_number_is_read_as_people_type_it(typed: str) -> None:
+    assert parse_number(typed) == Number("destruction", Label(LABEL))
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "D", GROUPED, f"X-{GROUPED}", f"D-{GROUPED}-1", f"D-{GROUPED}-0", "D-" + "A" * 60, "D-0000-0000-1"]
+)
+def test_what_is_no_number_is_refused(typed: str) -> None:
+    with pytest.raises(BadNumber):
+        parse_number(typed)
+
+
+@given(st.sampled_from(sorted(KINDS.values())), st.integers(1, 400))
+def test_what_is_printed_is_read_back(kind: str, nth: int) -> None:
+    number = Number(kind, Label(LABEL), nth)  # type: ignore[arg-type]  # drawn from the kinds
+    assert parse_number(str(number)) == number
+
+
+def test_the_second_medium_has_its_own_number_and_the_first_has_none() -> None:
+    assert str(Number("destruction", Label(LABEL))) == f"D-{GROUPED}"
+    assert str(Number("destruction", Label(LABEL), 2)) == f"D-{GROUPED}-2"
+    assert str(Number("tracking", Label(LABEL))) == f"T-{GROUPED}"

@@ -1,0 +1,323 @@
+"""What is read of erasure's views, by commands, the API and the pages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.erasure.domain.medium import Registered
+from services.erasure.domain.serial import loose
+from shared.events.tracking import Required
+from shared.levels import Level
+
+# ── media, as registered and as they are ──────────────────────────────────────────────────────────────────────────────
+
+_REGISTERED = text(
+    "SELECT m.medium, m.item, m.tenant, m.label, m.serial, m.kind, "
+    "(SELECT r.required FROM requirements r WHERE r.item = m.item "
+    "ORDER BY r.recorded_at DESC, r.sequence DESC LIMIT 1) AS required, "
+    "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted "
+    "FROM media m WHERE m.item = ANY(:items) OR m.medium = ANY(:media) ORDER BY m.item, m.nth"
+)
+
+
+async def registered(
+    connection: AsyncConnection, *, items: Iterable[UUID] = (), media: Iterable[UUID] = ()
+) -> list[Registered]:
+    """Return media as registered, by item or by their own ids, in the order of their items."""
+    rows = await connection.execute(_REGISTERED, {"items": list(items), "media": list(media)})
+    return [
+        Registered(
+            medium=row.medium,
+            item=row.item,
+            tenant=row.tenant,
+            label=row.label,
+            serial=row.serial,
+            kind=row.kind,
+            required=Required.model_validate(row.required),
+            excepted=row.excepted,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A registered medium whose serial is, or looks like, what a report says."""
+
+    medium: UUID
+    item: UUID
+    tenant: str
+    engagement: UUID
+    label: str
+    serial: str
+    loose: str
+    kind: str
+
+
+async def media_by_serial(connection: AsyncConnection, serials: Iterable[str], party: str) -> list[Candidate]:
+    """Return media with these serials or near ones, of the party itself or of towns it acts for under a contract."""
+    rows = await connection.execute(
+        text("SELECT * FROM media_by_serial(:loose, :party) ORDER BY label, serial"),
+        {"loose": sorted({loose(serial) for serial in serials}), "party": party},
+    )
+    return [Candidate(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done to a medium, by one entry."""
+
+    entry: UUID
+    medium: UUID
+    kind: str
+    occurred_at: datetime
+    recorded_at: datetime
+    person: str
+    party: str
+    data: dict[str, Any]
+
+
+async def deeds_of(connection: AsyncConnection, item: UUID) -> list[Deed]:
+    """Return what was done to the media of an item, oldest first."""
+    rows = await connection.execute(
+        text(
+            "SELECT entry, medium, kind, occurred_at, recorded_at, person, party, data FROM deeds WHERE item = :item "
+            "ORDER BY recorded_at, stream, sequence"
+        ),
+        {"item": item},
+    )
+    return [Deed(*row) for row in rows]
+
+
+async def place_of(connection: AsyncConnection, item: UUID) -> str:
+    """Return where an item was last said to be: town-hall, on-the-way or centre."""
+    place = await connection.scalar(
+        text("SELECT place FROM places WHERE item = :item ORDER BY occurred_at DESC, sequence DESC LIMIT 1"),
+        {"item": item},
+    )
+    return str(place or "town-hall")
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How far the media of a town (or one engagement of it) are: every number counted from media."""
+
+    media: int
+    erased: int  # a level is proved
+    sufficient: int  # of these, what the town asks on site
+    failed: int  # a report proves nothing, and no other does
+    excepted: int
+    removed: int
+    destroyed: int
+    not_conformant: int
+    levels: dict[str, int]  # by the highest level proved
+
+
+async def overview(connection: AsyncConnection, engagement: UUID | None = None) -> Overview:
+    """Count the media that this transaction's tenant may see."""
+    row = (
+        await connection.execute(
+            text(
+                "SELECT count(*) AS media, count(*) FILTER (WHERE clear OR purge) AS erased, "
+                "count(*) FILTER (WHERE enough) AS sufficient, "
+                "count(*) FILTER (WHERE failed AND NOT coalesce(clear OR purge, false)) AS failed, "
+                "count(*) FILTER (WHERE excepted) AS excepted, count(*) FILTER (WHERE removed) AS removed, "
+                "count(*) FILTER (WHERE destroyed) AS destroyed, count(*) FILTER (WHERE flagged) AS not_conformant, "
+                "count(*) FILTER (WHERE clear AND NOT purge) AS clear, count(*) FILTER (WHERE purge) AS purge FROM ("
+                "SELECT m.medium, bool_or(d.achieved = 'clear') AS clear, "
+                "coalesce(bool_or(d.achieved IN ('purge', 'destroy')), false) AS purge, "
+                "bool_or(d.sufficient) AS enough, "
+                "bool_or(d.kind = 'erasure.erasure-failed.v1') AS failed, "
+                "bool_or(d.kind = 'erasure.medium-removed.v1') AS removed, "
+                "bool_or(d.kind = 'erasure.medium-destroyed.v1') AS destroyed, "
+                "bool_or(NOT d.conformant) AS flagged, "
+                "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted "
+                "FROM media m LEFT JOIN deeds d USING (medium) "
+                "WHERE CAST(:engagement AS uuid) IS NULL OR m.engagement = :engagement GROUP BY m.medium) each"
+            ),
+            {"engagement": engagement},
+        )
+    ).one()
+    counts = row._asdict()
+    levels = {"clear": counts.pop("clear"), "purge": counts.pop("purge")}
+    return Overview(**counts, levels=levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A medium for which no report proves what the town asks, though one was filed."""
+
+    label: str
+    serial: str
+    kind: str
+    excepted: bool
+    said: dict[str, Any]  # of the last report
+
+
+async def stuck(connection: AsyncConnection, engagement: UUID, count: int) -> list[Stuck]:
+    """Return media of an engagement whose reports are not enough, the latest first."""
+    rows = await connection.execute(
+        text(
+            "WITH judged AS (SELECT d.medium, max(d.sequence) FILTER (WHERE d.kind IN "
+            "('erasure.medium-erased.v1', 'erasure.erasure-failed.v1')) AS last "
+            "FROM deeds d JOIN media m USING (medium) "
+            "WHERE m.engagement = :engagement GROUP BY d.medium HAVING NOT coalesce(bool_or(d.sufficient), false) "
+            "AND NOT bool_or(d.kind = 'erasure.medium-destroyed.v1')) "
+            "SELECT m.label, m.serial, m.kind, "
+            "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, d.data "
+            "FROM judged j JOIN media m USING (medium) JOIN deeds d ON d.stream = j.medium AND d.sequence = j.last "
+            "ORDER BY d.recorded_at DESC, m.label LIMIT :count"
+        ),
+        {"engagement": engagement, "count": count},
+    )
+    return [Stuck(*row) for row in rows]
+
+
+async def last_destroyed(connection: AsyncConnection, count: int) -> list[Deed]:
+    """Return the media destroyed last, newest first."""
+    rows = await connection.execute(
+        text(
+            "SELECT entry, medium, kind, occurred_at, recorded_at, person, party, data FROM deeds "
+            "WHERE kind = 'erasure.medium-destroyed.v1' ORDER BY recorded_at DESC, entry DESC LIMIT :count"
+        ),
+        {"count": count},
+    )
+    return [Deed(*row) for row in rows]
+
+
+async def first_erasures(connection: AsyncConnection, engagement: UUID) -> dict[UUID, UUID]:
+    """Return the entry of the first proved erasure of each medium of an engagement."""
+    rows = await connection.execute(
+        text(
+            "SELECT DISTINCT ON (d.medium) d.medium, d.entry FROM deeds d JOIN media m USING (medium) "
+            "WHERE m.engagement = :engagement AND d.kind = 'erasure.medium-erased.v1' ORDER BY d.medium, d.sequence"
+        ),
+        {"engagement": engagement},
+    )
+    return {row.medium: row.entry for row in rows}
+
+
+# ── the queue of reports that meant no medium ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A serial of a filed report that is not bound yet."""
+
+    report: UUID
+    serial: str
+    entry: UUID
+    sha256: str
+    filename: str
+    tool: str
+    engagement: UUID | None
+    operator: str
+    filed_at: datetime
+    tenant: str
+    loose: str
+
+
+_WAITING = (
+    "SELECT u.report, u.serial, u.entry, u.sha256, u.filename, u.tool, u.engagement, u.operator, u.filed_at, u.tenant, "
+    "u.loose FROM unmatched u WHERE NOT EXISTS (SELECT FROM bindings b WHERE b.filed = u.entry "
+    "AND (b.loose = u.loose OR u.serial = ''))"
+)
+
+_OF_REPORT = text(_WAITING + " AND (CAST(:report AS uuid) IS NULL OR u.report = :report) ORDER BY u.filed_at, u.serial")
+_ARRIVED = text(
+    "WITH w AS ("  # noqa: S608 - joined from constants of this module alone
+    + _WAITING
+    + ") SELECT w.*, m.medium FROM w CROSS JOIN LATERAL ("
+    "SELECT min(m.medium::text)::uuid AS medium FROM media m JOIN engagements e USING (engagement) "
+    "WHERE m.loose = w.loose AND m.serial = w.serial AND w.tenant IN (e.centre, e.town) "
+    "AND e.ends_on >= (now() AT TIME ZONE 'Asia/Tokyo')::date "
+    "AND NOT EXISTS (SELECT FROM ended_engagements x WHERE x.engagement = e.engagement) "
+    "HAVING count(*) = 1) m WHERE w.loose <> ''"
+)
+
+
+async def waiting(connection: AsyncConnection, *, report: UUID | None = None) -> list[Waiting]:
+    """Return what waits for a medium, oldest first, as far as this transaction may see it."""
+    rows = await connection.execute(_OF_REPORT, {"report": report})
+    return [Waiting(*row) for row in rows]
+
+
+async def arrived(connection: AsyncConnection) -> list[tuple[Waiting, UUID]]:
+    """Return what waits and the one medium, registered since, that has exactly this serial under the filer's contract.
+
+    Only a transaction that crosses tenants sees both sides. A serial that two media share stays for a person.
+    """
+    rows = await connection.execute(_ARRIVED)
+    return [(Waiting(*row[:-1]), row[-1]) for row in rows]
+
+
+# ── who may read which bytes, and for whom a party acts ───────────────────────────────────────────────────────────────
+
+
+async def report_named(connection: AsyncConnection, sha256: str) -> str | None:
+    """Return the file name under which an entry that this tenant may read names a report."""
+    found = await connection.scalar(text("SELECT filename FROM reports WHERE sha256 = :s LIMIT 1"), {"s": sha256})
+    return str(found) if found else None
+
+
+async def photo_named(connection: AsyncConnection, sha256: str) -> bool:
+    """Tell whether an entry that this tenant may read names this photo."""
+    return bool(await connection.scalar(text("SELECT 1 FROM photos WHERE sha256 = :s LIMIT 1"), {"s": sha256}))
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """A contract under which a party works for a town."""
+
+    engagement: UUID
+    town: str
+    town_name: str
+    title: str
+
+
+async def engagements(connection: AsyncConnection, party: str) -> list[Engagement]:
+    """Return the open contracts of a party, newest first."""
+    rows = await connection.execute(
+        text(
+            "SELECT e.engagement, e.town, coalesce(p.name, e.town) AS town_name, e.title FROM engagements e "
+            "LEFT JOIN parties p ON p.party = e.town WHERE e.engagement IN (SELECT * FROM acts_for(e.town, :party)) "
+            "ORDER BY e.starts_on DESC, e.engagement DESC"
+        ),
+        {"party": party},
+    )
+    return [Engagement(*row) for row in rows]
+
+
+async def circumstances_of(connection: AsyncConnection, report: UUID) -> tuple[str, str | None]:
+    """Return place and witness as the one said who filed a waiting report."""
+    row = (
+        await connection.execute(text("SELECT place, witness FROM circumstances WHERE report = :r"), {"r": report})
+    ).one_or_none()
+    return (row.place, row.witness) if row else ("on-site", None)
+
+
+async def witnesses_of(connection: AsyncConnection, town: str) -> list[tuple[str, str]]:
+    """Return the town's people who may stand by, as reference and name."""
+    rows = await connection.execute(
+        text("SELECT person, name FROM people WHERE party = :town AND roles ? 'witness' ORDER BY name"), {"town": town}
+    )
+    return [(row.person, row.name) for row in rows]
+
+
+async def names(connection: AsyncConnection, people: Iterable[str]) -> dict[str, str]:
+    """Return the names of people whose card this transaction may see; a forgotten person stays a reference."""
+    rows = await connection.execute(
+        text("SELECT person, name FROM people WHERE person = ANY(:people)"), {"people": list(people)}
+    )
+    return {row.person: row.name for row in rows}
+
+
+def highest(deeds: Iterable[Deed], medium: UUID) -> str:
+    """Return the highest level that deeds prove for a medium, "" for none."""
+    levels = [Level(deed.data["achieved"]) for deed in deeds if deed.medium == medium and "achieved" in deed.data]
+    return max(levels, key=lambda level: level.rank, default="")
