@@ -27,7 +27,7 @@ ENV PATH=/opt/meguru/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     MEGURU_FONTS=/app/shared/web/static/vendor/fonts
 COPY --from=libraries /opt/meguru /opt/meguru
-COPY LICENSE ./
+COPY LICENSE NOTICE ./
 COPY shared shared
 COPY services services
 COPY verifier verifier

@@ -295,7 +295,7 @@ def _place(file: Path, folder: Path) -> None:
 
 
 def _unpack(file: Path, folder: Path) -> None:
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, parents=True)
     with tarfile.open(file, "r:") as tar:
         for member in tar:
             content = tar.extractfile(member)

@@ -35,6 +35,7 @@ from shared.settings import SERVICES, Service, settings
 from shared.stack import Stack
 
 PORTION = 500
+EXAMPLE_SHOWN = 120  # characters of a differing row in the table
 DIRECTORY = ("parties", "engagements", "ended_engagements", "items")
 FOUNDED = {("tracking", "parties"): "party = 'platform'"}  # rows of the founding, in no ledger: they stay
 EXCLUDED = {  # columns that no ledger can say, with the reason
@@ -266,7 +267,7 @@ async def rebuild_folder(folder: Path, service: str | None, *, only_compare: boo
         if only_compare:
             for one in await compare(stack, chosen):
                 code = code if one.is_equal else 1
-                different = "" if one.is_equal else f"×  -{one.lacking} +{one.excess}  {one.example}"
+                different = "" if one.is_equal else f"×  -{one.lacking} +{one.excess}  {one.example[:EXAMPLE_SHOWN]}"
                 table.add_row(one.service, one.table, str(one.rows), escape(different))
         else:
             for name, counted in (await rebuild(stack, chosen)).items():

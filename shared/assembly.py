@@ -15,6 +15,9 @@ from starlette.routing import Route
 from shared.settings import Service
 from shared.web.recipe import create_app
 
+# What would drown the journeys: probes, files, and the gateway's question for a token at every request.
+UNTRACED = "/healthz$,/readyz$,/static/,/session/token$"
+
 Life = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
@@ -28,7 +31,7 @@ def assemble(service: Service, *, title: str, life: Life, routers: tuple[APIRout
     app = create_app(service, lifespan=life, title=title, templates=templates, ready=ready)
     for router in routers:
         app.include_router(router)
-    FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz,static", exclude_spans=["receive", "send"])
+    FastAPIInstrumentor.instrument_app(app, excluded_urls=UNTRACED, exclude_spans=["receive", "send"])
     return app
 
 

@@ -9,8 +9,9 @@ publishes again with the same message id, which JetStream absorbs.
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -42,6 +43,7 @@ class Parcel:
     subject: str
     body: bytes
     headers: dict[str, str]
+    about: dict[str, str] = field(default_factory=dict)  # its span's attributes
 
 
 _ENTRIES = text(
@@ -120,7 +122,10 @@ def parcel_of(position: int, entry_body: bytes, salt: bytes, trace: str | None) 
     }
     if trace:
         headers["traceparent"] = trace
-    return Parcel(position, "outbox", f"custody.{envelope['tenant']}.{kind}", entry_body, headers)
+    about = {"tenant.code": envelope["tenant"]}
+    if device := envelope["data"].get("item"):
+        about["device.id"] = device
+    return Parcel(position, "outbox", f"custody.{envelope['tenant']}.{kind}", entry_body, headers, about)
 
 
 def parcel_of_entry(entry: Entry) -> Parcel:  # type: ignore[type-arg]  # any event
@@ -158,15 +163,17 @@ async def _waiting(connection: AsyncConnection) -> list[Parcel]:
 
 async def _publish_batch(nats: Client, window: Sequence[Parcel]) -> bool:
     batch = uuid4().hex
-    for nth, parcel in enumerate(window, 1):
-        headers = {**parcel.headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(nth)}
-        if nth < len(window):
-            await nats.publish(parcel.subject, parcel.body, headers=headers)
-        else:
-            headers["Nats-Batch-Commit"] = "1"
-            answer = json.loads(
-                (await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=headers)).data
-            )
+    with ExitStack() as spans:
+        for nth, parcel in enumerate(window, 1):
+            traced = spans.enter_context(_traced(parcel))
+            headers = {**parcel.headers, **traced, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(nth)}
+            if nth < len(window):
+                await nats.publish(parcel.subject, parcel.body, headers=headers)
+            else:
+                headers["Nats-Batch-Commit"] = "1"
+                answer = json.loads(
+                    (await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=headers)).data
+                )
     if "error" not in answer:
         return True
     if answer["error"].get("err_code") == DUPLICATE:
@@ -175,11 +182,26 @@ async def _publish_batch(nats: Client, window: Sequence[Parcel]) -> bool:
 
 
 async def _publish_one(nats: Client, parcel: Parcel) -> None:
-    with span("relay publish", parent=parcel.headers.get("traceparent")):
-        answer = await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=parcel.headers)
+    with _traced(parcel) as traced:
+        headers = {**parcel.headers, **traced}
+        answer = await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=headers)
     acknowledged = json.loads(answer.data)
     if "error" in acknowledged:
         raise ConnectionError(f"JetStream refused a message: {acknowledged['error'].get('description')}")
+
+
+@contextmanager
+def _traced(parcel: Parcel) -> Iterator[dict[str, str]]:
+    """Give an entry its own span in its own trace, also in a shared window, and name it as the consumers' parent.
+
+    What carries no trace (a card of the directory, a proof of the log) starts none: it belongs to no one journey.
+    """
+    before = parcel.headers.get("traceparent")
+    if before is None:
+        yield {}
+        return
+    with span("relay publish", parent=before, **parcel.about):
+        yield {"traceparent": traceparent() or before}
 
 
 __all__ = ["Parcel", "moment", "notify", "parcel_of", "parcel_of_entry", "publish", "relay", "relay_window"]

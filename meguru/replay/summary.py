@@ -8,22 +8,22 @@ from meguru.replay import pilot
 from meguru.replay.pilot import TOWN
 from meguru.replay.story import World, people
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 async def collect(world: World) -> dict[str, Any]:
     """Read what every service counts. Waits until what is under way has arrived."""
     async with people(world, "mogami-clerk", "itad-manager") as (clerk, manager):
         where = {"town": TOWN, "engagement": world.engagement}
-        tracking = await settled(
-            lambda: clerk.get("/api/tracking/overview", **where),
-            lambda o: o["stations"]["closed"] >= o["stations"]["registered"],
-        )
         certificates = await settled(
             lambda: clerk.get("/api/certificates/overview", town=TOWN),
             lambda o: (
                 _issued(o, "destruction") >= len(world.machines) and _issued(o, "tracking") >= len(world.machines)
             ),
+        )
+        tracking = await settled(
+            lambda: clerk.get("/api/tracking/overview", **where),
+            lambda o: o["stations"]["closed"] >= o["stations"]["registered"],
         )
         refurb = await manager.get("/api/refurb/overview", town=TOWN)
         donations = await clerk.get("/api/donations/overview", town=TOWN)
@@ -62,7 +62,7 @@ async def collect(world: World) -> dict[str, Any]:
             "by_category": {names[row["code"]]: row["handed_over"] for row in donations["categories"]},
         },
         "left": donations["left"],
-        "unmatched_reports": len(unmatched["reports"] if isinstance(unmatched, dict) else unmatched),
+        "unmatched_reports": len(unmatched["unmatched"]),
         "refusals": [{"what": what, "sentence": sentence} for what, sentence in world.refusals],
     }
 

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from meguru import backup as backing
 from meguru.audit import NoStack, Running, audit, standing
 from meguru.backup import BadBackup, backup, restore, verify
+from meguru.cli import app
 from meguru.founding import PREPARE, settings_of
 from services.tracking import loops
 from services.tracking.consumers import consumers
@@ -37,8 +39,7 @@ async def alive(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 async def fill(stack: Stack) -> None:
     """Register three items as the town does, log them, and keep a blob."""
-    known = settings_of(stack, "tracking")
-    made = Service(known, stack, engine(known, "app"), engine(known, "consumer"), engine(known, "owner"))
+    made = service_of(stack)
     engagement = await town.founded(made)
     await town.registered(made, engagement, [town.row(f"B{n}") for n in range(3)])
     entries = await made.rows("SELECT body, salt FROM entries")
@@ -50,6 +51,11 @@ async def fill(stack: Stack) -> None:
     for each in (made.app, made.consumer, made.owner):
         await each.dispose()
     await asyncio.to_thread(keep_blob, stack.folder)
+
+
+def service_of(stack: Stack) -> Service:
+    known = settings_of(stack, "tracking")
+    return Service(known, stack, engine(known, "app"), engine(known, "consumer"), engine(known, "owner"))
 
 
 def keep_blob(folder: Path) -> None:
@@ -90,6 +96,37 @@ async def test_restored_elsewhere_it_is_the_same_and_the_audit_is_clean(alive: S
     assert_same_files(folder, alive.folder)
 
 
+async def test_taken_while_the_town_goes_on_registering_it_is_one_moment(alive: Stack, tmp_path: Path) -> None:
+    before = len((await dump(alive))["entries"])
+    made = service_of(alive)
+    going = asyncio.create_task(register_on_and_on(made))
+    await asyncio.sleep(0.3)
+    await backup(alive, tmp_path / "live.tar")
+    going.cancel()
+    await asyncio.gather(going, return_exceptions=True)
+    after = len((await dump(alive))["entries"])
+    result = await restore(tmp_path / "live.tar", tmp_path / "live")
+    assert result.findings == []
+    assert before < result.entries["tracking"] < after
+    async with standing(tmp_path / "live") as stack:
+        restored, whole = await dump(stack), await dump(alive)
+    assert set(restored["entries"]) < set(whole["entries"])
+    for each in (made.app, made.consumer, made.owner):
+        await each.dispose()
+
+
+async def register_on_and_on(made: Service) -> None:
+    """Register, log, and again: ledger, leaves, tiles and heads change all the time."""
+    signer = loops.log_signer(made.stack.folder / "keys", made.settings.log_origin)
+    (row,) = await made.rows("SELECT engagement FROM engagements")
+    for n in range(10_000):
+        entries = await town.registered(made, row.engagement, [town.row(f"LIVE{n}")])
+        async with made.consuming() as tx:
+            await consumers.handle(tx, entries)
+        async with made.consumer.connect() as connection:
+            await loops.integrate(connection, signer)
+
+
 def test_the_file_is_for_its_owner_alone(taken: Path) -> None:
     assert taken.stat().st_mode & 0o077 == 0
 
@@ -98,6 +135,36 @@ def assert_same_files(folder: Path, other: Path) -> None:
     for part in (Path("keys/log.pem"), Path("keys/log.vkey"), BLOB):
         assert (folder / part).read_bytes() == (other / part).read_bytes()
         assert (folder / part).stat().st_mode & 0o077 == 0
+
+
+def test_as_typed_it_is_restored_where_run_looks_and_every_command_answers(taken: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "data"
+
+    def typed(*words: object) -> Result:
+        return CliRunner().invoke(app, [*(str(word) for word in words), "--folder", str(folder)])
+
+    restored = typed("restore", taken)
+    assert restored.exit_code == 0, restored.output
+    assert (folder / "stack" / "secrets.json").exists()
+    assert (folder / "replayed").exists()
+    again = typed("restore", taken)
+    assert (again.exit_code, "never overwritten" in again.output) == (2, True)
+    audited = typed("audit", "--json")
+    assert audited.exit_code == 0
+    assert '"clean": true' in audited.output
+    different = typed("rebuild", "--compare")
+    assert different.exit_code == 1, different.output  # these services have not run since
+    assert "engagements" in different.output
+    rebuilt = typed("rebuild")
+    assert rebuilt.exit_code == 0, rebuilt.output
+    compared = typed("rebuild", "--compare", "--service", "erasure")
+    assert compared.exit_code == 0, compared.output
+    assert "Published to refurb" in typed("republish", "--service", "refurb").output
+    assert typed("republish", "--service", "nobody").exit_code == 2
+    assert "Nothing is parked" in typed("parked").output
+    copied = typed("backup", tmp_path / "second.tar")
+    assert copied.exit_code == 0, copied.output
+    assert verify(tmp_path / "second.tar")["files"].keys() == verify(taken)["files"].keys()
 
 
 async def test_a_running_stack_is_reached_beside_its_owner(alive: Stack) -> None:

@@ -83,7 +83,15 @@ async def _file(number: Any, door: Any, who: Any, kind: Literal["pdf", "json"]) 
         "cache-control": IMMUTABLE,
         "etag": f'"{sha256}"',
     }
-    return Response(await blobs.get(row.tenant, sha256), media_type=MEDIA_TYPES[kind], headers=headers)
+    try:
+        content = await blobs.get(row.tenant, sha256)
+    except blobs.Missing as lost:
+        raise Refused(
+            "file-lost",
+            "ファイルが保管庫にないか、壊れています。記録は残っています。運用の担当に知らせてください。",
+            "The file is missing from the store, or damaged. The record stands. Tell the operator.",
+        ) from lost
+    return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
 class _Pipe:

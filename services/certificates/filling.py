@@ -183,7 +183,13 @@ def _tracking(cited: Entry[Any], facts: Facts, shared: dict[str, Any]) -> Tracki
         steps=tuple(_step(one, cited, facts) for one in event.steps),
         certificates=event.certificates,
         requirements=tuple(_requirements(facts, shared)),
+        people=(_certifier(shared),),
     )
+
+
+def _certifier(shared: dict[str, Any]) -> Person:
+    """Name the centre that certifies; no person signs, so none is named."""
+    return Person(role="issued", on=shared["issued_at"].astimezone(words.JST).date(), place=shared["issuer"])
 
 
 def _step(one: Any, cited: Entry[Any], facts: Facts) -> Step:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -93,7 +93,7 @@ async def certificates(
         page=page,
         more=len(rows) > PAGE_ROWS,
         counts=counts,
-        deadlines=[with_days_left(row) for row in deadlines],
+        deadlines=[_deadline(row, door.now()) for row in deadlines],
         engagements=engagements,
         asked=asked,
         town=chosen,
@@ -108,7 +108,7 @@ async def certificates(
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A line of the table of deadlines; `left` days may be negative."""
+    """A line of the table of deadlines; `left` days, by the calendar of Japan, may be negative."""
 
     engagement: UUID
     kind: str
@@ -118,9 +118,8 @@ class Deadline:
     left: int
 
 
-def with_days_left(row: Any) -> Deadline:
-    """Say how many days are left, by the calendar of Japan."""
-    left = (row.due_on - datetime.now(UTC).astimezone(JST).date()).days
+def _deadline(row: Any, now: datetime) -> Deadline:
+    left = (row.due_on - now.astimezone(JST).date()).days
     return Deadline(row.engagement, row.kind, row.due_on, row.issued, row.missing, left)
 
 

@@ -86,8 +86,9 @@ _OPTIONS = {"encoding": "utf-8", "silent": "false", "extensions": "jinja2.ext.do
 def _sources(root: Path) -> Iterator[tuple[Path, str]]:
     for path in sorted([*root.glob("shared/web/**/*.html"), *root.glob("services/*/templates/**/*.html")]):
         yield path, "jinja2.ext:babel_extract"
-    for path in sorted([*root.glob("shared/web/*.py"), *root.glob("services/*/*.py")]):
-        yield path, "python"
+    for path in sorted([*root.glob("shared/**/*.py"), *root.glob("services/**/*.py")]):
+        if "tests" not in path.relative_to(root).parts:
+            yield path, "python"
 
 
 def untranslated(root: Path = ROOT) -> list[str]:

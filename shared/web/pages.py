@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from shared.web import figures
-from shared.web.i18n import COOKIE, LANGUAGES, Language, language, translations
+from shared.web.i18n import COOKIE, LANGUAGES, Language, language, translations, translator
 from shared.web.qr import qr_path
 from shared.web.static_files import static_url
 from shared.web.viewer import NAV, PUBLIC
@@ -99,7 +99,16 @@ def filters(lang: Language) -> dict[str, Any]:
         "number": lambda value: format_decimal(value, locale=lang),
         "counted": lambda value, counter: counted(value, counter, lang),
         "bytes": sized,
+        "translated": lambda text: translated(text, lang),
     }
+
+
+def translated(text: str, lang: Language) -> str:
+    """Return a word of a table in the reader's language; any other text comes back as it is, still to be escaped.
+
+    Templates use this for every text that is not written in them: `_()` would take it for markup and for a format.
+    """
+    return translator(lang)(str(text)) if text else ""
 
 
 def mg_date(moment: date | datetime, lang: Language = "ja", *, stack: bool = False) -> Markup:

@@ -1,5 +1,6 @@
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,20 @@ async def test_files_go_to_the_town_and_its_centre_and_to_nobody_else(house: Hou
     assert (await web.get(f"/certificates/{waiting.number()}.pdf")).status_code == 409
     assert (await web.get(f"/certificates/{Machine.new().number()}.pdf")).status_code == 404
     assert (await web.get("/certificates/odd.pdf")).status_code == 422
+
+
+async def test_a_file_that_was_damaged_in_the_store_is_never_handed_out(house: House, web: Web) -> None:
+    machine = Machine.new()
+    destroyed = machine.destroyed()
+    await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
+    await house.issue()
+    sha256 = (await web.get(f"/api/certificates/{machine.number()}")).json()["json_sha256"]
+    stored = Path(settings().blobs.removeprefix("file://")) / TOWN / sha256[:2] / sha256
+    kept = stored.read_bytes()
+    stored.write_bytes(b"{}")
+    answer = await web.get(f"/certificates/{machine.number()}.json")
+    stored.write_bytes(kept)
+    assert (answer.status_code, answer.json()["code"]) == (409, "file-lost")
 
 
 async def test_the_public_learns_the_state_of_a_number_and_no_more(web: Web, issued: Machine) -> None:

@@ -1,0 +1,90 @@
+"""One scan is one trace: from the HTTP door through the ledger and the bus to the certificate, in three services."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.world import town
+from meguru.founding import PREPARE
+from meguru.replay import inputs, pilot
+from meguru.replay.actor import Actor
+from meguru.replay.story import TOKYO
+from shared.stack import Stack
+
+WAIT_S = 30.0
+EXPORTED_S = 1.5  # the exporters' own delay, three times
+WANTED = {
+    ("erasure", "POST /api/erasure/media/{label}/destructions"),
+    ("erasure", "ledger transaction"),
+    ("erasure", "relay publish"),
+    ("tracking", "tracking consume"),
+    ("certificates", "certificates consume"),
+    ("certificates", "certificate issue"),
+    ("certificates", "certificate render"),
+    ("certificates", "certificate sign"),
+    ("certificates", "certificate store"),
+}
+AN_ID = re.compile(r"[0-9a-f]{8}-|town-|centre-|\d{3,}|[0-9A-HJKMNP-TV-Z]{9}\b")
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    folder = tmp_path_factory.mktemp("traced")
+    async with Stack(folder, prepare=PREPARE, development_login=True) as running:
+        yield running
+
+
+async def issued_for(public: Actor, item: str) -> list[dict[str, Any]]:
+    """Wait for the destruction certificate's trace to arrive whole, and return every trace that knows the device."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while True:
+        found = (await public.get("/traces/api/traces", **{"device.id": item, "name": "certificate store"}))["traces"]
+        if found or asyncio.get_running_loop().time() > deadline:
+            await asyncio.sleep(EXPORTED_S)
+            return list((await public.get("/traces/api/traces", **{"device.id": item}))["traces"])
+        await asyncio.sleep(0.2)
+
+
+async def test_one_destroy_scan_is_one_trace_across_three_services(stack: Stack, tmp_path: Path) -> None:
+    made = await town(stack, tmp_path, 3)
+    label = made.labels[0]
+    photo = inputs.photo(pilot.machines()[0], "after", datetime.now(TOKYO))
+    async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
+        item = (await worker.get(f"/api/tracking/items/{label}"))["item"]
+        answer = await worker.upload(
+            f"/api/erasure/media/{label}/destructions",
+            {"technique": "crush", "machine": "粉砕機1号"},
+            [("after", ("after.jpg", photo, "image/jpeg"))],
+        )
+        assert answer.status == 201, answer.body
+        traces = await issued_for(worker, item)
+        whole = [trace for trace in traces if trace["name"].startswith("POST /api/erasure")]
+        issuing = [trace for trace in traces if "certificates" in trace["services"]]
+        assert [trace["trace"] for trace in issuing] == [trace["trace"] for trace in whole]
+        assert len(whole) == 1
+        spans = (await worker.get(f"/traces/api/traces/{whole[0]['trace']}"))["spans"]
+    there = {(span["service"], span["name"]) for span in spans}
+    assert there >= WANTED, sorted(WANTED - there)
+    assert {span["service"] for span in spans} == {"erasure", "tracking", "certificates"}
+    about = {(span["attributes"].get("tenant.code"), span["attributes"].get("device.id")) for span in spans}
+    assert about == {(pilot.TOWN, item)}
+    assert [span["name"] for span in spans if AN_ID.search(span["name"])] == []
+    known = {span["span"] for span in spans}
+    assert [span["name"] for span in spans if span["parent"] and span["parent"] not in known] == []
+    assert sum(not span["parent"] for span in spans) == 1
+    assert not any(span["failed"] for span in spans)
+
+
+async def test_asking_for_a_token_is_no_journey(stack: Stack) -> None:
+    async with Actor(stack.origin, stack.certificate_authority, "operator") as operator:
+        await operator.fetch("/towns")
+        await asyncio.sleep(EXPORTED_S)
+        traces = (await operator.get("/traces/api/traces"))["traces"]
+    names = {trace["name"] for trace in traces}
+    assert "GET /towns" in names
+    assert not {name for name in names if "token" in name or "healthz" in name or "static" in name}
