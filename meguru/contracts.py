@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
@@ -115,5 +116,20 @@ def write() -> None:
         (FOLDER / path).write_text(text, encoding="utf-8")
 
 
+def keep_samples(events: Path) -> list[str]:
+    """Keep one recorded entry of each kind that has no sample yet, from an `events.jsonl`. A sample is never replaced."""
+    kept = []
+    with events.open("rb") as lines:
+        for line in lines:
+            path = FOLDER / "samples" / f"{json.loads(line)['kind']}.json"
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(line)
+                kept.append(path.stem)
+    return kept
+
+
 if __name__ == "__main__":
     write()
+    for given in sys.argv[1:]:
+        keep_samples(Path(given))

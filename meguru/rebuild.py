@@ -79,7 +79,8 @@ async def compare(
 ) -> list[Compared]:
     """Rebuild beside the views that stand, compare row by row, and change nothing.
 
-    `withheld` are entries that the rebuild does not get to see: the comparison must then fail. Raises NotCaughtUp.
+    What is still on its way while the stack works shows as a difference: compare when it is quiet. `withheld` are
+    entries that the rebuild does not get to see: the comparison must then fail. Raises NotCaughtUp.
     """
     compared = []
     for service in services:

@@ -22,6 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import JSONResponse
 
+from shared import bell
 from shared.database import Transaction, as_party, tenant_transaction
 from shared.entry import By, Entry, Request, moment
 from shared.identity import Principal
@@ -109,6 +110,7 @@ class Door:
                         ) as tx:
                             await _allow(tx.connection, tenant, by)
                             done = await do(tx)
+                    bell.ring()
                     return done
                 except LostRace:
                     await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing

@@ -24,7 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import jetstream
+from shared import bell, jetstream
 from shared.database import Transaction, service_transaction
 from shared.entry import Entry, Event, UnknownKind
 from shared.ledger import LostRace
@@ -151,6 +151,7 @@ class Batch:
     async def _transact(self, messages: Sequence[Message]) -> None:
         async with service_transaction(self.engine, self.consumers.service) as tx:
             await self.consumers.handle(tx, messages)
+        bell.ring()
 
     async def _alone(self, message: Message, done: "asyncio.Future[None]") -> None:
         try:

@@ -19,6 +19,7 @@ from nats.aio.client import Client
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shared import bell
 from shared.database import Transaction
 from shared.entry import Entry, moment
 from shared.ids import uuid7
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 WINDOW_ROWS_MAX = 500  # an atomic batch takes 1,000
 WINDOW_BYTES_MAX = 4 * 1024 * 1024
-PAUSE_S = 0.02
+PAUSE_S = 0.1  # between looks when no bell rings
 ACK_TIMEOUT_S = 5
 RETRY_S = 0.5
 DUPLICATE = 10201  # JetStream: the batch contains a message id it already has; nothing of the batch was stored
@@ -63,13 +64,15 @@ async def notify(tx: Transaction, subject: str, body: bytes, *, identifier: UUID
 
 async def relay(engine: AsyncEngine, nats: Client, service: str) -> None:
     """Publish what waits, for ever. A lost database or bus is waited for; nothing is given up."""
+    heard = bell.listen()
     while True:
         try:
             async with engine.connect() as connection:
                 await _hold_lock(connection, service)
                 while True:
+                    heard.clear()
                     if not await relay_window(connection, nats):
-                        await asyncio.sleep(PAUSE_S)
+                        await bell.wait(heard, PAUSE_S)
         except asyncio.CancelledError:
             raise
         except Exception:

@@ -7,7 +7,7 @@ the replay has, and all it needs: nothing acknowledged is lost and nothing happe
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +16,6 @@ import httpx
 
 from shared.ids import uuid7
 
-UNSURE = {502, 503, 504}
 SEND_AGAIN_S = 0.3
 GIVE_UP_S = 60.0
 
@@ -34,6 +33,15 @@ class Answer:
         return str(self.body.get("detail", "")) if self.status >= 400 and isinstance(self.body, dict) else ""  # noqa: PLR2004
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What is on its way to the doors and what they accepted, for whoever watches; the fault runs do."""
+
+    asked: int = 0
+    in_flight: int = 0
+    accepted: dict[str, str] = field(default_factory=dict)  # request id → path, of every write answered 201
+
+
 class Unexpected(RuntimeError):
     """A door answered what the story did not expect."""
 
@@ -41,9 +49,12 @@ class Unexpected(RuntimeError):
 class Actor:
     """One signed-in person, or the public."""
 
-    def __init__(self, origin: str, authority: Path, person: str | None = None) -> None:
+    def __init__(
+        self, origin: str, authority: Path, person: str | None = None, *, traffic: Traffic | None = None
+    ) -> None:
         context = ssl.create_default_context(cafile=str(authority))
         self.person = person
+        self.traffic = traffic or Traffic()
         self._client = httpx.AsyncClient(
             base_url=origin,
             verify=context,
@@ -130,14 +141,27 @@ class Actor:
     async def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
         deadline = asyncio.get_running_loop().time() + GIVE_UP_S
         while True:
+            self.traffic.asked += 1
+            self.traffic.in_flight += 1
             try:
                 answer = await self._client.request(method, path, **given)
-                if answer.status_code not in UNSURE or asyncio.get_running_loop().time() > deadline:
+                self._note(path, given.get("json") or given.get("data") or {}, answer)
+                if not answer.is_server_error or asyncio.get_running_loop().time() > deadline:
                     return answer
             except httpx.TransportError:
                 if asyncio.get_running_loop().time() > deadline:
                     raise
+            finally:
+                self.traffic.in_flight -= 1
             await asyncio.sleep(SEND_AGAIN_S)
+
+    def _note(self, path: str, asked: Mapping[str, Any], answer: httpx.Response) -> None:
+        """Remember what was accepted: a single write, or each scan of a batch."""
+        if answer.status_code == httpx.codes.CREATED and "request" in asked:
+            self.traffic.accepted[str(asked["request"])] = path
+        if "scans" in asked and answer.status_code == httpx.codes.OK:
+            recorded = [one for one in answer.json()["results"] if one["status"] == httpx.codes.CREATED]
+            self.traffic.accepted |= {str(one["requestId"]): path for one in recorded}
 
     @staticmethod
     def _answer(answer: httpx.Response) -> Answer:

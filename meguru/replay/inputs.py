@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -95,9 +96,11 @@ def write(folder: Path, machines: list[Machine], failing: set[str], now: datetim
     return inputs
 
 
-def write_applications(inputs: Inputs, round_: int, opened: datetime) -> None:
+def write_applications(
+    inputs: Inputs, round_: int, opened: datetime, everybody: Sequence[Group] = GROUPS
+) -> None:
     """Write the paper list and the portal's export of one round, with their own clocks."""
-    groups = [group for group in GROUPS if group.round == round_]
+    groups = [group for group in everybody if group.round == round_]
     paper = [group for group in groups if group.channel == "paper"]
     portal = [group for group in groups if group.channel == "portal"]
     inputs.paper(round_).write_bytes(

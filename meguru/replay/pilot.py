@@ -63,12 +63,12 @@ class Machine:
 _DEPARTMENTS = ("総務課", "町民税務課", "健康福祉課", "農林課", "建設課", "教育文化課", "会計課", "議会事務局")
 
 
-def machines() -> list[Machine]:
-    """Return the 160 PCs; the same ones for the same seed."""
+def machines(notebooks: int = NOTEBOOKS, desktops: int = DESKTOPS) -> list[Machine]:
+    """Return the 160 PCs, or as many as are wished; the same ones for the same seed."""
     draw = random.Random(SEED)  # noqa: S311 - a sample world, not a secret
     made: list[Machine] = []
-    for nth in range(NOTEBOOKS + DESKTOPS):
-        notebook = nth < NOTEBOOKS
+    for nth in range(notebooks + desktops):
+        notebook = nth < notebooks
         drive: Literal["hdd", "ssd", "nvme"] = ("nvme", "ssd", "hdd")[nth % 3] if notebook else ("hdd", "ssd")[nth % 2]
         maker, model = {
             "hdd": ("東野精機", "TH-500S"),
@@ -137,3 +137,36 @@ GROUPS = (
 )
 LATE = Group(1, "paper", "hamlet", "志茂集落", 1)
 USES = ("回覧文書の作成", "会計・名簿", "オンライン会議", "農作業の記録", "高齢者の見守り連絡", "広報誌の編集")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of the pilot is replayed: all of it, or less with every step and every trouble still in it."""
+
+    notebooks: int = NOTEBOOKS
+    desktops: int = DESKTOPS
+    monitors: int = MONITORS
+    reborn_notebooks: int = REBORN_NOTEBOOKS
+    reborn_desktops: int = REBORN_DESKTOPS
+    cages: int = CAGES
+    short_cage: int = 6  # the one that is received short
+    failing: tuple[int, ...] = (23, 101)  # positions in the inventory of the drives whose erasure fails on site
+    groups: tuple[Group, ...] = GROUPS
+
+    def asked(self, round_: int) -> int:
+        """The units that a round's groups apply for, and its call offers."""
+        return sum(group.units for group in self.groups if group.round == round_)
+
+
+WHOLE = Plan()
+SMALL = Plan(
+    notebooks=9,
+    desktops=11,
+    monitors=4,
+    reborn_notebooks=4,
+    reborn_desktops=7,
+    cages=3,
+    short_cage=2,
+    failing=(4, 15),
+    groups=tuple(GROUPS[nth] for nth in (0, 2, 4, 8, 10, 11, 15, 19)),
+)

@@ -36,6 +36,7 @@ ASSURANCES = {
     "both": "職員の立会いと完了証明書",
 }
 TOWN_STEPS = ("registered", "shipped-out")
+WITNESSES_MAX = 3  # of an engagement, the latest: the page has room for so many
 VERIFY_PATH = "/VERIFY/"  # upper case like the whole URL, so that the code stays small (alphanumeric mode)
 
 
@@ -152,11 +153,15 @@ def _destroyers(cited: Entry[Any], facts: Facts, centre: str) -> Iterable[Person
     yield _person(facts, "sanitised", event.operator, cited.occurred_at, centre)
     if event.witness:
         yield _person(facts, "witness", event.witness, cited.occurred_at, centre)
-    for seen in facts.entries:
-        if isinstance(seen.event, WitnessRecorded) and seen.event.witness != event.witness:
-            stood: WitnessRecorded = seen.event
-            if stood.began_at <= cited.occurred_at:
-                yield _person(facts, "witness", stood.witness, stood.began_at, stood.place)
+    stood = {
+        seen.event.witness: seen.event
+        for seen in facts.entries
+        if isinstance(seen.event, WitnessRecorded)
+        and seen.event.witness != event.witness
+        and seen.event.began_at <= cited.occurred_at
+    }
+    for one in sorted(stood.values(), key=lambda one: one.began_at)[-WITNESSES_MAX:]:
+        yield _person(facts, "witness", one.witness, one.began_at, one.place)
 
 
 # ── tracking ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -44,7 +44,8 @@ SCANNERS: Mapping[items.Step, tuple[Role, ...]] = {
 }
 
 Operator = Annotated[Principal, Depends(holding("platform-operator"))]
-TownAdmin = Annotated[Principal, Depends(holding("town-admin"))]
+TownEither = Annotated[Principal, Depends(holding("clerk", "town-admin", "worker", "centre-manager"))]
+Admin = Annotated[Principal, Depends(holding("town-admin"))]
 Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
 Approver = Annotated[Principal, Depends(holding("approver"))]
 Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
@@ -112,6 +113,13 @@ class NewLot(Ask):
     engagement: UUID
     kind: Literal["monitor", "keyboard", "other"]
     count: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class LotCount(Ask):
+    """What the one who gives a lot away, or takes it, counted."""
+
+    step: Literal["shipped-out", "received"]
+    count: Annotated[int, Field(ge=0, le=100_000)]
 
 
 class Scan(BaseModel):
@@ -338,6 +346,21 @@ async def register_lot(body: NewLot, door: TheDoor, who: Clerk) -> Response:
     return receipt(await door.act(who.party, who, register, ask=body))
 
 
+@api.post("/lots/{label}/moves", status_code=201)
+async def move_lot(label: GivenLabel, body: LotCount, door: TheDoor, who: Worker) -> Response:
+    """Record that a lot was shipped out or received, with the count at that hand."""
+    async with door.engine.connect() as connection:
+        look = text("SELECT lot, tenant FROM lot_of(:label, :party)")
+        found = (await connection.execute(look, {"label": label.id, "party": who.party})).one_or_none()
+    if found is None:
+        raise unknown(label)
+
+    async def move(tx: Transaction) -> Entry[Any]:
+        return await items.move_lot(tx, found.lot, body.step, body.count)
+
+    return receipt(await door.act(found.tenant, who, move, ask=body))
+
+
 @api.get("/engagements/{engagement}/labels.pdf")
 async def label_sheet(
     engagement: UUID,
@@ -395,13 +418,7 @@ async def hand_over(cage: UUID, body: HandOver, door: TheDoor, who: Worker, town
     """Hand a sealed cage to the carrier (出庫)."""
 
     async def do(tx: Transaction) -> list[Entry[Any]]:
-        carrier = await tx.connection.scalar(
-            text(
-                "SELECT e.carrier FROM engagements e WHERE e.town = :town AND e.centre = :centre AND e.carrier IS NOT NULL"
-            ),
-            {"town": town, "centre": who.party},
-        )
-        return await cages.hand_over(tx, cage, carrier=carrier or who.party, vehicle=body.vehicle)
+        return await cages.hand_over(tx, cage, vehicle=body.vehicle)
 
     entries = await door.act(town, who, do, ask=body)
     return JSONResponse({"shipped": len(entries)}, 200 if all(entry.replayed for entry in entries) else 201)
@@ -427,7 +444,7 @@ async def receive_cage(cage: UUID, body: Receipt, door: TheDoor, who: Worker, to
 
 
 @api.post("/discrepancies/{discrepancy}/resolution", status_code=201)
-async def resolve(discrepancy: UUID, body: Resolution, door: TheDoor, who: SignedIn, town: str) -> Response:
+async def resolve(discrepancy: UUID, body: Resolution, door: TheDoor, who: Either, town: str) -> Response:
     """Close a difference by what resolved it."""
     return receipt(
         await door.act(town, who, lambda tx: cages.resolve(tx, discrepancy, body.outcome, body.explanation), ask=body)
@@ -435,7 +452,7 @@ async def resolve(discrepancy: UUID, body: Resolution, door: TheDoor, who: Signe
 
 
 @api.post("/items/{label}/difference", status_code=201)
-async def find_difference(label: GivenLabel, body: Difference, door: TheDoor, who: SignedIn) -> Response:
+async def find_difference(label: GivenLabel, body: Difference, door: TheDoor, who: Either) -> Response:
     """Name a machine that the two parties count differently."""
 
     async def do(tx: Transaction, found: Found) -> Entry[Any]:

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.log import merkle, tiles
 from services.tracking.log.note import Checkpoint, NoteSigner
+from shared import bell
 from shared.ids import derived
 from shared.telemetry import span
 from shared.worker import Work
@@ -29,7 +30,8 @@ log = logging.getLogger(__name__)
 
 ROUND_LEAVES_MAX = 1000
 NOTICE_LEAVES_MAX = 100
-PAUSE_S = 0.04
+PAUSE_S = 0.1  # between looks when no bell rings
+ROUND_S = 0.03  # rounds are at least this far apart, so that leaves share their tiles and checkpoint
 RETRY_S = 0.5
 CITED = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "tracking.custody-closed.v1")
 
@@ -57,13 +59,18 @@ def log_signer(folder: Path, origin: str) -> NoteSigner:
 async def sequence(work: Work) -> None:
     """Integrate what is new a few times a second, for ever."""
     signer = log_signer(work.settings.keys, work.settings.log_origin)
+    heard = bell.listen()
     while True:
         try:
             async with work.consumer.connect() as connection:
                 await _hold_lock(connection)
                 while True:
-                    if not await integrate(connection, signer):
-                        await asyncio.sleep(PAUSE_S)
+                    heard.clear()
+                    if await integrate(connection, signer):
+                        bell.ring()  # the relay has notices to send
+                        await asyncio.sleep(ROUND_S)
+                    else:
+                        await bell.wait(heard, PAUSE_S)
         except (asyncio.CancelledError, Inconsistent):
             raise
         except Exception:

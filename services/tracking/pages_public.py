@@ -143,16 +143,19 @@ async def keys(request: Request) -> Response:
 @router.get("/signin")
 async def sign_in(request: Request, door: TheDoor, who: Anyone) -> Response:
     """List the people of the directory to sign in as, in development; else say where the door is."""
-    people = []
+    people: list[Any] = []
     if settings().development_login:
-        async with door.engine.connect() as connection:
-            rows = await connection.execute(
-                text(
-                    "SELECT p.person, p.name, p.title, p.roles, q.name AS party FROM people p "
-                    "JOIN parties q USING (party) ORDER BY q.kind, q.name, p.person"
+        async with door.engine.begin() as connection:
+            for party in await connection.execute(text("SELECT party, name FROM parties ORDER BY kind, name")):
+                await as_party(connection, tenant=party.party, party=party.party)
+                rows = await connection.execute(
+                    text(
+                        "SELECT person, name, title, roles, CAST(:name AS text) AS party FROM people "
+                        "WHERE party = :party ORDER BY person"
+                    ),
+                    {"party": party.party, "name": party.name},
                 )
-            )
-            people = list(rows)
+                people += rows
     return render(
         request, "people_signin.html", people=people, development=settings().development_login, me=who, roles=ROLES
     )

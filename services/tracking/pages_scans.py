@@ -244,7 +244,7 @@ async def hand_over(request: Request, door: TheDoor, who: Worker, place: ThePlac
     vehicle = asked.form.may("vehicle", _("車両の番号"), longest=100)
 
     async def do(tx: Transaction) -> list[Entry[Any]]:
-        return await cages.hand_over(tx, cage, carrier=place.here.carrier or who.party, vehicle=vehicle or None)
+        return await cages.hand_over(tx, cage, vehicle=vehicle or None)
 
     if not asked.form.errors:
         try:

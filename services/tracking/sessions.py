@@ -25,10 +25,8 @@ COOKIE = "__Host-session"
 IDLE_MAX = timedelta(hours=2)
 LIFE_MAX = timedelta(hours=12)
 
-_PERSON = text(
-    "SELECT p.person, p.party, p.name, p.title, p.roles, q.kind, q.name AS party_name FROM people p "
-    "JOIN parties q USING (party) WHERE p.person = :person"
-)
+_PERSON = text("SELECT person, party, title, roles, kind, party_name FROM signs_in(:person)")
+_SESSION = text("SELECT set_config('app.session', :s, true)")  # row-level security shows this one session only
 
 
 def _key() -> OKPKey:
@@ -56,6 +54,7 @@ async def begin(door: TheDoor, person: Annotated[str, Form(max_length=64)]) -> R
     async with door.engine.begin() as connection:
         if (await connection.execute(_PERSON, {"person": person})).one_or_none() is None:
             raise SignIn
+        await connection.execute(_SESSION, {"s": _hash(secret)})
         await connection.execute(
             text("INSERT INTO sessions (session, person, started_at, seen_at) VALUES (:s, :p, :now, :now)"),
             {"s": _hash(secret), "p": person, "now": now},
@@ -72,6 +71,7 @@ async def end(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)
     """Sign out: the session is gone, not only the cookie."""
     if session:
         async with door.engine.begin() as connection:
+            await connection.execute(_SESSION, {"s": _hash(session)})
             await connection.execute(text("DELETE FROM sessions WHERE session = :s"), {"s": _hash(session)})
     answer = RedirectResponse("/lookup", 303)
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax", path="/")
@@ -85,6 +85,7 @@ async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKI
     if not session:
         return Response()
     async with door.engine.begin() as connection:
+        await connection.execute(_SESSION, {"s": _hash(session)})
         person = await connection.scalar(
             text(
                 "UPDATE sessions SET seen_at = :now WHERE session = :s AND started_at > :born AND seen_at > :idle RETURNING person"

@@ -7,6 +7,7 @@ import pytest
 from nats.aio.client import Client
 
 from services.certificates import issuing, keys, loops, views
+from services.certificates.filling import WITNESSES_MAX
 from services.certificates.issuing import Instrument
 from services.certificates.tables import pending
 from services.certificates.tests import sample
@@ -90,6 +91,7 @@ async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(h
     media = machine.item.media[0]
     excepted = ExceptionApproved(item=machine.item.item, medium=media.id, reason="認識せず", witness="w", approver="a")
     odd = machine.destroyed(operator="nobody", witness=None, conformant=False, missing=("立会い",))
+    await house.hear(*(stood_by(f"witness-{n}") for n in range(8)))
     await house.hear(
         machine.registered, recorded(excepted, stream=machine.item.item, sequence=2), odd, house.log.notice(odd)
     )
@@ -102,6 +104,7 @@ async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(h
     assert [(person.role, person.name) for person in given.people if person.role == "sanitised"] == [
         ("sanitised", None)
     ]
+    assert sum(person.role == "witness" for person in given.people) == WITNESSES_MAX
     assert (await verified(row, "pdf")).ok
 
 

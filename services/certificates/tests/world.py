@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -151,8 +152,8 @@ class Machine:
             technique="crush",
             machine="粉砕機 2号",
             photos=(
-                Photo(sha256=_sha256(PHOTOS[0]), role="before", taken_at=NOW - timedelta(minutes=2)),
-                Photo(sha256=_sha256(PHOTOS[1]), role="after", taken_at=NOW),
+                Photo(sha256=sha256(PHOTOS[0]).hexdigest(), role="before", taken_at=NOW - timedelta(minutes=2)),
+                Photo(sha256=sha256(PHOTOS[1]).hexdigest(), role="after", taken_at=NOW),
             ),
             operator="worker",
             witness="witness",
@@ -179,12 +180,6 @@ class Machine:
 def stood_by(person: str = "witness") -> Entry[Any]:
     event = WitnessRecorded(engagement=ENGAGEMENT, witness=person, place="最上町役場", began_at=BEFORE)
     return recorded(event, by=By(person=person, party=TOWN), at=BEFORE)
-
-
-def _sha256(content: bytes) -> str:
-    from hashlib import sha256
-
-    return sha256(content).hexdigest()
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from sqlalchemy import text
+
 from services.tracking import views
 from services.tracking.commands.items import excepted
 from services.tracking.domain import cage, item
@@ -14,7 +16,7 @@ from shared.entry import Entry, Event
 from shared.events.tracking import DiscrepancyFound, DiscrepancyResolved
 from shared.ids import derived
 from shared.ledger import History
-from shared.refused import Refused
+from shared.refused import Forbidden, Refused
 
 
 def cage_of(engagement: UUID, number: str) -> UUID:
@@ -37,9 +39,13 @@ async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str,
     return await ledger.append(tx, history, event)
 
 
-async def hand_over(tx: Transaction, cage_: UUID, *, carrier: str, vehicle: str | None) -> list[Entry[Any]]:
-    """Ship a sealed cage: every item in it leaves, or the list of what is missing is the answer (出庫)."""
+async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> list[Entry[Any]]:
+    """Ship a sealed cage: every item in it leaves, or the list of what is missing is the answer (出庫).
+
+    The carrier is the one of the cage's own engagement; without one, who hands it over drives it.
+    """
     sealed = _sealed(await ledger.read(tx, cage_))
+    carrier = await _engaged(tx, sealed.sealed.engagement) or tx.by.party
     histories = await ledger.read_all(tx, sealed.sealed.items)
     states = {stream: item.fold(history.events) for stream, history in histories.items()}
     done = [history.answered(tx.request) for history in histories.values()]
@@ -89,7 +95,9 @@ async def open_(
         raise Refused(
             "two-persons", "差を確かめるもう一人は、別の人が必要です。", "The second person must be somebody else."
         )
-    opened = _sealed(history).open(seal_seen=seal_seen, found=found, confirmed=difference is not None)
+    sealed = _sealed(history)
+    await _engaged(tx, sealed.sealed.engagement)
+    opened = sealed.open(seal_seen=seal_seen, found=found, confirmed=difference is not None)
     histories = await ledger.read_all(tx, list(dict.fromkeys(found)))
     decided: list[tuple[History, Event]] = [(history, opened)]
     for one in histories.values():
@@ -153,6 +161,25 @@ async def find_difference(tx: Transaction, item_: UUID, *, reason: str, second: 
         )
     event = DiscrepancyFound(discrepancy=stream, about="delivery", items=(item_,), reason=reason, second=second)
     return await ledger.append(tx, history, event)
+
+
+async def _engaged(tx: Transaction, engagement: UUID) -> str | None:
+    """Return the carrier of an engagement. Raises Forbidden for a party that does not act under this very one."""
+    found = await tx.connection.execute(
+        text(
+            "SELECT e.carrier FROM engagements e JOIN acts_for(:town, :party) AS a(engagement) USING (engagement) "
+            "WHERE e.engagement = :engagement"
+        ),
+        {"town": tx.tenant, "party": tx.by.party, "engagement": engagement},
+    )
+    if (row := found.one_or_none()) is None:
+        raise Forbidden(
+            "no-engagement",
+            "このカゴ車は、別の契約のものか、契約の期間外です。カゴ車の番号と契約を確かめてください。",
+            "This cage belongs to another engagement, or the engagement is not open. Check the cage and the contract.",
+        )
+    carrier: str | None = row.carrier
+    return carrier
 
 
 def _sealed(history: History) -> cage.Cage:

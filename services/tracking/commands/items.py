@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.tracking import views
 from services.tracking.commands.parties import policy_in_force
-from services.tracking.domain import exemption, item
+from services.tracking.domain import exemption, item, lot
 from services.tracking.domain.inventory import Row
 from services.tracking.domain.policy import required
 from services.tracking.tables import labels, metadata
@@ -113,6 +113,14 @@ async def register_lot(
         return done
     event = LotRegistered(lot=one.item, label=one.label, engagement=engagement, lot_kind=kind, count=count)
     return await ledger.append(tx, history, event)
+
+
+async def move_lot(tx: Transaction, lot_: UUID, step: lot.Step, count: int) -> Entry[Any]:
+    """Record that a lot left or arrived, with the count of the one who acts."""
+    history = await ledger.read(tx, lot_)
+    if done := history.answered(tx.request):
+        return done
+    return await ledger.append(tx, history, lot.fold(history.events).move(step, count))
 
 
 Step = Literal["received", "taken-over"]

@@ -55,11 +55,23 @@ async def add_party(
 async def enrol(
     tx: Transaction, person: str, *, name: str, title: str | None, contact: str | None, roles: list[str]
 ) -> None:
-    """Put a person of the acting party on the deletable directory, here and on the bus."""
+    """Put a person of the acting party on the deletable directory, here and on the bus.
+
+    Raises Refused for a reference that another party's person has: it would take that person's sessions over.
+    """
     people = metadata.tables["people"]
     card = {"name": name, "title": title, "contact": contact, "roles": roles}
     row = {"person": person, "party": tx.tenant} | card
-    await tx.connection.execute(insert(people).values(row).on_conflict_do_update(index_elements=["person"], set_=row))
+    statement = insert(people).values(row)
+    put = await tx.connection.execute(
+        statement.on_conflict_do_update(index_elements=["person"], set_=card, where=people.c.party == tx.tenant)
+    )
+    if not put.rowcount:
+        raise Refused(
+            "person-taken",
+            "この人の番号はもう使われています。別の番号を付けてください。",
+            "This reference is already somebody's. Choose another.",
+        )
     await notify(tx, f"people.{tx.tenant}.{person}", json.dumps(card, ensure_ascii=False).encode())
 
 

@@ -100,8 +100,15 @@ class Item:
         )
 
     def choose_recycling(self, reason: str | None) -> RecyclingChosen:
-        """Send the chassis to material recycling."""
+        """Send the chassis to material recycling; a leased one only for the reason that its lessor asked for it."""
         self._at_centre_and_undecided()
+        if self.registered.lease and not reason:
+            raise Refused(
+                "leased",
+                f"リース機（{self.registered.lease.lessor}）の筐体は貸主へ返します。"
+                "貸主が処分を求めたときは、その文書を理由に入れてください。",
+                "A leased machine's chassis goes back to the lessor. If the lessor asked for disposal, say so as the reason.",
+            )
         known = self.registered
         return RecyclingChosen(item=known.item, label=known.label, item_kind=known.item_kind, reason=reason)
 

@@ -1,11 +1,14 @@
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from shared.web.figures import Node, Span, sankey, trace, units
+from shared.web.forms import FieldError, Form
 from shared.web.gallery import gallery
-from shared.web.pages import TEMPLATES, counted, grouped, mg_date, sized
+from shared.web.i18n import LANGUAGES, ROOT, Language
+from shared.web.pages import TEMPLATES, Pages, counted, grouped, mg_date, sized
 from shared.web.qr import qr_path
 from shared.web.tests.conftest import Opening
 
@@ -166,3 +169,37 @@ def test_a_qr_code_reads_back() -> None:
     assert [found.text for found in zxing.read_barcodes(picture)] == [text]
     with pytest.raises(ValueError, match="at most 300"):
         qr_path("x" * 301)
+
+
+HOSTILE = "50%(x)s % <img src=x onerror=alert(1)> \"'&"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_hostile_text_is_shown_as_it_is(tmp_path: Path, lang: Language) -> None:
+    (tmp_path / "page.html").write_text(
+        '{% import "components.html" as c with context %}{{ word|translated }}{{ c.mg_errors(form) }}'
+        '{{ c.mg_field("name", word|translated, form) }}'
+        '{{ c.mg_title(word|translated, over=_("%(moment)s 現在", moment=word)) }}'
+        '{{ c.mg_note(word|translated ~ "　" ~ word, "halt") }}[{{ ""|translated }}]',
+        encoding="utf-8",
+    )
+    form = Form(
+        {"name": HOSTILE}, {"name": FieldError("name", HOSTILE, HOSTILE, HOSTILE), "": FieldError("", "", HOSTILE)}
+    )
+    shown = Pages(tmp_path).text("page.html", lang, word=HOSTILE, form=form)
+    assert "<img" not in shown
+    assert shown.count("50%(x)s % &lt;img src=x onerror=alert(1)&gt; &#34;&#39;&amp;") == 12
+    assert shown.endswith("[]")
+
+
+def test_templates_translate_only_what_is_written_in_them() -> None:
+    """`_()` and gettext() take a text for markup and for a format: a variable in there is a hole, or a crash."""
+    texts = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in ROOT.glob("s*/**/*templates/*.html")
+    }
+    assert len(texts) > 50
+    holes = re.compile(r"""gettext|(?<![\w.])_\((?!")|(?<![\w.])_\("(?:[^"\\]|\\.)*"\s*(?![,)\s])|\|\s*safe\b""")
+    allowed = {"shared/web/templates/components.html": ["|safe"] * 3}  # icons, word breaks, an empty cell
+    assert {
+        name: found for name, text in texts.items() if (found := holes.findall(text)) != allowed.get(name, [])
+    } == {}

@@ -3,7 +3,7 @@
 from alembic import op
 
 from services.tracking.tables import metadata
-from shared.migration import crossing, lay_ground, let_look_up, look_up, protect
+from shared.migration import crossing, lay_ground, let_look_up, look_up, protect, readable
 
 revision = "0001"
 down_revision = None
@@ -13,34 +13,58 @@ def upgrade() -> None:
     lay_ground("tracking")
     own = ("labels", "lots", "timeline", "leaves", "tiles", "checkpoints", "sessions")
     metadata.create_all(op.get_bind(), tables=[metadata.tables[name] for name in own])
-    protect("tracking", "labels")
-    protect("tracking", "lots", write=False)
-    protect("tracking", "timeline", write=False)
-    protect("tracking", "leaves", write=False)
-    let_look_up("tracking", "labels")
-    let_look_up("tracking", "lots")
-    let_look_up("tracking", "timeline")
+    protect("tracking", "labels", write=False)
+    op.execute("GRANT INSERT ON labels TO tracking_app")
+    for view in ("lots", "timeline", "leaves"):
+        protect("tracking", view, write=False)
     for public in ("tiles", "checkpoints"):
-        op.execute(f"ALTER TABLE {public} ENABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {public} FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY app_reads ON {public} FOR SELECT TO tracking_app USING (true)")
-        op.execute(f"GRANT SELECT ON {public} TO tracking_app")
-        crossing("tracking", public)
-    for table in ("sessions",):
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY app_keeps ON {table} TO tracking_app USING (true) WITH CHECK (true)")
-        op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO tracking_app")
-        crossing("tracking", table)
-    for kept in ("parties", "engagements", "ended_engagements", "items"):
-        op.execute(f"CREATE POLICY app_keeps ON {kept} FOR INSERT TO tracking_app WITH CHECK (true)")
-        op.execute(f"GRANT INSERT ON {kept} TO tracking_app")
-    op.execute("CREATE POLICY app_signs_in ON people TO tracking_app USING (true) WITH CHECK (true)")
-    op.execute("GRANT INSERT, UPDATE, DELETE ON people TO tracking_app")
+        readable("tracking", public, "true")
+    _keep_directory()
+    _sign_in()
+    let_look_up("tracking", "labels")
+    let_look_up("tracking", "timeline")
     look_up(
         "tracking",
         "public_item(label_ text)",
         "TABLE (item uuid, tenant text, token text)",
         "SELECT l.item, l.tenant, l.token FROM labels l WHERE l.label = label_ "
         "AND EXISTS (SELECT FROM timeline t WHERE t.item = l.item)",
+    )
+    look_up(
+        "tracking",
+        "lot_of(label_ text, party_ text)",
+        "TABLE (lot uuid, tenant text)",
+        "SELECT l.item, l.tenant FROM labels l WHERE l.label = label_ AND EXISTS "
+        "(SELECT FROM acts_for(l.tenant, party_) AS a(engagement) WHERE a.engagement = l.engagement)",
+    )
+
+
+def _keep_directory() -> None:
+    """Let the door write down, with the entry, what it says of its own party: a town sees its contract at once."""
+    acting = "(SELECT current_setting('app.tenant', true))"
+    for table, key in (("parties", "party"), ("engagements", "town"), ("people", "party")):
+        op.execute(f"CREATE POLICY app_keeps ON {table} FOR INSERT TO tracking_app WITH CHECK ({key} = {acting})")
+        op.execute(f"GRANT INSERT ON {table} TO tracking_app")
+    for table in ("ended_engagements", "items"):
+        op.execute(f"GRANT INSERT ON {table} TO tracking_app")
+    op.execute(f"CREATE POLICY app_changes ON people FOR UPDATE TO tracking_app USING (party = {acting})")
+    op.execute("GRANT UPDATE (name, title, contact, roles) ON people TO tracking_app")
+
+
+def _sign_in() -> None:
+    """Let the door see one session at a time, by its secret's digest, and one person by the reference signed in as."""
+    own = "session = (SELECT current_setting('app.session', true))"
+    op.execute("ALTER TABLE sessions ENABLE ROW LEVEL SECURITY")
+    op.execute("ALTER TABLE sessions FORCE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY app_keeps ON sessions TO tracking_app USING ({own}) WITH CHECK ({own})")
+    op.execute("GRANT SELECT, INSERT, DELETE, UPDATE (seen_at) ON sessions TO tracking_app")
+    crossing("tracking", "sessions")
+    let_look_up("tracking", "people")
+    let_look_up("tracking", "parties")
+    look_up(
+        "tracking",
+        "signs_in(person_ text)",
+        "TABLE (person text, party text, title text, roles jsonb, kind text, party_name text)",
+        "SELECT p.person, p.party, p.title, p.roles, q.kind, q.name FROM people p JOIN parties q USING (party) "
+        "WHERE p.person = person_",
     )

@@ -1,0 +1,277 @@
+"""`make soak`: the replay again and again while one process dies at seeded moments; no number of the summary may change.
+
+Each round replays the pilot (small by default, the whole of it with `--full`) in a fresh folder. One process is killed
+with SIGKILL three times, each time while a request or a message is in flight. Afterwards the numbers must be what the
+round's own inputs say, every accepted write must be in a ledger, nothing may be there twice, and the audit must be clean.
+The same seed draws the same processes and moments. Rounds and time are bounded; the program stops by itself.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import secrets
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from meguru.audit import audit
+from meguru.founding import PREPARE
+from meguru.replay import inputs, pilot
+from meguru.replay.pilot import CATEGORY_NAMES, SMALL, WHOLE, Plan
+from meguru.replay.story import CHAPTERS, World
+from meguru.replay.summary import collect, differences
+from shared.settings import SERVICES
+from shared.stack import Stack
+
+BY_CONTENT = "/api/tracking/inventories"  # the same file is known by its bytes, whatever request it comes with
+VICTIMS = (*SERVICES, "nats", "postgres", "gateway")
+STRIKES = 3  # a round
+DELAY_MAX_S = 0.03  # from a request's start: most are answered within this
+DRAIN_MAX_S = 60.0
+MINUTES_MAX = 40.0
+
+
+@dataclass(slots=True)
+class Strike:
+    """One kill: the n-th request after a chapter's start, a little later; then what was seen."""
+
+    victim: str
+    chapter: str
+    nth: int
+    delay_s: float
+    in_flight: int = 0  # requests at the moment of the kill
+    waiting: int = 0  # messages in outboxes, and not yet acknowledged, just before it
+    recovery_s: float = 0.0  # until the process was ready again
+
+    def __str__(self) -> str:
+        return (
+            f"{self.victim} in {self.chapter} at request {self.nth}+{self.delay_s * 1000:.0f} ms "
+            f"({self.in_flight} requests in flight), ready again after {self.recovery_s:.2f} s"
+        )
+
+
+@dataclass(slots=True)
+class Round:
+    """What a round did and what was wrong with it."""
+
+    strikes: list[Strike]
+    seconds: float = 0.0
+    drain_s: float = 0.0
+    kinds: Counter[str] = field(default_factory=Counter)  # entries by kind, over all ledgers
+    wrong: list[str] = field(default_factory=list)
+
+
+def draw(rng: random.Random, victim: str, plan: Plan, strikes: int = STRIKES) -> list[Strike]:
+    """Draw a round's kills: different chapters, any request of a chapter."""
+    names = [name for name, _ in CHAPTERS]
+    chosen = sorted(rng.sample(range(len(names)), strikes))
+    pcs = plan.notebooks + plan.desktops
+    return [Strike(victim, names[at], rng.randrange(1, pcs), rng.uniform(0, DELAY_MAX_S)) for at in chosen]
+
+
+def new_world(stack: Stack, folder: Path, plan: Plan) -> World:
+    """Write the input files of a plan and return the world the story starts from."""
+    machines = pilot.machines(plan.notebooks, plan.desktops)
+    failing = {machines[at].asset_number for at in plan.failing}
+    files = inputs.write(folder / "inputs", machines, failing, datetime.now(UTC))
+    return World(
+        stack.origin, stack.certificate_authority, files, machines, lambda *_: None, failing=failing, plan=plan
+    )
+
+
+async def play(plan: Plan, strikes: Sequence[Strike]) -> Round:
+    """Replay a plan in a fresh folder while the strikes fall, and examine what is left."""
+    done, began = Round(list(strikes)), time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="meguru-soak-") as temporary:
+        folder = Path(temporary)
+        folder.chmod(0o755)  # PostgreSQL runs as another user when this is root
+        async with Stack(folder / "stack", prepare=PREPARE, development_login=True) as stack:
+            world = new_world(stack, folder, plan)
+            falling: list[asyncio.Task[None]] = []
+            for name, chapter in CHAPTERS:
+                falling += [asyncio.create_task(fall(stack, world, one)) for one in strikes if one.chapter == name]
+                await chapter(world)
+            await asyncio.gather(*falling)
+            done.wrong, done.kinds, done.drain_s = await examine(stack, world)
+    done.seconds = time.perf_counter() - began
+    return done
+
+
+async def fall(stack: Stack, world: World, strike: Strike) -> None:
+    """Wait for the moment, kill, and wait until the process is ready again."""
+    traffic, at = world.traffic, world.traffic.asked + strike.nth
+    while traffic.asked < at:
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(strike.delay_s)
+    await stack.settled(strike.victim)  # an earlier strike may have found it just before
+    while not traffic.in_flight:
+        await asyncio.sleep(0)
+    stack.kill(strike.victim)
+    strike.in_flight, began = traffic.in_flight, time.perf_counter()
+    await stack.settled(strike.victim)
+    strike.recovery_s = time.perf_counter() - began
+
+
+async def examine(stack: Stack, world: World) -> tuple[list[str], Counter[str], float]:
+    """Return what is wrong in words, the entries by kind, and how long the last messages took to arrive."""
+    summary = await collect(world)
+    began = time.perf_counter()
+    wrong = unexpected(world, summary)
+    wrong += await undrained(stack)
+    drain_s = time.perf_counter() - began
+    kinds, lost = await examine_ledgers(stack, world)
+    wrong += lost
+    wrong += [str(finding) for finding in await audit(stack)]
+    return wrong, kinds, drain_s
+
+
+def unexpected(world: World, summary: dict[str, Any]) -> list[str]:
+    """Compare the numbers with what the inputs say; the whole pilot also with its papers."""
+    wrong = [
+        f"{name}: counted {summary.get(name)}, the inputs say {wanted}"
+        for name, wanted in expected(world).items()
+        if summary.get(name) != wanted
+    ]
+    return wrong + (differences(summary) if world.plan == WHOLE else [])
+
+
+def expected(world: World) -> dict[str, Any]:
+    """Count what the summary must say from the inputs alone."""
+    plan, pcs, undelivered = world.plan, len(world.machines), world.undelivered()
+    reborn, groups = world.reborn(), plan.groups
+    served = Counter(CATEGORY_NAMES[group.category] for group in groups)
+    units: Counter[str] = Counter()
+    for group in groups:
+        units[CATEGORY_NAMES[group.category]] += group.units
+    delivered = Counter(machine.kind for machine in reborn if machine is not undelivered)
+    return {
+        "pcs": pcs,
+        "notebooks": len(world.by_kind("notebook")),
+        "desktops": len(world.by_kind("desktop")),
+        "monitors_held": plan.monitors,
+        "destroyed": pcs,
+        "certificates": {"destruction": pcs, "tracking": pcs},
+        "refurbished_by_centre": len(reborn),
+        "taken_over_by_town": delivered.total(),
+        "taken_over_by_kind": dict(delivered),
+        "difference": {
+            "machines": [world.labels[undelivered.asset_number]],
+            "asset_numbers": [undelivered.asset_number],
+        },
+        "recycled": pcs - len(reborn),
+        "applications": {
+            "groups": len(groups),
+            "by_category": dict(served),
+            "late": 1,
+        },
+        "units_given": {"total": units.total(), "by_category": dict(units)},
+        "left": delivered.total() - units.total(),
+        "unmatched_reports": 1,
+    }
+
+
+async def undrained(stack: Stack) -> list[str]:
+    """Wait until every recorded entry is on tracking's timeline and nothing waits to be announced."""
+    until, wrong = time.perf_counter() + DRAIN_MAX_S, ["not looked at"]
+    while wrong and time.perf_counter() < until:
+        recorded, wrong = 0, []
+        for service in SERVICES:
+            recorded += await count(stack, service, "entries")
+            for table in ("outbox", "notices", "parked"):
+                if waiting := await count(stack, service, table):
+                    wrong.append(f"{service}: {waiting} left in {table}")
+        if (seen := await count(stack, "tracking", "timeline")) != recorded:
+            wrong.append(f"tracking: {seen} on the timeline of {recorded} recorded")
+        await asyncio.sleep(0.1 if wrong else 0)
+    return wrong
+
+
+async def count(stack: Stack, service: str, table: str) -> int:
+    """Count a table's rows."""
+    connection = await stack.connect(service)
+    try:
+        return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608 - names of ours
+    finally:
+        await connection.close()
+
+
+async def examine_ledgers(stack: Stack, world: World) -> tuple[Counter[str], list[str]]:
+    """Look into every ledger for what was accepted and is not there, for gaps, and for what is there twice."""
+    kinds: Counter[str] = Counter()
+    requests: set[str] = set()
+    issued: list[str] = []
+    wrong: list[str] = []
+    for service in SERVICES:
+        connection = await stack.connect(service)
+        rows = await connection.fetch("SELECT stream, sequence, id, kind, body FROM entries ORDER BY stream, sequence")
+        await connection.close()
+        streams: Counter[str] = Counter()
+        for row in rows:
+            streams[str(row["stream"])] += 1
+            if row["sequence"] != streams[str(row["stream"])]:
+                wrong.append(f"{service}: a gap in {row['stream']} before {row['sequence']}")
+            kinds[row["kind"]] += 1
+            envelope = json.loads(row["body"])
+            requests.add(str(envelope.get("request", {}).get("id")))
+            if row["kind"] == "certificates.issued.v1":
+                issued.append(str(row["stream"]))
+    accepted = {request: path for request, path in world.traffic.accepted.items() if path != BY_CONTENT}
+    lost = {request: path for request, path in accepted.items() if request not in requests}
+    wrong += [f"accepted and in no ledger: {path} {request}" for request, path in lost.items()]
+    wanted = 2 * len(world.machines)
+    if not len(issued) == len(set(issued)) == wanted:
+        wrong.append(f"certificates issued {len(issued)}, of them distinct {len(set(issued))}, wanted {wanted}")
+    return kinds, wrong
+
+
+async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
+    """Run rounds until they are done or the time is up. Returns how many were wrong."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"seed {seed}, {rounds} rounds, at most {minutes:.0f} minutes")
+    rng, began, bad = random.Random(seed), time.monotonic(), 0  # noqa: S311 - a drawing that can be repeated
+    victims: list[str] = []
+    kinds: Counter[str] = Counter()
+    recoveries: list[float] = []
+    for nth in range(1, rounds + 1):
+        if time.monotonic() - began > minutes * 60:
+            console.print(f"the time is up after {nth - 1} rounds")
+            break
+        victims = victims or rng.sample(VICTIMS, len(VICTIMS))
+        done = await play(plan, draw(rng, victims.pop(), plan))
+        kinds = kinds or done.kinds
+        if done.kinds != kinds:
+            done.wrong.append(f"entries by kind differ from the first round's: {kinds - done.kinds} {done.kinds - kinds}")
+        recoveries += [strike.recovery_s for strike in done.strikes]
+        console.print(f"round {nth}: {'WRONG' if done.wrong else 'right'} in {done.seconds:.1f} s")
+        for line in (*done.strikes, *done.wrong):
+            console.print(f"   {line}")
+        bad += bool(done.wrong)
+    if recoveries:
+        console.print(f"{len(recoveries)} kills, recovery median {sorted(recoveries)[len(recoveries) // 2]:.2f} s, "
+                      f"longest {max(recoveries):.2f} s; wrong rounds: {bad}; seed {seed}")
+    return bad
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description="Replay the pilot while processes are killed.")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None, help="repeats a run; drawn and printed when not given")
+    parser.add_argument("--full", action="store_true", help="the whole pilot in every round")
+    parser.add_argument("--minutes", type=float, default=MINUTES_MAX, help="no round starts after this")
+    asked = parser.parse_args()
+    seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
+    sys.exit(1 if asyncio.run(soak(asked.rounds, seed, WHOLE if asked.full else SMALL, asked.minutes)) else 0)
+
+
+if __name__ == "__main__":
+    main()

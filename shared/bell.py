@@ -1,0 +1,35 @@
+"""The bell: whoever commits rings it, and what waits for new rows in the same process looks at once.
+
+Without it the relay and the loops would have to look fifty times a second to be prompt, in each of five services, with
+nothing to do. A process that hears no bell (the API apart from its worker) still looks every tenth of a second.
+"""
+
+import asyncio
+from contextlib import suppress
+
+_listening: list[asyncio.Event] = []
+
+
+def listen() -> asyncio.Event:
+    """Return an event that every ring sets; the listener clears it before it looks, so that no ring is missed."""
+    event = asyncio.Event()
+    _listening.append(event)
+    return event
+
+
+def silence(event: asyncio.Event) -> None:
+    """Forget a listener."""
+    with suppress(ValueError):
+        _listening.remove(event)
+
+
+def ring() -> None:
+    """Say that something was committed in this process."""
+    for event in _listening:
+        event.set()
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Return at the next ring, or after `seconds`."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
