@@ -249,15 +249,19 @@ async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
         done = await play(plan, draw(rng, victims.pop(), plan))
         kinds = kinds or done.kinds
         if done.kinds != kinds:
-            done.wrong.append(f"entries by kind differ from the first round's: {kinds - done.kinds} {done.kinds - kinds}")
+            done.wrong.append(
+                f"entries by kind differ from the first round's: {kinds - done.kinds} {done.kinds - kinds}"
+            )
         recoveries += [strike.recovery_s for strike in done.strikes]
         console.print(f"round {nth}: {'WRONG' if done.wrong else 'right'} in {done.seconds:.1f} s")
         for line in (*done.strikes, *done.wrong):
             console.print(f"   {line}")
         bad += bool(done.wrong)
     if recoveries:
-        console.print(f"{len(recoveries)} kills, recovery median {sorted(recoveries)[len(recoveries) // 2]:.2f} s, "
-                      f"longest {max(recoveries):.2f} s; wrong rounds: {bad}; seed {seed}")
+        console.print(
+            f"{len(recoveries)} kills, recovery median {sorted(recoveries)[len(recoveries) // 2]:.2f} s, "
+            f"longest {max(recoveries):.2f} s; wrong rounds: {bad}; seed {seed}"
+        )
     return bad
 
 

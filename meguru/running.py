@@ -25,12 +25,16 @@ def run_stack(folder: Path) -> None:
             console.print(f"  ・{person}")
         if not (folder / "replayed").exists():
             task = asyncio.get_running_loop().create_task(fill(stack, folder, console))
-            task.add_done_callback(
-                lambda done: done.exception() and console.print(f"[red]再現に失敗しました：{done.exception()!r}[/red]")
-            )
+            task.add_done_callback(lambda done: tell_failure(console, done))
         console.print("止めるには Ctrl-C。")
 
     serve(stack, started)
+
+
+def tell_failure(console: Console, done: "asyncio.Task[None]") -> None:
+    """Say that the replay failed; the stack stays up, so that one can look."""
+    if not done.cancelled() and (failure := done.exception()):
+        console.print(f"[red]再現に失敗しました：{failure!r}[/red]")
 
 
 async def fill(stack: Stack, folder: Path, console: Console) -> None:

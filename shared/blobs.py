@@ -6,6 +6,7 @@ A folder on one machine; S3, GCS or Azure by the same URL-addressed API in produ
 import hashlib
 import re
 from functools import lru_cache
+from typing import Any
 
 import obstore
 from obstore.store import LocalStore, from_url
@@ -51,7 +52,7 @@ def _path(tenant: str, sha256: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _store():  # type: ignore[no-untyped-def]  # obstore's stores share no public base class
+def _store() -> Any:  # obstore's stores share no public base class
     url = settings().blobs
     if url.startswith("file://"):
         return LocalStore(prefix=url.removeprefix("file://"), mkdir=True)

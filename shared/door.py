@@ -110,10 +110,11 @@ class Door:
                         ) as tx:
                             await _allow(tx.connection, tenant, by)
                             done = await do(tx)
-                    bell.ring()
-                    return done
                 except LostRace:
                     await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
+                else:
+                    bell.ring()
+                    return done  # after the commit, never before
         raise Refused(
             "busy",
             "同じ機器をほかの人が操作しています。もう一度送ってください。",

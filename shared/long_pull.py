@@ -9,6 +9,7 @@ stop drains what is in hand. Written for FastStream 0.7.8, which is pinned; `tes
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 from faststream.nats.subscriber.usecases.stream_pull_subscriber import PullStreamSubscriber
@@ -86,8 +87,6 @@ class LongPull(PullStreamSubscriber):
         """Stop asking, finish what is in hand, then let go."""
         subscription, self.subscription = self.subscription, None
         if subscription and self.connection.is_connected:
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(subscription.drain(), DRAIN_S)  # type: ignore[attr-defined]  # a plain subscription
-            except TimeoutError:
-                pass
         await super().stop()

@@ -203,7 +203,8 @@ def _traced(parcel: Parcel) -> Iterator[dict[str, str]]:
     if before is None:
         yield {}
         return
-    with span("relay publish", parent=before, **parcel.about):
+    with span("relay publish", parent=before) as current:
+        current.set_attributes(parcel.about)
         yield {"traceparent": traceparent() or before}
 
 

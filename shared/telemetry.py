@@ -4,9 +4,10 @@ Span names are templates, never ids: with 1,741 tenants the number of names stay
 the case go on every span as attributes, by a context that the spans of one piece of work share.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
-_subject: ContextVar[dict[str, str]] = ContextVar("subject", default={})
+_subject: ContextVar[Mapping[str, str]] = ContextVar("subject", default=MappingProxyType({}))
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("meguru")
 
@@ -57,7 +58,7 @@ def about(
 ) -> Iterator[None]:
     """Name what the following work is about; the current span and all spans below carry it."""
     named = {"tenant.code": tenant, "device.id": device, "case.id": case}
-    subject = _subject.get() | {key: str(value) for key, value in named.items() if value is not None}
+    subject = {**_subject.get(), **{key: str(value) for key, value in named.items() if value is not None}}
     trace.get_current_span().set_attributes(subject)
     token = _subject.set(subject)
     try:

@@ -1,4 +1,4 @@
-"""Fixtures every service's tests use: a real PostgreSQL and a real NATS, made once a run, on loopback and free ports."""
+"""Fixtures every service's tests use: a real PostgreSQL and a real NATS, made once a run, on free ports."""
 
 import asyncio
 import os

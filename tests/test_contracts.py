@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
@@ -27,7 +28,7 @@ def test_no_written_contract_is_stale() -> None:
 
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
-def test_an_event_recorded_once_is_read_for_ever(sample) -> None:  # type: ignore[no-untyped-def]  # a path
+def test_an_event_recorded_once_is_read_for_ever(sample: Path) -> None:
     body = sample.read_bytes().rstrip(b"\n")
     entry = Entry.read(body, bytes(16))
     assert entry.kind == sample.stem

@@ -23,7 +23,7 @@ async def test_the_migrated_database_is_what_the_tables_say(servers: Stack, name
             return not (kind == "table" and str(object_name).startswith(("entries_", "alembic_version")))
 
         options = {"include_object": ours, "compare_type": True}
-        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
     async with service(servers, name) as made:
         await asyncio.to_thread(migrate, made.settings)
@@ -45,7 +45,8 @@ async def test_every_table_forces_row_level_security_and_no_role_steps_around_it
         )
         assert roles == []
         definers = await made.rows(
-            "SELECT proname, rolname, rolcanlogin, proconfig FROM pg_proc JOIN pg_roles r ON r.oid = proowner WHERE prosecdef"
+            "SELECT proname, rolname, rolcanlogin, proconfig FROM pg_proc JOIN pg_roles r ON r.oid = proowner "
+            "WHERE prosecdef"
         )
         assert {row.proname for row in definers} >= {"resolve", "acts_for"}
         for row in definers:

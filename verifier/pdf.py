@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 from zlib import error as BadDeflate  # noqa: N812  # zlib's own name says nothing here
 
-from asn1crypto import cms  # type: ignore[import-untyped]  # the wheel carries no types
+from asn1crypto import cms
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.general import SigningError

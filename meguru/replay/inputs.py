@@ -96,9 +96,7 @@ def write(folder: Path, machines: list[Machine], failing: set[str], now: datetim
     return inputs
 
 
-def write_applications(
-    inputs: Inputs, round_: int, opened: datetime, everybody: Sequence[Group] = GROUPS
-) -> None:
+def write_applications(inputs: Inputs, round_: int, opened: datetime, everybody: Sequence[Group] = GROUPS) -> None:
     """Write the paper list and the portal's export of one round, with their own clocks."""
     groups = [group for group in everybody if group.round == round_]
     paper = [group for group in groups if group.channel == "paper"]
@@ -200,8 +198,8 @@ def _scene(role: str) -> Image.Image:
             pen.ellipse((x - 16, y - 16, x + 16, y + 16), fill=(110, 112, 118))
     else:
         for _ in range(420):
-            x, y, size = draw.gauss(560, 190), draw.gauss(440, 130), draw.uniform(8, 34)
+            across, down, size = draw.gauss(560, 190), draw.gauss(440, 130), draw.uniform(8, 34)
             shade = draw.randrange(110, 215)
-            corners = [(x + draw.uniform(-size, size), y + draw.uniform(-size, size)) for _ in range(5)]
+            corners = [(across + draw.uniform(-size, size), down + draw.uniform(-size, size)) for _ in range(5)]
             pen.polygon(corners, fill=(shade, shade, min(255, shade + draw.randrange(12))))
     return image

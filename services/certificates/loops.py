@@ -21,7 +21,7 @@ from services.certificates.domain.certificate import JST
 from services.certificates.issuing import Files, Instrument
 from services.certificates.signing import BadKey
 from services.certificates.views import Order
-from shared import blobs
+from shared import bell, blobs
 from shared.database import service_transaction
 from shared.entry import Entry
 from shared.ledger import LostRace
@@ -30,7 +30,7 @@ from shared.worker import Work
 
 log = logging.getLogger(__name__)
 
-PAUSE_S = 0.03
+PAUSE_S = 0.2  # between looks when no bell rings
 RETRY_S = 0.5
 UNREADY_PAUSE_S = 5.0
 OVERDUE_PAUSE_S = 60.0
@@ -39,11 +39,12 @@ SERVICE = "certificates"
 
 async def issue(work: Work) -> None:
     """Issue what has its event and its proof, for ever."""
-    instrument, known = await _ready(work), work.settings
+    instrument, known, heard = await _ready(work), work.settings, bell.listen()
     while True:
         try:
+            heard.clear()
             if not await issue_round(work.consumer, instrument, known.origin):
-                await asyncio.sleep(PAUSE_S)
+                await bell.wait(heard, PAUSE_S)
         except (DBAPIError, OSError, LostRace) as failure:
             log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
             await asyncio.sleep(RETRY_S)
@@ -133,7 +134,9 @@ async def make(instrument: Instrument, order: Order, stored: bytes) -> Files:
 async def finish(engine: AsyncEngine, order: Order, files: Files) -> Entry[Any]:
     """Append `issued`: from this commit on the certificate exists."""
     async with service_transaction(engine, SERVICE) as tx:
-        return await commands.issue(tx, order.certificate, files.made)
+        entry = await commands.issue(tx, order.certificate, files.made)
+    bell.ring()
+    return entry
 
 
 async def _note(engine: AsyncEngine, order: Order, failure: Exception) -> None:

@@ -33,7 +33,7 @@ REBUILT: tuple[Table, ...] = (
 )
 OWN = "certificates."
 RETRY_S = 30  # after a failed attempt; what is missing (a photo still on its way) may have come
-OPEN_MAX = 20  # certificates the issuer takes at once
+OPEN_MAX = 6  # certificates the issuer takes at once: a new one waits for at most a round
 
 _STATE = (
     "CASE WHEN c.revoked_at IS NOT NULL THEN 'revoked' WHEN c.issued_at IS NOT NULL THEN 'issued' "
@@ -189,12 +189,12 @@ _OPEN = text(
     "JOIN items i ON i.item = c.item JOIN engagements e ON e.engagement = i.engagement "
     "JOIN parties t ON t.party = e.town JOIN parties z ON z.party = e.centre "
     "WHERE c.issued_at IS NULL AND (q.tried_at IS NULL OR q.tried_at < now() - make_interval(secs => :retry)) "
-    "ORDER BY c.requested_at LIMIT :most"
+    "ORDER BY c.kind = 'tracking', c.requested_at LIMIT :most"  # custody waits for the destruction's certificate
 )
 
 
 async def open_orders(connection: AsyncConnection, most: int = OPEN_MAX) -> list[Order]:
-    """Return what can be issued now, oldest request first."""
+    """Return what can be issued now: what custody waits for first, then the oldest request."""
     rows = await connection.execute(_OPEN, {"retry": RETRY_S, "most": most})
     return [
         Order(

@@ -44,8 +44,8 @@ SCANNERS: Mapping[items.Step, tuple[Role, ...]] = {
 }
 
 Operator = Annotated[Principal, Depends(holding("platform-operator"))]
-TownEither = Annotated[Principal, Depends(holding("clerk", "town-admin", "worker", "centre-manager"))]
-Admin = Annotated[Principal, Depends(holding("town-admin"))]
+TownAdmin = Annotated[Principal, Depends(holding("town-admin"))]
+Either = Annotated[Principal, Depends(holding("clerk", "town-admin", "worker", "centre-manager"))]
 Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
 Approver = Annotated[Principal, Depends(holding("approver"))]
 Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]

@@ -1,11 +1,13 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from sqlalchemy import text
 
 from services.tracking.consumers import consumers
 from shared import ledger
+from shared.database import Transaction
+from shared.entry import Entry
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.ledger import History
@@ -28,7 +30,7 @@ def moved(count: int = 1) -> LotMoved:
 async def until(tracking: Service, query: str, wanted: int, seconds: float = 10, **values: object) -> int:
     found = -1
     for _ in range(int(seconds / 0.02)):
-        found = (await tracking.rows(query, **values))[0][0]
+        found = int((await tracking.rows(query, **values))[0][0])
         if found >= wanted:
             return found
         await asyncio.sleep(0.02)
@@ -80,7 +82,7 @@ async def test_poison_is_parked_and_what_shared_its_transaction_is_not_harmed(tr
     taken: list[int] = []
 
     @names.on(LotMoved)
-    async def on_moved(tx, entries):  # type: ignore[no-untyped-def]  # a handler as a service writes it
+    async def on_moved(tx: Transaction, entries: Sequence[Entry[LotMoved]]) -> None:
         for entry in entries:
             if entry.event.count == 13:
                 raise ValueError("poison")

@@ -5,7 +5,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # the wheel carries no types
+import yaml
 
 Document = dict[str, Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pikepdf
 import pytest
-from asn1crypto import keys  # type: ignore[import-untyped]  # the wheel carries no types
+from asn1crypto import keys
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization

@@ -1,4 +1,7 @@
-"""A cage: loaded, sealed, handed to the carrier, opened at the centre; what went in comes out or the difference has names. Pure."""
+"""A cage: loaded, sealed, handed to the carrier, opened at the centre. Pure.
+
+What went in comes out, or the difference has names.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +26,8 @@ class Cage:
         if self.opened:
             raise Refused(
                 "already-opened",
-                "このカゴ車の入庫はもう確定しています。あとから見つかった機器は、その機器の入庫として読み取ってください。",
+                "このカゴ車の入庫はもう確定しています。"
+                "あとから見つかった機器は、その機器の入庫として読み取ってください。",
                 "This cage was already confirmed. Scan what turns up later as received on its own.",
             )
         missing = tuple(item for item in self.sealed.items if item not in set(found))
@@ -33,7 +37,7 @@ class Cage:
             raise Refused(
                 "difference",
                 f"積んだ{len(self.sealed.items)}台と読み取った{len(set(found))}台が合いません。差の理由と、確かめたもう一人を入れてください。",
-                f"Loaded {len(self.sealed.items)} and scanned {len(set(found))} do not agree. Give a reason and a second person.",
+                f"{len(self.sealed.items)} loaded, {len(set(found))} scanned. Give a reason and a second person.",
                 missing=tuple(str(item) for item in (*missing, *surplus)),
             )
         return CageOpened(

@@ -41,7 +41,7 @@ def reached(seen: Iterable[Seen]) -> dict[UUID, Level]:
 
 
 def is_cleared(level: Level | None, required: Required) -> bool:
-    """Tell whether all that the policy asks of a medium is proved, at the centre or, where nothing is asked there, on site."""
+    """Tell whether the last thing the policy asks of a medium is proved: at the centre, or on site when that is all."""
     return at_least(level, required.at_centre or required.on_site)
 
 

@@ -8,9 +8,9 @@ anything is written.
 import csv
 import io
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from shared.events.tracking import Confidentiality, Lease, Zone
 
@@ -59,7 +59,12 @@ MEDIA: Mapping[str, Literal["hdd", "ssd", "nvme", "unknown"]] = {
     "不明": "unknown",
     "": "unknown",
 }
-CONFIDENTIALITY: Sequence[Confidentiality] = ("3", "3A", "3B", "3C", "2", "1")
+GRADES: Mapping[str, Confidentiality] = {
+    **{grade: grade for grade in ("3", "3A", "3B", "3C", "2", "1")},
+    **{f"機密性{grade}": grade for grade in ("3", "3A", "3B", "3C", "2", "1")},
+}
+DESCRIBED = ("asset_number", "maker", "model", "serial", "department")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,17 @@ def read(content: bytes) -> Inventory:
                     )
                 )
                 break
-            _take(inventory, serials, lines.line_num, dict(zip(heads, cells, strict=False)), len(cells), len(heads))
+            if len(cells) != len(heads):
+                inventory.faults.append(
+                    Fault(
+                        lines.line_num,
+                        f"列の数が{len(heads)}ではなく{len(cells)}です。区切りを確かめてください。",
+                        f"{len(cells)} columns instead of {len(heads)}.",
+                    )
+                )
+                continue
+            said = {COLUMNS[head]: cell.strip() for head, cell in zip(heads, cells, strict=True) if head in COLUMNS}
+            _take(inventory, serials, _Line(lines.line_num, said))
     except csv.Error:
         inventory.faults.append(
             Fault(
@@ -144,67 +159,64 @@ def read(content: bytes) -> Inventory:
     return inventory
 
 
-def _take(
-    inventory: Inventory, serials: dict[str, int], line: int, cells: Mapping[str, str], width: int, wanted: int
-) -> None:
-    def wrong(ja: str, en: str) -> None:
-        inventory.faults.append(Fault(line, ja, en))
+@dataclass(slots=True)
+class _Line:
+    """One line while it is read."""
 
-    before = len(inventory.faults)
-    if width != wanted:
-        wrong(
-            f"列の数が{wanted}ではなく{width}です。区切りを確かめてください。", f"{width} columns instead of {wanted}."
-        )
-        return
-    said = {COLUMNS[head]: cell.strip() for head, cell in cells.items() if head in COLUMNS}
-    if any(len(cell) > CELL_MAX for cell in said.values()):
-        wrong(
+    number: int
+    said: dict[str, str]
+    faults: list[Fault] = field(default_factory=list)
+
+    def wrong(self, ja: str, en: str) -> None:
+        self.faults.append(Fault(self.number, ja, en))
+
+    def word(self, name: str, head: str, words: Mapping[str, T]) -> T | None:
+        """Return what a word of a fixed list means; another word is a fault that names the list."""
+        said = self.said[name]
+        if (meant := words.get(_plain(said))) is None:
+            known = "、".join(dict.fromkeys(word for word in words if word))
+            self.wrong(f"{head}「{said}」が分かりません。{known}のどれかにしてください。", f"Unknown value of {head}.")
+        return meant
+
+    def serial(self, seen: Mapping[str, int]) -> str:
+        """Return the medium's serial as text; an empty or repeated one is a fault."""
+        serial = self.said["medium_serial"]
+        if not serial:
+            self.wrong("媒体製造番号がありません。ラベルを見て入れてください。", "The medium's serial is missing.")
+        elif serial in seen:
+            self.wrong(
+                f"媒体製造番号 {serial} は{seen[serial]}行目と同じです。どちらかを直してください。",
+                f"Serial {serial} is also on line {seen[serial]}.",
+            )
+        return serial
+
+    def capacity(self) -> int | None:
+        """Return the capacity in GB, if one is given."""
+        said = self.said.get("medium_capacity", "")
+        if said and not (said.isascii() and said.isdecimal()):
+            self.wrong(
+                f"媒体容量GB「{said}」は数ではありません。数字だけにしてください。", "The capacity is not a number."
+            )
+            return None
+        return int(said) if said else None
+
+
+def _take(inventory: Inventory, serials: dict[str, int], line: _Line) -> None:
+    if any(len(cell) > CELL_MAX for cell in line.said.values()):
+        line.wrong(
             f"{CELL_MAX}文字を超える欄があります。短くしてください。", f"A cell is longer than {CELL_MAX} characters."
         )
+        inventory.faults += line.faults
         return
-    kind = KINDS.get(_plain(said["item_kind"]))
-    if kind is None:
-        wrong(
-            f"種別「{said['item_kind']}」が分かりません。ノート、デスクトップ、記憶媒体のどれかにしてください。",
-            "Unknown kind of device.",
-        )
-    zone = ZONES.get(_plain(said["zone"]))
-    if zone is None:
-        wrong(
-            f"ネットワーク「{said['zone']}」が分かりません。個人番号利用事務系、LGWAN接続系、インターネット接続系のどれかにしてください。",
-            "Unknown network zone.",
-        )
-    grade = next(
-        (one for one in CONFIDENTIALITY if one == _plain(said["confidentiality"]).removeprefix("機密性")), None
-    )
-    if grade is None:
-        wrong(
-            f"機密性「{said['confidentiality']}」が分かりません。3、2、1のどれかにしてください。",
-            "Unknown confidentiality.",
-        )
-    medium = MEDIA.get(_plain(said["medium_kind"]))
-    if medium is None:
-        wrong(
-            f"媒体種別「{said['medium_kind']}」が分かりません。HDD、SSD、NVMe、不明のどれかにしてください。",
-            "Unknown kind of medium.",
-        )
-    serial = said["medium_serial"]
-    if not serial:
-        wrong("媒体製造番号がありません。ラベルを見て入れてください。", "The medium's serial is missing.")
-    elif serial in serials:
-        wrong(
-            f"媒体製造番号 {serial} は{serials[serial]}行目と同じです。どちらかを直してください。",
-            f"Serial {serial} is also on line {serials[serial]}.",
-        )
-    capacity = said.get("medium_capacity", "")
-    if capacity and not capacity.isdecimal():
-        wrong(f"媒体容量GB「{capacity}」は数ではありません。数字だけにしてください。", "The capacity is not a number.")
-    if len(inventory.faults) > before or kind is None or zone is None or grade is None:
+    said = line.said
+    kind, zone = line.word("item_kind", "種別", KINDS), line.word("zone", "ネットワーク", ZONES)
+    grade, medium = line.word("confidentiality", "機密性", GRADES), line.word("medium_kind", "媒体種別", MEDIA)
+    serial, capacity = line.serial(serials), line.capacity()
+    if line.faults or kind is None or zone is None or grade is None:
+        inventory.faults += line.faults
         return
-    serials[serial] = line
-    described: dict[str, Any] = {
-        key: said.get(key) or None for key in ("asset_number", "maker", "model", "serial", "department")
-    }
+    serials[serial] = line.number
+    described: dict[str, Any] = {name: said.get(name) or None for name in DESCRIBED}
     lease = Lease(lessor=said["lessor"], clause=said.get("clause", "")) if said.get("lessor") else None
     described |= {"item_kind": kind, "zone": zone, "confidentiality": grade, "lease": lease}
     part = {
@@ -212,7 +224,7 @@ def _take(
         "serial": serial,
         "maker": said.get("medium_maker") or None,
         "model": said.get("medium_model") or None,
-        "capacity_gb": int(capacity) if capacity else None,
+        "capacity_gb": capacity,
     }
     inventory.rows.append(Row(described, (part,), zone, grade))
 

@@ -1,6 +1,7 @@
 """An item: a device with its media, from the label on it to the certificate. Pure."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
@@ -41,7 +42,7 @@ class Item:
         """The original media."""
         return tuple(medium.id for medium in self.registered.media)
 
-    def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: Set[UUID]) -> tuple[str, ...]:
+    def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID]) -> tuple[str, ...]:
         """Return, in words, what must still be proved before this item may leave the town hall."""
         needed = self.registered.required.on_site
         return tuple(
@@ -58,7 +59,7 @@ class Item:
         carrier: str,
         vehicle: str | None,
         reached: Mapping[UUID, Level],
-        excepted: Set[UUID],
+        excepted: AbstractSet[UUID],
     ) -> ShippedOut:
         """Decide that the item leaves in this cage. Refused with the list of what is missing."""
         if self.shipped:
@@ -107,7 +108,7 @@ class Item:
                 "leased",
                 f"リース機（{self.registered.lease.lessor}）の筐体は貸主へ返します。"
                 "貸主が処分を求めたときは、その文書を理由に入れてください。",
-                "A leased machine's chassis goes back to the lessor. If the lessor asked for disposal, say so as the reason.",
+                "A leased chassis goes back to the lessor. If the lessor asked for disposal, give that as the reason.",
             )
         known = self.registered
         return RecyclingChosen(item=known.item, label=known.label, item_kind=known.item_kind, reason=reason)
@@ -145,7 +146,7 @@ def fold(events: Iterable[Event]) -> Item:
     return item
 
 
-def _next(item: Item | None, event: Event) -> Item:
+def _next(item: Item | None, event: Event) -> Item:  # noqa: PLR0911 - one line an event reads best
     if item is None:
         raise ValueError(f"an item's history begins with its registration, not with {event.kind}")
     match event:

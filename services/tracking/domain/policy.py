@@ -62,6 +62,7 @@ def required(policy: PolicySet, zone: Zone, confidentiality: Confidentiality) ->
             )
     raise Refused(
         "no-policy-row",
-        f"基準表 {policy.version} に、この組み合わせ（{zone}、機密性{confidentiality}）の行がありません。基準表に足すか、機器の区分を直してください。",
-        f"The policy table {policy.version} has no row for this pair ({zone}, {confidentiality}). Add one, or correct the item.",
+        f"基準表 {policy.version} に、この組み合わせ（{zone}、機密性{confidentiality}）の行がありません。"
+        "基準表に足すか、機器の区分を直してください。",
+        f"The policy table {policy.version} has no row for ({zone}, {confidentiality}). Add one, or correct the item.",
     )

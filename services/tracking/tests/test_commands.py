@@ -126,7 +126,7 @@ async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracki
     await hear(tracking, [erased(good), erased(bad, Level.CLEAR)])
     async with tracking.acting(by=WORKER) as tx:
         with pytest.raises(Refused) as refused:
-            await cages.hand_over(tx, cage, carrier=CARRIER, vehicle=None)
+            await cages.hand_over(tx, cage, vehicle=None)
         assert refused.value.missing == (
             f"{views.grouped(bad.event.label)}　B1：Purge（除去）以上の消去の証跡（いまはClear（消去））",
         )
@@ -140,14 +140,14 @@ async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracki
         await items.approve_exception(tx, medium)
     request = uuid7()
     async with tracking.acting(by=WORKER, request=request) as tx:
-        shipped = await cages.hand_over(tx, cage, carrier=CARRIER, vehicle="1234")
+        shipped = await cages.hand_over(tx, cage, vehicle="1234")
     async with tracking.acting(by=WORKER, request=request) as tx:
-        again = await cages.hand_over(tx, cage, carrier=CARRIER, vehicle="1234")
+        again = await cages.hand_over(tx, cage, vehicle="1234")
     assert [entry.id for entry in shipped] == [entry.id for entry in again]
     assert all(entry.replayed for entry in again)
     async with tracking.acting(by=WORKER) as tx:
         with pytest.raises(Refused, match="もう出庫"):
-            await cages.hand_over(tx, cage, carrier=CARRIER, vehicle=None)
+            await cages.hand_over(tx, cage, vehicle=None)
 
 
 async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_found(

@@ -168,7 +168,7 @@ async def world(tracking: Service) -> World:
     await heard(tracking, *(erased(one) for one in travelled))
     async with tracking.acting(TOWN, WORKER) as tx:
         sealed = await cages.seal(tx, engagement, "1", "4817", [one.stream for one in travelled])
-        await cages.hand_over(tx, sealed.stream, carrier=CARRIER, vehicle="庄内 1")
+        await cages.hand_over(tx, sealed.stream, vehicle="庄内 1")
     async with tracking.acting(TOWN, WORKER, at=NOW + timedelta(hours=20)) as tx:
         await cages.open_(
             tx, sealed.stream, seal_seen="4817", found=[one.stream for one in travelled], centre=CENTRE, difference=None

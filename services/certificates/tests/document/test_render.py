@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
-import pypdfium2  # type: ignore[import-untyped]  # the wheel carries no types
+import pypdfium2
 import pytest
 import zxingcpp
 from hypothesis import HealthCheck, given, settings

@@ -1,0 +1,105 @@
+"""A browser opens every page there is, as those who may: nothing outside is asked, nothing is in the way of anybody."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from shared.browser import DESK, PHONE, Visits, axe_violations, unfocused
+from tests.browser.pilot import Pilot, entered
+from tests.browser.visits import FILES, VISITS, Visit, page_routes
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+TAB_STEPS_MAX = 60  # a long list has the same link again and again
+PEOPLE = list(dict.fromkeys(visit.who for visit in VISITS))
+
+WORDS = """() => {
+  const said = [];
+  const theirs = (node) => node.closest('[lang="ja"], script, style, template');
+  const walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    if (walk.currentNode.data.trim() && !theirs(walk.currentNode.parentElement)) said.push(walk.currentNode.data);
+  }
+  for (const one of document.querySelectorAll('[aria-label], [alt], [title], [placeholder], [data-say-check]')) {
+    if (theirs(one) && one.closest('[lang="ja"]') !== document.documentElement) continue;
+    for (const name of one.getAttributeNames()) {
+      if (/^(aria-label|alt|title|placeholder|data-.*)$/.test(name)) said.push(one.getAttribute(name));
+    }
+  }
+  return said;
+}"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass
+class Findings:
+    """What is wrong, one line each."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def note(self, visit: Visit, what: str, found: object) -> None:
+        if found:
+            self.lines.append(f"{visit.who or 'public'} {visit.address}: {what}: {found}")
+
+
+def test_every_page_is_visited() -> None:
+    visited = {visit.route for visit in VISITS} | FILES.keys()
+    assert page_routes() - visited == set(), "pages that nobody visits: add them to tests/browser/visits.py"
+    assert visited - page_routes() == set(), "visits to pages that are gone"
+
+
+async def test_files_are_what_they_say(pilot: Pilot, chrome: Browser) -> None:
+    contexts = {who: await entered(chrome, pilot.origin, who) for who in {who for who, *_ in FILES.values()}}
+    for who, address, status, kind in FILES.values():
+        answer = await contexts[who].request.get(address.format_map(pilot.known), max_redirects=0)
+        told = answer.headers.get("content-type", "")
+        assert (answer.status, told.startswith(kind)) == (status, True), f"{address}: {answer.status} {told}"
+        assert answer.headers["x-content-type-options"] == "nosniff" or status == 404, address
+    for context in contexts.values():
+        await context.close()
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+async def test_every_page_of(pilot: Pilot, chrome: Browser, who: str) -> None:
+    context = await entered(chrome, pilot.origin, who)
+    recorded, found = Visits.of(context), Findings()
+    page = await context.new_page()
+    for visit in VISITS:
+        if visit.who == who:
+            await look(page, visit, pilot, found)
+    if not any(visit.status >= 400 for visit in VISITS if visit.who == who):
+        found.note(visit, "the console", recorded.consoles)
+    else:  # Chromium itself writes one line a refused page
+        found.note(visit, "the console", [said for said in recorded.consoles if "Failed to load resource" not in said])
+    found.note(visit, "asked outside", recorded.outside)
+    await context.close()
+    assert found.lines == []
+
+
+async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
+    """Open a page in both languages and both sizes, and note what is wrong."""
+    address = visit.address.format_map(pilot.known)
+    await page.set_viewport_size(DESK)
+    answer = await page.goto(_in(address, "ja"), wait_until="load")
+    found.note(visit, "status", answer is None or (answer.status != visit.status and answer.status))
+    found.note(visit, "axe", await axe_violations(page))
+    found.note(visit, "focus not seen", await unfocused(page, TAB_STEPS_MAX))
+    found.note(visit, "wider than the desk", await page.evaluate(OVERFLOW))
+    await page.set_viewport_size(PHONE)
+    found.note(visit, "wider than the phone", await page.evaluate(OVERFLOW))
+    await page.goto(_in(address, "en"), wait_until="load")
+    found.note(visit, "wider than the phone in English", await page.evaluate(OVERFLOW))
+    found.note(visit, "not in English", pilot.foreign(await page.evaluate(WORDS)))
+    if visit.who == "" or visit.route in ON_THE_PHONE:
+        found.note(visit, "axe on the phone", await axe_violations(page))
+    await page.set_viewport_size(DESK)
+    found.note(visit, "wider than the desk in English", await page.evaluate(OVERFLOW))
+
+
+# What people hold in their hands: axe-core looks at these pages in that size too. The public's are all looked at.
+ON_THE_PHONE = {"/dashboard", "/items/{label}", "/capture/{work}", "/receiving", "/erasure/destroy", "/refurb"}
+
+
+def _in(address: str, lang: str) -> str:
+    return f"{address}{'&' if '?' in address else '?'}lang={lang}"

@@ -1,0 +1,154 @@
+"""Which pages there are, by the applications themselves, and who opens which address of each.
+
+A page that nobody visits here turns `test_every_page_is_visited` red: add a line to VISITS.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+from fastapi.routing import iter_route_contexts
+
+from shared.settings import SERVICES
+from shared.stack import traces
+
+PUBLIC = ""
+ADMIN, CLERK, WITNESS, APPROVER = "mogami-admin", "mogami-clerk", "mogami-witness", "mogami-approver"
+MANAGER, WORKER, REFURBISHER, OPERATOR = "itad-manager", "itad-worker", "itad-refurbisher", "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Somebody opens an address of a route. `{names}` are filled from the replayed data."""
+
+    route: str
+    who: str
+    address: str
+    status: int = 200
+
+
+def page_routes() -> set[str]:
+    """Return the path of every GET route that is no JSON API, of the five services and of the traces."""
+    apps = [import_module(f"services.{name}.app").app for name in SERVICES] + [traces.app]
+    return {path for app in apps for path in _paths(app.routes)}
+
+
+def _paths(routes: list[object]) -> Iterator[str]:
+    for route in iter_route_contexts(routes):  # type: ignore[arg-type]  # Starlette types its routes as BaseRoute
+        path = route.path or ""
+        if "GET" in (route.methods or ()) and not path.startswith(("/api/", "/traces/api/", "/static/")):
+            yield path
+
+
+# What is fetched and not looked at: route → (who, address, the answer's status and media type).
+FILES: dict[str, tuple[str, str, int, str]] = {
+    "/healthz": (PUBLIC, "/healthz", 200, "application/json"),
+    "/readyz": (PUBLIC, "/readyz", 200, "application/json"),
+    "/session/token": (CLERK, "/session/token", 404, ""),  # for the gateway alone
+    "/log/checkpoint": (PUBLIC, "/log/checkpoint", 200, "text/plain"),
+    "/log/key": (PUBLIC, "/log/key", 200, "text/plain"),
+    "/log/{path:path}": (PUBLIC, "/log/tile/0/000", 200, "application/octet-stream"),
+    "/erasure/reports/{sha256}": (WORKER, "/erasure/reports/{report}?town={town}", 200, "application/octet-stream"),
+    "/erasure/photos/{sha256}": (WORKER, "/erasure/photos/{photo}?town={town}", 200, "image/jpeg"),
+    "/certificates/keys.txt": (PUBLIC, "/certificates/keys.txt", 200, "text/plain"),
+    "/certificates/lot.zip": (
+        CLERK,
+        "/certificates/lot.zip?town={town}&engagement={engagement}",
+        200,
+        "application/zip",
+    ),
+    "/certificates/{number}.pdf": (CLERK, "/certificates/{certificate}.pdf", 200, "application/pdf"),
+    "/certificates/{number}.json": (CLERK, "/certificates/{certificate}.json", 200, "application/json"),
+}
+
+VISITS = (
+    # everybody
+    Visit("/", PUBLIC, "/"),
+    Visit("/", CLERK, "/"),
+    Visit("/", OPERATOR, "/"),
+    Visit("/lookup", PUBLIC, "/lookup"),
+    Visit("/lookup", PUBLIC, "/lookup?id={closed}+{recycled}+7K3D9Q2MX+nonsense"),
+    Visit("/lookup", PUBLIC, "/lookup?id=nonsense", 422),
+    Visit("/t/{label}", PUBLIC, "/t/{closed}"),
+    Visit("/t/{label}", PUBLIC, "/t/{unknown}", 404),
+    Visit("/T/{label}", PUBLIC, "/T/{recycled}"),
+    Visit("/t/{label}/{token}", PUBLIC, "/t/{closed}/{token}"),
+    Visit("/T/{label}/{token}", PUBLIC, "/T/{closed}/{token}"),
+    Visit("/log", PUBLIC, "/log"),
+    Visit("/keys", PUBLIC, "/keys"),
+    Visit("/keys", OPERATOR, "/keys"),
+    Visit("/signin", PUBLIC, "/signin"),
+    Visit("/signin", CLERK, "/signin"),
+    Visit("/calls", PUBLIC, "/calls"),
+    Visit("/calls", CLERK, "/calls"),
+    Visit("/calls/receipt", PUBLIC, "/calls/receipt"),
+    Visit("/calls/{number}", PUBLIC, "/calls/{open}"),
+    Visit("/calls/{number}", PUBLIC, "/calls/{settled}"),
+    Visit("/calls/{number}/apply", PUBLIC, "/calls/{open}/apply"),
+    Visit("/donations", PUBLIC, "/donations"),
+    Visit("/donations", PUBLIC, "/donations?town={town}"),
+    Visit("/verify", PUBLIC, "/verify"),
+    Visit("/verify/{number}", PUBLIC, "/verify/{certificate}"),
+    Visit("/verify/{number}", PUBLIC, "/verify/D-0000-0000-0", 404),
+    Visit("/VERIFY/{number}", PUBLIC, "/VERIFY/{certificate}"),
+    # the town
+    Visit("/dashboard", PUBLIC, "/dashboard", 401),
+    Visit("/dashboard", CLERK, "/dashboard"),
+    Visit("/dashboard", APPROVER, "/dashboard"),
+    Visit("/dashboard", WITNESS, "/dashboard"),
+    Visit("/dashboard", MANAGER, "/dashboard"),
+    Visit("/dashboard", WORKER, "/dashboard"),
+    Visit("/differences/{difference}", ADMIN, "/differences/{difference}?town={town}"),
+    Visit("/reports", ADMIN, "/reports"),
+    Visit("/items", CLERK, "/items"),
+    Visit("/items", WORKER, "/items?place=recycled&step=recycled"),
+    Visit("/items/{label}", CLERK, "/items/{closed}"),
+    Visit("/items/{label}", CLERK, "/items/{undelivered}"),
+    Visit("/items/{label}", ADMIN, "/items/{recycled}"),
+    Visit("/items/{label}", WORKER, "/items/{closed}"),
+    Visit("/items/{label}", APPROVER, "/items/{excepted}"),
+    Visit("/items/{label}", CLERK, "/items/{unknown}", 404),
+    Visit("/inventory", CLERK, "/inventory"),
+    Visit("/engagements", ADMIN, "/engagements"),
+    Visit("/policy", ADMIN, "/policy"),
+    Visit("/people", ADMIN, "/people"),
+    Visit("/people", OPERATOR, "/people"),
+    Visit("/capture", CLERK, "/capture"),
+    Visit("/capture/{work}", CLERK, "/capture/taken-over"),
+    Visit("/certificates", CLERK, "/certificates"),
+    Visit("/certificates", ADMIN, "/certificates?kind=tracking&state=issued"),
+    Visit("/certificates/{number}", CLERK, "/certificates/{certificate}"),
+    Visit("/certificates/{number}", MANAGER, "/certificates/{certificate}"),
+    Visit("/donations/calls", CLERK, "/donations/calls"),
+    Visit("/donations/calls/{number}", CLERK, "/donations/calls/{settled}"),
+    Visit("/donations/calls/{number}", CLERK, "/donations/calls/{open}"),
+    # the centre
+    Visit("/capture", WORKER, "/capture"),
+    Visit("/capture/{work}", WORKER, "/capture/received"),
+    Visit("/capture/{work}", WORKER, "/capture/received?scan={closed}"),
+    Visit("/capture/{work}", WORKER, "/capture/taken-over", 403),
+    Visit("/receiving", WORKER, "/receiving"),
+    Visit("/cages", WORKER, "/cages"),
+    Visit("/erasure", WORKER, "/erasure"),
+    Visit("/erasure", CLERK, "/erasure"),
+    Visit("/erasure/unmatched", WORKER, "/erasure/unmatched"),
+    Visit("/erasure/destroy", WORKER, "/erasure/destroy"),
+    Visit("/erasure/destroy", WORKER, "/erasure/destroy?label={closed}"),
+    Visit("/erasure/destroy", WORKER, "/erasure/destroy?done={closed}"),
+    Visit("/erasure/destroy", WORKER, "/erasure/destroy?label={unknown}", 404),
+    Visit("/erasure/media/{label}", WORKER, "/erasure/media/{closed}"),
+    Visit("/erasure/media/{label}", CLERK, "/erasure/media/{excepted}"),
+    Visit("/refurb", REFURBISHER, "/refurb"),
+    Visit("/refurb", CLERK, "/refurb"),
+    Visit("/refurb/open", REFURBISHER, "/refurb/open?scan={closed}"),
+    Visit("/refurb/items/{label}", REFURBISHER, "/refurb/items/{closed}"),
+    Visit("/refurb/items/{label}", REFURBISHER, "/refurb/items/{undelivered}"),
+    Visit("/refurb/items/{label}", REFURBISHER, "/refurb/items/{recycled}"),
+    Visit("/refurb/items/{label}/sheet", REFURBISHER, "/refurb/items/{closed}/sheet"),
+    # the platform
+    Visit("/towns", OPERATOR, "/towns"),
+    Visit("/towns", OPERATOR, "/towns?q=最上"),
+    Visit("/traces", OPERATOR, "/traces"),
+    Visit("/traces/{trace}", OPERATOR, "/traces/{trace}"),
+    Visit("/traces/{trace}", OPERATOR, "/traces/00000000000000000000000000000000", 404),
+)
