@@ -1,6 +1,7 @@
 """One set of servers a run; a skip is a failure where MEGURU_NO_SKIPS is set (.ci/run)."""
 
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -9,11 +10,11 @@ from shared.testing import servers
 __all__ = ["servers"]
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]  # pytest's hook
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure where everything must run."""
-    outcome = yield
-    report = outcome.get_result()
+    report = yield
     if report.skipped and os.environ.get("MEGURU_NO_SKIPS") == "1" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be skipped: {report.longrepr}"
+    return report

@@ -1,10 +1,11 @@
-"""`make bench`: ours against the machine's own ceiling in the same run, as a table of ratios and `bench/results.json`."""
+"""`make bench`: ours against the machine's own ceiling in the same run: a table and `bench/results.json`."""
 
 import argparse
 import asyncio
 import json
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,8 @@ async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
 
 
 async def destroy_to_certificate(stack: Stack, made: Town, count: int) -> tuple[float, float, float]:
-    """Return p50 and p99 in seconds from the accepted destruction to the issued certificate at 10/s, and the bare work."""
-    photo = inputs.photo(pilot.machines()[0], "after", __import__("datetime").datetime.now())
+    """Return p50 and p99 in s from an accepted destruction to its issued certificate at 10/s, and the bare work."""
+    photo = inputs.photo(pilot.machines()[0], "after", datetime.now(UTC))
     connection = await stack.connect("certificates")
     accepted: dict[str, float] = {}
     async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
@@ -166,7 +167,7 @@ async def public_page(stack: Stack, label: str, times: int) -> tuple[float, floa
 
 
 async def bytes_of_an_entry(stack: Stack) -> tuple[float, float]:
-    """Return the bytes an entry takes on disk in tracking's ledger with its indexes, and the bytes of its body alone."""
+    """Return the bytes of an entry on disk in tracking's ledger with its indexes, and those of its body alone."""
     connection = await stack.connect("tracking")
     count, body = await connection.fetchrow("SELECT count(*), avg(length(body))::float8 FROM entries")
     total = await connection.fetchval(

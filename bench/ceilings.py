@@ -13,7 +13,10 @@ from nats.aio.client import Client
 from shared.stack import Stack
 
 TABLE = "CREATE TABLE IF NOT EXISTS raw (stream uuid, sequence int, body bytea, PRIMARY KEY (stream, sequence))"
-OUTBOX = "CREATE TABLE IF NOT EXISTS raw_outbox (position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream uuid, sequence int)"
+OUTBOX = (
+    "CREATE TABLE IF NOT EXISTS raw_outbox "
+    "(position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream uuid, sequence int)"
+)
 BODY = b"x" * 520  # bytes of an ordinary entry
 
 
@@ -61,7 +64,7 @@ async def publishes(stack: Stack, messages: int, in_flight: int) -> float:
 
 
 async def pulls(stack: Stack, messages: int) -> float:
-    """Return messages a second that one consumer pulls (500 at a time) and acknowledges; the stream holds them already."""
+    """Return messages a second that one consumer pulls, 500 at a time, and acknowledges; they are stored already."""
     client = await nats.connect(**stack.nats_options())
     subscription = await client.jetstream().pull_subscribe("bench.raw", durable="bench", stream="BENCH")
     taken = 0

@@ -1,9 +1,10 @@
-"""`make soak`: the replay again and again while one process dies at seeded moments; no number of the summary may change.
+"""`make soak`: the replay again and again while one process dies at seeded moments; no number of it may change.
 
 Each round replays the pilot (small by default, the whole of it with `--full`) in a fresh folder. One process is killed
-with SIGKILL three times, each time while a request or a message is in flight. Afterwards the numbers must be what the
-round's own inputs say, every accepted write must be in a ledger, nothing may be there twice, and the audit must be clean.
-The same seed draws the same processes and moments. Rounds and time are bounded; the program stops by itself.
+with SIGKILL three times, each time while a request is in flight. Afterwards the numbers must be what the round's own
+inputs say, every accepted write must be in a ledger, nothing may be there twice, and the audit must be clean.
+The same seed draws the same processes and moments. Then 3,000 scans at 10/s must each be seen within a second.
+Rounds and time are bounded; the program stops by itself.
 """
 
 import argparse
@@ -15,19 +16,23 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
+from uuid import UUID
 
 from rich.console import Console
 
+from bench.world import town
 from meguru.audit import audit
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
+from meguru.replay.actor import Actor
 from meguru.replay.pilot import CATEGORY_NAMES, SMALL, WHOLE, Plan
-from meguru.replay.story import CHAPTERS, World
+from meguru.replay.story import CHAPTERS, World, scan
 from meguru.replay.summary import collect, differences
 from shared.settings import SERVICES
 from shared.stack import Stack
@@ -38,6 +43,7 @@ STRIKES = 3  # a round
 DELAY_MAX_S = 0.03  # from a request's start: most are answered within this
 DRAIN_MAX_S = 60.0
 MINUTES_MAX = 40.0
+MESSAGES, EVERY_S, LIMIT_S = 3000, 0.1, 1.0  # "no message waits": from commit to view
 
 
 @dataclass(slots=True)
@@ -49,7 +55,6 @@ class Strike:
     nth: int
     delay_s: float
     in_flight: int = 0  # requests at the moment of the kill
-    waiting: int = 0  # messages in outboxes, and not yet acknowledged, just before it
     recovery_s: float = 0.0  # until the process was ready again
 
     def __str__(self) -> str:
@@ -88,12 +93,18 @@ def new_world(stack: Stack, folder: Path, plan: Plan) -> World:
     )
 
 
+def readable(folder: str) -> Path:
+    """Let PostgreSQL, which runs as another user when this is root, into a temporary folder."""
+    path = Path(folder)
+    path.chmod(0o755)
+    return path
+
+
 async def play(plan: Plan, strikes: Sequence[Strike]) -> Round:
     """Replay a plan in a fresh folder while the strikes fall, and examine what is left."""
     done, began = Round(list(strikes)), time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="meguru-soak-") as temporary:
-        folder = Path(temporary)
-        folder.chmod(0o755)  # PostgreSQL runs as another user when this is root
+        folder = readable(temporary)
         async with Stack(folder / "stack", prepare=PREPARE, development_login=True) as stack:
             world = new_world(stack, folder, plan)
             falling: list[asyncio.Task[None]] = []
@@ -233,6 +244,83 @@ async def examine_ledgers(stack: Stack, world: World) -> tuple[Counter[str], lis
     return kinds, wrong
 
 
+@dataclass(slots=True)
+class Watch:
+    """Sees when what was committed appears on tracking's timeline; looks every few milliseconds."""
+
+    connection: Any
+    column: str  # of the timeline: stream or item
+    kind: str | None = None
+    waiting: dict[UUID, float] = field(default_factory=dict)
+    waited_s: list[float] = field(default_factory=list)
+
+    @classmethod
+    @asynccontextmanager
+    async def over(
+        cls, stack: Stack, column: Literal["stream", "item"], kind: str | None = None
+    ) -> AsyncIterator[Self]:
+        """Watch as long as the block lasts."""
+        made = cls(await stack.connect("tracking"), column, kind)
+        looking = asyncio.create_task(made._look())
+        try:
+            yield made
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            await made.connection.close()
+
+    def committed(self, thing: UUID) -> None:
+        """Say that something about this thing has just been committed."""
+        self.waiting[thing] = time.perf_counter()
+
+    async def until_seen(self, seconds: float) -> None:
+        """Wait until everything has appeared, or the time is up."""
+        until = time.perf_counter() + seconds
+        while self.waiting and time.perf_counter() < until:
+            await asyncio.sleep(0.01)
+
+    async def _look(self) -> None:
+        query = f"SELECT {self.column} FROM timeline WHERE {self.column} = ANY($1) AND ($2::text IS NULL OR kind = $2)"  # noqa: S608 - two names of ours
+        while True:
+            if self.waiting:
+                rows = await self.connection.fetch(query, list(self.waiting), self.kind)
+                now = time.perf_counter()
+                self.waited_s += [now - self.waiting.pop(row[0]) for row in rows if row[0] in self.waiting]
+            await asyncio.sleep(0.005)
+
+
+async def promptness(messages: int) -> tuple[float, list[str]]:
+    """Scan at 10/s in a whole stack. Returns the longest time from the answer to the timeline, and what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="meguru-soak-") as temporary:
+        folder = readable(temporary)
+        async with Stack(folder / "stack", prepare=PREPARE, development_login=True) as stack:
+            made = await town(stack, folder, messages)
+            await undrained(stack)
+            async with (
+                Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker,
+                Watch.over(stack, "item", "tracking.received.v1") as watch,
+            ):
+                items = {row["label"]: row["item"] for row in await _labels(stack)}
+                began = time.perf_counter()
+                for nth, label in enumerate(made.labels):
+                    await asyncio.sleep(began + nth * EVERY_S - time.perf_counter())
+                    await scan(worker, "received", [label])
+                    watch.committed(items[label])
+                await watch.until_seen(DRAIN_MAX_S)
+    late = sum(waited > LIMIT_S for waited in watch.waited_s)
+    wrong = [f"{late} of {messages} took longer than {LIMIT_S} s"] if late else []
+    wrong += [f"{len(watch.waiting)} never came"] if watch.waiting else []
+    return max(watch.waited_s), wrong
+
+
+async def _labels(stack: Stack) -> list[Any]:
+    connection = await stack.connect("tracking")
+    try:
+        return list(await connection.fetch("SELECT label, item FROM items"))
+    finally:
+        await connection.close()
+
+
 async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
     """Run rounds until they are done or the time is up. Returns how many were wrong."""
     console = Console(highlight=False, soft_wrap=True)
@@ -265,16 +353,30 @@ async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
     return bad
 
 
+async def run(rounds: int, seed: int, plan: Plan, minutes: float, messages: int) -> int:
+    """Run the fault rounds, then the long look at promptness. Returns the exit code."""
+    bad = await soak(rounds, seed, plan, minutes) if rounds else 0
+    if messages:
+        longest, wrong = await promptness(messages)
+        Console(highlight=False).print(
+            f"{messages} messages at {1 / EVERY_S:.0f}/s: longest {longest:.3f} s from commit to view", *wrong
+        )
+        bad += bool(wrong)
+    return min(bad, 1)
+
+
 def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description="Replay the pilot while processes are killed.")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=None, help="repeats a run; drawn and printed when not given")
     parser.add_argument("--full", action="store_true", help="the whole pilot in every round")
+    parser.add_argument("--messages", type=int, default=MESSAGES, help="of the look at promptness; 0 leaves it out")
     parser.add_argument("--minutes", type=float, default=MINUTES_MAX, help="no round starts after this")
     asked = parser.parse_args()
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    sys.exit(1 if asyncio.run(soak(asked.rounds, seed, WHOLE if asked.full else SMALL, asked.minutes)) else 0)
+    plan = WHOLE if asked.full else SMALL
+    sys.exit(asyncio.run(run(asked.rounds, seed, plan, asked.minutes, asked.messages)))
 
 
 if __name__ == "__main__":

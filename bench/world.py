@@ -1,15 +1,13 @@
-"""A town with many registered items, made through the public doors, for the bench and the fault runs to work on."""
+"""A town with many registered items, made through the public doors, for the bench and the tests to work on."""
 
 import csv
 import io
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor, Unexpected
-from meguru.replay.pilot import CENTRE, TOWN
-from meguru.replay.story import TOKYO, World, found
+from meguru.replay.story import World, found
 from shared.stack import Stack
 
 
@@ -28,7 +26,7 @@ async def town(stack: Stack, folder: Path, count: int) -> Town:
     labels: list[str] = []
     async with Actor(stack.origin, stack.certificate_authority, "mogami-clerk") as clerk:
         for first in range(0, count, 1000):
-            content = _inventory(first, min(count, first + 1000))
+            content = inventory([f"BENCH{nth:06d}" for nth in range(first, min(count, first + 1000))])
             file = [("file", ("bench.csv", content, "text/csv"))]
             answer = await clerk.upload("/api/tracking/inventories", {"engagement": world.engagement}, file)
             if answer.status != 201:
@@ -37,36 +35,23 @@ async def town(stack: Stack, folder: Path, count: int) -> Town:
     return Town(world, labels)
 
 
-def _inventory(first: int, last: int) -> bytes:
+def inventory(serials: list[str]) -> bytes:
+    """Return the town's list of plain desktops with drives of these serials."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(inputs.HEADS)
-    for nth in range(first, last):
-        writer.writerow(
-            [
-                "",
-                "デスクトップ",
-                "ミナト電機",
-                "MD-7100",
-                f"B{nth:06d}",
-                "総務課",
-                "個人番号利用事務系",
-                "3",
-                "",
-                "",
-                "HDD",
-                "",
-                "",
-                f"BENCH{nth:06d}",
-                "",
-            ]
-        )
+    for serial in serials:
+        described = [
+            "",
+            "デスクトップ",
+            "ミナト電機",
+            "MD-7100",
+            f"PC-{serial}",
+            "総務課",
+            "個人番号利用事務系",
+            "3",
+            "",
+            "",
+        ]
+        writer.writerow([*described, "HDD", "", "", serial, ""])
     return out.getvalue().encode()
-
-
-def in_days(days: int) -> str:
-    """Return a date from today."""
-    return (datetime.now(TOKYO).date() + timedelta(days=days)).isoformat()
-
-
-__all__ = ["CENTRE", "TOWN", "Town", "in_days", "town"]

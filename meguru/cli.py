@@ -42,7 +42,7 @@ def migrate() -> None:
 
 @app.command()
 def streams(replicas: Annotated[int, typer.Option(min=1, max=5, envvar="MEGURU_REPLICAS")] = 1) -> None:
-    """JetStreamのストリームを宣言する / declare the JetStream streams and durables; running it twice changes nothing."""
+    """JetStreamのストリームを宣言する / declare the JetStream streams and durables; twice changes nothing."""
     from shared.settings import settings
 
     asyncio.run(
@@ -165,3 +165,20 @@ def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
         typer.echo(str(wrong), err=True)
         raise typer.Exit(2) from wrong
     raise typer.Exit(code)
+
+
+@app.command()
+def contracts(
+    samples: Annotated[
+        Path | None, typer.Option(help="events.jsonl から見本を取る / keep samples from an events.jsonl")
+    ] = None,
+) -> None:
+    """契約の文書を書き直す / write contracts/ again from the code; a sample is kept for ever."""
+    import os
+
+    os.environ.setdefault("MEGURU_SERVICE", "tracking")
+    from meguru import contracts as documents
+
+    documents.write()
+    for kept in documents.keep_samples(samples) if samples else []:
+        typer.echo(kept)

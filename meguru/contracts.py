@@ -117,7 +117,7 @@ def write() -> None:
 
 
 def keep_samples(events: Path) -> list[str]:
-    """Keep one recorded entry of each kind that has no sample yet, from an `events.jsonl`. A sample is never replaced."""
+    """Keep one recorded entry of each kind without a sample, from an `events.jsonl`; none is ever replaced."""
     kept = []
     with events.open("rb") as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""What a stack needs before its services start: databases moved to their heads, JetStream declared, a first operator."""
+"""What a stack needs before its services start: migrated databases, a declared bus, a first operator."""
 
 import asyncio
 import json
@@ -44,7 +44,8 @@ async def found_platform(stack: Stack) -> None:
     connection = await stack.connect("tracking")
     try:
         await connection.execute(
-            "INSERT INTO parties (party, kind, name) VALUES ('platform', 'platform', 'めぐる 運用') ON CONFLICT DO NOTHING"
+            "INSERT INTO parties (party, kind, name) VALUES ('platform', 'platform', 'めぐる 運用') "
+            "ON CONFLICT DO NOTHING"
         )
         added = await connection.fetchval(
             "INSERT INTO people (person, party, name, title, roles) VALUES ($1, 'platform', $2, $3, $4) "

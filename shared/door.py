@@ -50,9 +50,18 @@ class Ask(BaseModel):
 
     @property
     def identity(self) -> Request:
-        """The request as it is recorded; when it was sent is left out, since sending again changes it."""
+        """The request as it is recorded; when it was sent is no part of the digest: sending again changes it."""
         asked = json.dumps(self.model_dump(mode="json", exclude={"sent_at"}), sort_keys=True, ensure_ascii=False)
         return Request(id=self.request, digest=hashlib.sha256(asked.encode()).hexdigest())
+
+    def as_received(self, received: datetime) -> Request:
+        """Return the request with the flag of a device's clock that is far off."""
+        return self.identity.model_copy(update={"clock_off_s": self.clock_off_s(received)})
+
+    def clock_off_s(self, received: datetime) -> int | None:
+        """Return by how many seconds the sender's clock is ahead of ours, None when that is not worth a flag."""
+        off = self.sent_at - received if self.sent_at else timedelta()
+        return round(off.total_seconds()) if abs(off) > CLOCK_SKEW_MAX else None
 
     def occurred_at(self, received: datetime) -> datetime:
         """Return when it happened by our clock: captured + (received − sent); now, for a device that says nothing."""
@@ -106,7 +115,7 @@ class Door:
                             by=By(person=by.person, party=by.party),
                             at=received,
                             occurred_at=happened,
-                            request=ask.identity if ask else None,
+                            request=ask.as_received(received) if ask else None,
                         ) as tx:
                             await _allow(tx.connection, tenant, by)
                             done = await do(tx)

@@ -52,6 +52,7 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     id: UUID
     digest: str
+    clock_off_s: int | None = None  # by how much the device's clock is ahead of ours; said only when it is far off
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Entry(Generic[E_co]):
             "by": by.model_dump(),
         }
         if request:
-            envelope["request"] = request.model_dump(mode="json")
+            envelope["request"] = request.model_dump(mode="json", exclude_none=True)
         if because:
             envelope["because"] = str(because)
         envelope["data"] = event.model_dump(mode="json", exclude_none=True)

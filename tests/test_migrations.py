@@ -19,7 +19,7 @@ async def test_the_migrated_database_is_what_the_tables_say(servers: Stack, name
     metadata = import_module(f"services.{name}.tables").metadata
 
     def differences(connection: Connection) -> list[object]:
-        def ours(_: object, object_name: str | None, kind: str, __: bool, ___: object) -> bool:  # noqa: FBT001 - Alembic's
+        def ours(_: object, object_name: str | None, kind: str, __: bool, ___: object) -> bool:
             return not (kind == "table" and str(object_name).startswith(("entries_", "alembic_version")))
 
         options = {"include_object": ours, "compare_type": True}

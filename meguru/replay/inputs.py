@@ -54,7 +54,7 @@ class Inputs:
         return self.folder / "物品台帳_誤記あり.csv"
 
     def report(self, machine: Machine) -> Path:
-        """The tool's report of one drive."""
+        """Return where the tool's report of one drive is."""
         return self.folder / "reports" / f"{machine.asset_number}_{machine.drive_serial}.json"
 
     @property
@@ -67,11 +67,11 @@ class Inputs:
         return self.folder / "photos" / f"{machine.asset_number}_{role}.jpg"
 
     def paper(self, round_: int) -> Path:
-        """The applications that came on paper, as the clerk noted them."""
+        """Return where the clerk's note of the applications on paper is."""
         return self.folder / f"申込書_第{round_}回.csv"
 
     def portal(self, round_: int) -> Path:
-        """The prefecture's portal's export."""
+        """Return where the export of the prefecture's portal is."""
         return self.folder / f"電子申請_第{round_}回.csv"
 
 

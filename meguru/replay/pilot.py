@@ -1,5 +1,6 @@
-"""The pilot's facts and the sample world around them (DOMAIN §1): what the replay starts from. Counts only go in here,
-never out: every number that is printed is counted from items.
+"""The pilot's facts (Mogami town × Sofmap, 2021) and the sample world around them: what the replay starts from.
+
+Counts only go in here, never out: every number that is printed is counted from items.
 """
 
 import random
@@ -154,7 +155,7 @@ class Plan:
     groups: tuple[Group, ...] = GROUPS
 
     def asked(self, round_: int) -> int:
-        """The units that a round's groups apply for, and its call offers."""
+        """Return the units that a round's groups apply for, and its call offers."""
         return sum(group.units for group in self.groups if group.round == round_)
 
 

@@ -52,20 +52,20 @@ class World:
         return str(engagement_of(TOWN, CENTRE, pilot.CONTRACT))
 
     def by_kind(self, kind: str) -> list[Machine]:
-        """The machines of one kind, in the list's order."""
+        """Return the machines of one kind, in the list's order."""
         return [machine for machine in self.machines if machine.kind == kind]
 
     def reborn(self) -> list[Machine]:
-        """The chassis that the centre refurbishes: 48 in the pilot."""
+        """Return the chassis that the centre refurbishes: 48 in the pilot."""
         notebooks, desktops = self.by_kind("notebook"), self.by_kind("desktop")
         return [*notebooks[: self.plan.reborn_notebooks], *desktops[: self.plan.reborn_desktops]]
 
     def cages(self) -> list[list[Machine]]:
-        """What is loaded into each cage."""
+        """Return what is loaded into each cage."""
         return [self.machines[at :: self.plan.cages] for at in range(self.plan.cages)]
 
     def undelivered(self) -> Machine:
-        """The one chassis that is refurbished and not delivered."""
+        """Return the one chassis that is refurbished and not delivered."""
         return next(machine for machine in reversed(self.reborn()) if machine.kind == pilot.NOT_DELIVERED)
 
     def refused(self, what: str, sentence: str) -> None:
@@ -166,7 +166,7 @@ async def erase(world: World) -> None:
         fields = {"engagement": world.engagement, "witness": "mogami-witness", "place": "on-site"}
 
         async def one(path: Path) -> None:
-            file = [("file", (path.name, path.read_bytes(), "application/json"))]
+            file = [("file", (path.name, path.read_bytes(), "application/json"))]  # noqa: ASYNC240 - a few kB of a local file
             answer = await worker.upload("/api/erasure/reports", fields, file)
             if answer.status not in (200, 201, 202):
                 raise Unexpected(f"{path.name}: {answer.status} {answer.body}")
@@ -179,7 +179,7 @@ async def erase(world: World) -> None:
 async def load(world: World) -> None:
     """出庫：8台のカゴ車に20台ずつ。消去できない2台は、立会いと承認があって初めて出る."""
     cages = world.cages()
-    async with people(world, "itad-worker", "mogami-approver", "mogami-clerk") as (worker, approver, clerk):
+    async with people(world, "itad-worker", "mogami-approver") as (worker, approver):
         for nth, machines in enumerate(cages, 1):
             await worker.do(
                 "/api/tracking/cages",
@@ -194,7 +194,7 @@ async def load(world: World) -> None:
         held = next(nth for nth, machines in enumerate(cages, 1) if world.failing & {m.asset_number for m in machines})
         early = await until_heard(
             lambda: worker.ask(
-                f"/api/tracking/cages/{cage(world, held)}/hand-over",
+                f"/api/tracking/cages/{cage(held)}/hand-over",
                 {"vehicle": "山形100 あ 12-34"},
                 params={"town": TOWN},
             ),
@@ -212,7 +212,7 @@ async def load(world: World) -> None:
         for nth in range(1, len(cages) + 1):
             answer = await until_heard(
                 lambda nth=nth: worker.ask(  # type: ignore[misc]  # bound now
-                    f"/api/tracking/cages/{cage(world, nth)}/hand-over",
+                    f"/api/tracking/cages/{cage(nth)}/hand-over",
                     {"vehicle": "山形100 あ 12-34"},
                     params={"town": TOWN},
                 ),
@@ -228,7 +228,7 @@ async def receive(world: World) -> None:
         for nth, machines in enumerate(cages, 1):
             labels = [world.labels[machine.asset_number] for machine in machines]
             seen = {"seal_seen": f"{4816 + nth}", "labels": labels}
-            path, params = f"/api/tracking/cages/{cage(world, nth)}/receipt", {"town": TOWN}
+            path, params = f"/api/tracking/cages/{cage(nth)}/receipt", {"town": TOWN}
             if nth == world.plan.short_cage:
                 world.short = labels.pop()
                 world.refused("1台たりないカゴ車", (await worker.ask(path, seen, params=params)).refused)
@@ -516,7 +516,7 @@ async def until_heard(ask: Callable[[], Awaitable[T]], heard: Callable[[T], bool
         await asyncio.sleep(0.1)
 
 
-def cage(world: World, nth: int) -> str:
+def cage(nth: int) -> str:
     """Return the id of a cage of the replay."""
     return str(cage_of(engagement_of(TOWN, CENTRE, pilot.CONTRACT), f"カゴ車{nth}"))
 

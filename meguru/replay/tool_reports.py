@@ -1,4 +1,6 @@
-"""Reports as the tools on site would have written them, one session a drive: identify, state before, command, state after.
+"""Reports as the tools on site would have written them, one session a drive.
+
+A session holds: identify, the state before, the command, the state after.
 
 The replay writes these files first and then acts with them; the texts are in the tools' own shapes (services/erasure/
 reports names each source).
@@ -13,7 +15,8 @@ from meguru.replay.pilot import Machine
 _STATUS_IDLE = "\n/dev/sda:\nIssuing SANITIZE_STATUS command\nSanitize status:\n    State:    SD0 Sanitize Idle\n"
 _STATUS_DONE = _STATUS_IDLE + "    Last Sanitize Operation Completed Without Error\n"
 _REJECTED = (
-    "SANITIZE failed: Input/output error\nSANITIZE device error reason: Last Sanitize Command completed unsuccessfully\n"
+    "SANITIZE failed: Input/output error\n"
+    "SANITIZE device error reason: Last Sanitize Command completed unsuccessfully\n"
     "Drive in SD3 Sanitize operation Failed state\n\n/dev/sda:\nIssuing SANITIZE_STATUS command\n"
 )
 
@@ -98,9 +101,12 @@ def _ata(machine: Machine, *, fails: bool) -> list[dict[str, Any]]:
         f"\tModel Number:       {machine.drive_model:<40}\n\tSerial Number:      {machine.drive_serial}\n"
         "\tFirmware Revision:  HB0021  \nConfiguration:\n"
         "\tLogical\t\tmax\tcurrent\n\tcylinders\t16383\t16383\n"
-        f"\tNominal Media Rotation Rate: {rotation}\nCommands/features:\n\tEnabled\tSupported:\n\t   *\tSANITIZE feature set\n"
-        f"\t   *\t{feature} command\nSecurity: \n\tMaster password revision code = 65534\n\t\tsupported\n\tnot\tenabled\n"
-        "\tnot\tlocked\n\tnot\tfrozen\n\tnot\texpired: security count\n\t\tsupported: enhanced erase\nChecksum: correct\n"
+        f"\tNominal Media Rotation Rate: {rotation}\nCommands/features:\n\tEnabled\tSupported:\n"
+        "\t   *\tSANITIZE feature set\n"
+        f"\t   *\t{feature} command\nSecurity: \n\tMaster password revision code = 65534\n"
+        "\t\tsupported\n\tnot\tenabled\n"
+        "\tnot\tlocked\n\tnot\tfrozen\n\tnot\texpired: security count\n"
+        "\t\tsupported: enhanced erase\nChecksum: correct\n"
     )
     return [
         _document("identify", "hdparm-I.txt", identify),

@@ -136,7 +136,8 @@ class Scan(BaseModel):
         """Return the scan with its item, its request and its time by our clock."""
         ask = Ask(request=self.request_id, captured_at=self.captured_at, sent_at=sent_at)
         said = self.model_dump_json(exclude={"label", "token"}).encode()
-        request = Request(id=self.request_id, digest=hashlib.sha256(said + item.bytes).hexdigest())
+        digest = hashlib.sha256(said + item.bytes).hexdigest()
+        request = Request(id=self.request_id, digest=digest, clock_off_s=ask.clock_off_s(received))
         return items.Scanned(item, self.work, request, ask.occurred_at(received))
 
 

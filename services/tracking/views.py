@@ -153,11 +153,23 @@ SECOND_LIFE: tuple[tuple[str, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """A lot and what each hand counted; None where nobody has counted yet. A difference is theirs to explain."""
+
+    label: str
+    kind: str
+    registered: int
+    shipped_out: int | None
+    received: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Where everything of an engagement is, counted from items."""
 
     items: dict[str, int]  # by kind
     held: dict[str, int]  # lots by kind
+    lots: list["Counted"]  # each lot with its count at every hand
     stations: dict[str, int]
     second_life: dict[str, int]
     by_kind: dict[str, dict[str, int]]  # second life by item kind
@@ -192,6 +204,7 @@ async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
     return Overview(
         items=items,
         held=held,
+        lots=await _lots(connection, engagement),
         stations={name: sum(counted[kind].values()) for name, kind in STATIONS},
         second_life={name: sum(counted[kind].values()) for name, kind in SECOND_LIFE},
         by_kind={name: dict(counted[kind]) for name, kind in SECOND_LIFE},
@@ -228,6 +241,18 @@ async def story(connection: AsyncConnection, item: UUID) -> list[Happened]:
 def grouped(label: str) -> str:
     """Write a label as it is printed."""
     return f"{label[:4]}-{label[4:8]}-{label[8:]}"
+
+
+async def _lots(connection: AsyncConnection, engagement: UUID) -> list[Counted]:
+    moved = "(SELECT (t.data->>'count')::int FROM timeline t WHERE t.stream = l.lot AND t.data->>'step' = '{}')"
+    rows = await connection.execute(
+        text(
+            f"SELECT l.label, l.kind, l.count, {moved.format('shipped-out')}, {moved.format('received')} FROM lots l "  # noqa: S608 - two words of ours
+            "WHERE l.engagement = :engagement ORDER BY l.kind, l.label"
+        ),
+        {"engagement": engagement},
+    )
+    return [Counted(*row) for row in rows]
 
 
 async def _only(connection: AsyncConnection, engagement: UUID, has: str, lacks: str) -> list[str]:

@@ -4,19 +4,16 @@ import pytest
 from playwright.async_api import Browser
 
 from shared.browser import WHY_SKIPPED, chromium
-from tests.browser.pilot import Pilot, browsing, replayed
+from tests.browser.pilot import Pilot, browsing
 
 
 @pytest.fixture(scope="session")
-async def pilot(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pilot]:
-    """Replay the pilot once for every browser test of this folder."""
+def has_chromium() -> None:
     if chromium() is None:
         pytest.skip(WHY_SKIPPED)
-    async with replayed(tmp_path_factory.mktemp("pilot")) as made:
-        yield made
 
 
 @pytest.fixture(scope="session")
-async def chrome(pilot: Pilot) -> AsyncIterator[Browser]:
+async def chrome(has_chromium: None, pilot: Pilot) -> AsyncIterator[Browser]:
     async with browsing(pilot.stack) as browser:
         yield browser

@@ -17,9 +17,11 @@ from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from meguru.demo import new_world
 from meguru.founding import PREPARE
-from meguru.replay import pilot
+from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
 from meguru.replay.story import CHAPTERS, SPEC, World, now
+from meguru.replay.summary import collect
+from services.donations.domain.portal import COLUMNS
 from shared.browser import DESK, FLAGS, chromium
 from shared.settings import SERVICES
 from shared.stack import Stack
@@ -36,6 +38,7 @@ class Pilot:
     stack: Stack
     world: World
     known: dict[str, str]  # what stands in the addresses of pages
+    summary: dict[str, Any]  # as counted right after the replay
     data: str  # every Japanese text that people and files brought in: it stays Japanese on an English page
 
     @property
@@ -55,8 +58,9 @@ async def replayed(folder: Path) -> AsyncIterator[Pilot]:
         world = new_world(stack, folder)
         for _name, chapter in CHAPTERS:
             await chapter(world)
+        summary = await collect(world)
         await open_call(world)
-        yield await look_around(stack, world)
+        yield await look_around(stack, world, summary)
 
 
 async def open_call(world: World) -> None:
@@ -80,7 +84,7 @@ async def open_call(world: World) -> None:
         await clerk.do("/api/donations/calls", call)
 
 
-async def look_around(stack: Stack, world: World) -> Pilot:
+async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pilot:
     """Read what addresses are made of, and which texts are data, from the ledgers."""
     entries = [row["body"] for name in SERVICES for row in await _rows(stack, name, "SELECT body FROM entries")]
     events = [json.loads(bytes(body))["data"] for body in entries]
@@ -99,7 +103,7 @@ async def look_around(stack: Stack, world: World) -> Pilot:
         "certificate": certificates[0]["number"],
         "report": next(event["evidence"]["sha256"] for event in events if event.get("evidence")),
         "photo": next(event["photos"][0]["sha256"] for event in events if event.get("photos")),
-        "excepted": world.labels[sorted(world.failing)[0]],
+        "excepted": world.labels[min(world.failing)],
         "unknown": UNKNOWN,
         "town": pilot.TOWN,
         "engagement": world.engagement,
@@ -107,7 +111,8 @@ async def look_around(stack: Stack, world: World) -> Pilot:
         "settled": world.calls[0],
         "open": OPEN_CALL,
     }
-    return Pilot(stack, world, known, "\n".join(sorted({*_texts(events), *_texts(cards)})))
+    heads = [*inputs.HEADS, *(head for heads in COLUMNS.values() for head in heads)]
+    return Pilot(stack, world, known, summary, "\n".join(sorted({*_texts(events), *_texts(cards), *heads})))
 
 
 # What people told about themselves is kept outside the ledgers, so that it can be forgotten.

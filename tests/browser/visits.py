@@ -89,7 +89,8 @@ VISITS = (
     Visit("/donations", PUBLIC, "/donations?town={town}"),
     Visit("/verify", PUBLIC, "/verify"),
     Visit("/verify/{number}", PUBLIC, "/verify/{certificate}"),
-    Visit("/verify/{number}", PUBLIC, "/verify/D-0000-0000-0", 404),
+    Visit("/verify/{number}", PUBLIC, "/verify/D-0000-0000-0", 422),
+    Visit("/verify/{number}", PUBLIC, "/verify/D-{unknown}", 404),
     Visit("/VERIFY/{number}", PUBLIC, "/VERIFY/{certificate}"),
     # the town
     Visit("/dashboard", PUBLIC, "/dashboard", 401),

@@ -72,7 +72,7 @@ def story(machine: Machine, house: House) -> list[Message]:
 
 
 async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(house: House) -> None:
-    dice = random.Random(5)  # noqa: S311 - a repeatable shuffle
+    dice = random.Random(5)
     messages = [message for machine in (Machine.new(), Machine.new(media=2)) for message in story(machine, house)]
     await house.hear(*messages)
     first = await rows(house)

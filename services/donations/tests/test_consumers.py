@@ -40,7 +40,7 @@ async def test_any_order_and_any_repetition_have_the_effect_of_once(made: Servic
     assert [len(rows) for rows in once.values()] == [4, 3, 2]
     await empty(made, TABLES)
     twice = entries * 2
-    Random(seed).shuffle(twice)  # noqa: S311 - a seed that can be repeated, not a secret
+    Random(seed).shuffle(twice)
     for entry in twice:
         async with made.consuming() as tx:
             await consumers.handle(tx, [entry])

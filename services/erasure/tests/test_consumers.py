@@ -61,7 +61,7 @@ async def test_what_is_heard_twice_and_shuffled_gives_the_same_rows(erasure: Ser
     assert all(before[table] for table in HEARD if table != "ended_engagements")
     for seed in range(3):
         shuffled = [*told, *told]
-        random.Random(seed).shuffle(shuffled)  # noqa: S311 - a seed makes the test repeatable
+        random.Random(seed).shuffle(shuffled)
         for entry in shuffled:
             await hear(erasure, entry)
     assert {table: await rows(erasure, table) for table in HEARD} == before
@@ -177,7 +177,7 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(erasur
     async with erasure.owner.begin() as connection:
         await connection.execute(text(f"TRUNCATE {', '.join(names)}"))
     own = [Entry.read(row.body, row.salt) for row in await erasure.rows("SELECT body, salt FROM entries")]
-    random.Random(1).shuffle(own)  # noqa: S311 - a seed makes the test repeatable
+    random.Random(1).shuffle(own)
     async with erasure.consuming() as tx:
         await views.apply(tx, own)
     for table, kept in heard.items():

@@ -24,7 +24,7 @@ async def test_a_report_filed_in_the_moment_its_item_was_registered_is_bound_lat
     running = asyncio.create_task(loops.bind_arrived(Work(erasure.settings, erasure.consumer, Client())))
     try:
         async with asyncio.timeout(10):
-            while not await deeds(erasure, it):  # noqa: ASYNC110 - a database has no event
+            while not await deeds(erasure, it):
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.1)
         assert len(await deeds(erasure, it)) == 1

@@ -52,7 +52,7 @@ class Web:
 
 
 @pytest.fixture(scope="module")
-async def web(refurb: Service) -> AsyncIterator[Web]:  # noqa: ARG001 - the database the application speaks to
+async def web(refurb: Service) -> AsyncIterator[Web]:
     os.environ["MEGURU_ROLE"] = "api"
     settings.cache_clear()
     known = settings()

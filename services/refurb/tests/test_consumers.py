@@ -30,7 +30,7 @@ async def rows(made: Service, items: list[Any]) -> dict[str, list[Any]]:
 
 
 async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(refurb: Service) -> None:
-    dice = random.Random(3)  # noqa: S311 - a repeatable shuffle
+    dice = random.Random(3)
     reborn, waste, leased = registered(media=2), registered(), registered()
     items = [one.event.item for one in (reborn, waste, leased)]
     entries = [

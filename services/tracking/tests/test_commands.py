@@ -1,4 +1,3 @@
-import random
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -8,7 +7,7 @@ import pytest
 from services.tracking import views
 from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
-from services.tracking.tests.world import CARRIER, founded, registered, row
+from services.tracking.tests.world import founded, registered, row
 from shared.entry import By, Entry
 from shared.events.certificates import CertificateIssued
 from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
@@ -197,47 +196,3 @@ async def test_a_scan_sent_again_is_answered_again_and_another_body_is_refused(
         assert tx.request
         other = (await items.scan(tx, [items.Scanned(one.stream, "taken-over", tx.request, NOW)]))[0]
     assert isinstance(other, Reused)
-
-
-async def test_evidence_clears_a_medium_once_and_certificates_close_custody_once(
-    tracking: Service, engagement: UUID
-) -> None:
-    (one,) = await registered(tracking, engagement, [row("E1")])
-    said = [recorded_item(one), erased(one), destroyed(one), issued(one)]
-    for order in range(4):
-        shuffled = said * 2
-        random.Random(order).shuffle(shuffled)
-        for entry in shuffled:
-            await hear(tracking, [entry])
-    medium, item = one.event.media[0].id, one.stream
-    kinds = [
-        tuple(
-            found.kind
-            for found in await tracking.rows("SELECT kind FROM entries WHERE stream = :s ORDER BY sequence", s=stream)
-        )
-        for stream in (derived(medium, "clearance"), derived(item, "custody"))
-    ]
-    assert kinds == [("tracking.medium-cleared.v1",), ("tracking.custody-closed.v1",)]
-
-
-async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(tracking: Service, engagement: UUID) -> None:
-    made = await registered(tracking, engagement, [row("R1"), row("R2")])
-    said = [message for one in made for message in (recorded_item(one), erased(one), destroyed(one), issued(one))]
-
-    async def rows() -> list[Any]:
-        query = "SELECT stream, sequence, kind, item FROM timeline WHERE item = ANY(:i) ORDER BY 1, 2"
-        return await tracking.rows(query, i=[one.stream for one in made])
-
-    await hear(tracking, said)
-    once = await rows()
-    assert len(once) == 8
-    for seed in range(3):
-        shuffled = said * 2
-        random.Random(seed).shuffle(shuffled)
-        await hear(tracking, shuffled)
-        assert await rows() == once
-
-
-def recorded_item(entry: Entry[Any]) -> Entry[Any]:
-    """The same entry as it comes over the bus."""
-    return Entry.read(entry.body, entry.salt)

@@ -68,7 +68,8 @@ shipped     ship        purge   already-shipped
 registered  candidate   -       not-received
 received    candidate   -       reuse-candidate-named
 leased      candidate   -       leased
-leased      recycling   -       recycling-chosen
+leased      recycling   -       leased
+leased      recycling   reason  recycling-chosen
 candidate   candidate   -       route-chosen
 candidate   recycling   -       route-chosen
 recycling   candidate   -       route-chosen
@@ -91,7 +92,7 @@ def test_the_rules_of_an_item(line: str) -> None:
                 cage=CAGE, seal="1", carrier="c", vehicle=None, reached=reached, excepted=excepted
             ),
             "candidate": known.name_candidate,
-            "recycling": lambda: known.choose_recycling(None),
+            "recycling": lambda: known.choose_recycling("貸主の処分依頼書 R8-3" if evidence == "reason" else None),
             "receive": lambda: known.receive(cage=None, centre="centre-x"),
             "take-over": known.take_over,
         }[asked]()

@@ -194,7 +194,7 @@ def _request() -> Any:
 
 
 @pytest.fixture(scope="module")
-async def web(tracking: Service, world: World) -> AsyncIterator[Web]:  # noqa: ARG001 - the data the pages show
+async def web(tracking: Service, world: World) -> AsyncIterator[Web]:
     os.environ |= {"MEGURU_ROLE": "api", "MEGURU_DEVELOPMENT_LOGIN": "true"}
     settings.cache_clear()
     known = settings()

@@ -96,10 +96,14 @@ async def test_signing_in_looks_one_person_up_and_no_list(filled: Service) -> No
     [
         "INSERT INTO people (person, party, name, roles) VALUES ('x', '{their}', 'x', '[]')",
         "INSERT INTO parties (party, kind, name) VALUES ('{their}-2', 'town', 'x')",
-        "INSERT INTO labels (label, token, tenant, engagement, item, batch, row) "
-        "VALUES ('x', 'x', '{their}', gen_random_uuid(), gen_random_uuid(), 'x', 1)",
-        "INSERT INTO entries (stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt) "
-        "VALUES (gen_random_uuid(), 1, gen_random_uuid(), '{their}', 'x', now(), now(), 'x', 'x')",
+        (
+            "INSERT INTO labels (label, token, tenant, engagement, item, batch, row) "
+            "VALUES ('x', 'x', '{their}', gen_random_uuid(), gen_random_uuid(), 'x', 1)"
+        ),
+        (
+            "INSERT INTO entries (stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt) "
+            "VALUES (gen_random_uuid(), 1, gen_random_uuid(), '{their}', 'x', now(), now(), 'x', 'x')"
+        ),
         "INSERT INTO sessions (session, person, started_at, seen_at) VALUES ('x', 'theirs', now(), now())",
     ],
 )

@@ -267,7 +267,7 @@ async def test_typing_by_hand_forgives_case_dashes_and_full_width(chrome: Browse
 
 
 async def test_browser_and_server_read_labels_alike(chrome: Browser) -> None:
-    dice = random.Random(20210914)  # noqa: S311 - a repeatable sample, no secret
+    dice = random.Random(20210914)
     texts = [
         "https://meguru.example/t/na74qkchq",
         "HTTPS://X/T/NA74QKCHQ/K7Q492MD/",

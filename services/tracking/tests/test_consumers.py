@@ -1,0 +1,160 @@
+"""Tracking hears everything: each function twice and in any order leaves the same rows and the same entries."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.tracking.commands import custody, items, parties
+from services.tracking.consumers import consumers
+from services.tracking.tests.test_commands import destroyed, erased, hear, issued
+from services.tracking.tests.world import founded, registered, row
+from services.tracking.views import overview
+from shared.entry import Entry
+from shared.events.erasure import ErasureVerified, MediumErased
+from shared.events.tracking import EngagementOpened, PartyAdded
+from shared.ids import derived, uuid7
+from shared.levels import Level
+from shared.messaging import Later
+from shared.testing import TOWN, WORKER, Service, recorded
+
+ROWS = {
+    "timeline": "SELECT stream, sequence, entry, tenant, item, kind, occurred_at, data::text FROM timeline ORDER BY 1, 2",
+    "leaves": "SELECT entry, digest FROM leaves ORDER BY 1",
+    "lots": "SELECT * FROM lots ORDER BY 1",
+    "items": "SELECT item, label, tenant, engagement, kind, data::text FROM items ORDER BY 1",
+    "parties": "SELECT * FROM parties ORDER BY 1",
+    "engagements": "SELECT * FROM engagements ORDER BY 1",
+    "ended_engagements": "SELECT * FROM ended_engagements ORDER BY 1",
+}
+
+
+@pytest.fixture(scope="module")
+async def engagement(tracking: Service) -> UUID:
+    return await founded(tracking)
+
+
+def heard_again(entry: Entry[Any]) -> Entry[Any]:
+    """The same entry as it comes over the bus."""
+    return Entry.read(entry.body, entry.salt)
+
+
+async def rows(tracking: Service) -> dict[str, list[Any]]:
+    return {table: [tuple(row) for row in await tracking.rows(query)] for table, query in ROWS.items()}
+
+
+async def own(tracking: Service) -> list[Entry[Any]]:
+    found = await tracking.rows("SELECT body, salt FROM entries ORDER BY recorded_at, stream, sequence")
+    return [Entry.read(one.body, one.salt) for one in found]
+
+
+async def kinds(tracking: Service, stream: UUID) -> list[str]:
+    query = "SELECT kind FROM entries WHERE stream = :s ORDER BY sequence"
+    return [one.kind for one in await tracking.rows(query, s=stream)]
+
+
+async def shuffled(tracking: Service, said: Sequence[Entry[Any]], seed: int, *, together: bool) -> None:
+    twice = list(said) * 2
+    random.Random(seed).shuffle(twice)
+    if together:
+        await hear(tracking, twice)
+    else:
+        for entry in twice:
+            await hear(tracking, [entry])
+
+
+async def test_every_view_twice_and_shuffled_has_the_same_rows(tracking: Service, engagement: UUID) -> None:
+    made = await registered(tracking, engagement, [row("R1"), row("R2")])
+    over = await founded(tracking, contract="over")
+    async with tracking.acting() as tx:
+        await items.register_lot(tx, engagement, "monitor", 59)
+        await parties.end_engagement(tx, over)
+    party = recorded(PartyAdded(party="carrier-x", party_kind="carrier", name="運送"), tenant="carrier-x")
+    said = [*await own(tracking), party, *(tell(one) for one in made for tell in (erased, destroyed, issued))]
+    await hear(tracking, said)
+    said = [*await own(tracking), *(entry for entry in said if not entry.kind.startswith("tracking.")), party]
+    await hear(tracking, said)
+    once = await rows(tracking)
+    assert all(once.values()), {table: len(found) for table, found in once.items()}
+    recorded_before = await kinds(tracking, derived(made[0].stream, "custody"))
+    for seed in range(3):
+        await shuffled(tracking, said, seed, together=bool(seed))
+        assert await rows(tracking) == once
+    assert await kinds(tracking, derived(made[0].stream, "custody")) == recorded_before
+
+
+async def test_evidence_clears_a_medium_once_and_certificates_close_custody_once(
+    tracking: Service, engagement: UUID
+) -> None:
+    for seed in range(4):
+        (one,) = await registered(tracking, engagement, [row(f"E{seed}")])
+        said = [heard_again(one), erased(one), destroyed(one), issued(one)]
+        await shuffled(tracking, said, seed, together=False)
+        medium = one.event.media[0].id
+        assert await kinds(tracking, derived(medium, "clearance")) == ["tracking.medium-cleared.v1"]
+        assert await kinds(tracking, derived(one.stream, "custody")) == ["tracking.custody-closed.v1"]
+
+
+async def test_a_level_below_what_is_asked_clears_nothing(tracking: Service, engagement: UUID) -> None:
+    (one,) = await registered(tracking, engagement, [row("C1")])
+    await hear(tracking, [heard_again(one), erased(one, Level.CLEAR), issued(one)])
+    assert await kinds(tracking, derived(one.event.media[0].id, "clearance")) == []
+    assert await kinds(tracking, derived(one.stream, "custody")) == []
+
+
+async def test_a_destroyed_medium_without_its_certificate_keeps_custody_open(
+    tracking: Service, engagement: UUID
+) -> None:
+    (one,) = await registered(tracking, engagement, [row("D1")])
+    await hear(tracking, [destroyed(one)])
+    assert await kinds(tracking, derived(one.event.media[0].id, "clearance")) == ["tracking.medium-cleared.v1"]
+    assert await kinds(tracking, derived(one.stream, "custody")) == []
+
+
+async def test_a_certificate_of_an_item_that_is_not_here_yet_comes_back_later(tracking: Service) -> None:
+    async with tracking.consuming() as tx:
+        with pytest.raises(Later):
+            await custody.close(tx, uuid7())
+
+
+async def test_what_follows_is_recorded_in_the_towns_name_because_of_what_was_heard(
+    tracking: Service, engagement: UUID
+) -> None:
+    (one,) = await registered(tracking, engagement, [row("B1")])
+    evidence = destroyed(one)
+    await hear(tracking, [evidence])
+    (cleared,) = await tracking.rows(
+        "SELECT tenant, body, salt FROM entries WHERE stream = :s", s=derived(one.event.media[0].id, "clearance")
+    )
+    entry = Entry.read(cleared.body, cleared.salt)
+    assert (cleared.tenant, entry.because, entry.by.person) == (TOWN, evidence.id, "service:tracking")
+
+
+async def test_the_lots_are_held_and_each_hands_count_stands(tracking: Service) -> None:
+    engagement = await founded(tracking, contract="monitors")
+    async with tracking.acting() as tx:
+        lot = await items.register_lot(tx, engagement, "monitor", 59)
+    async with tracking.acting(TOWN, WORKER) as tx:
+        moved = [await items.move_lot(tx, lot.stream, "shipped-out", 59)]
+    async with tracking.acting(TOWN, WORKER) as tx:
+        moved.append(await items.move_lot(tx, lot.stream, "received", 58))
+    await shuffled(tracking, [heard_again(entry) for entry in (lot, *moved)], 1, together=True)
+    async with tracking.acting() as tx:
+        seen = await overview(tx.connection, engagement)
+    assert seen.held == {"monitor": 59}
+    assert [(one.registered, one.shipped_out, one.received) for one in seen.lots] == [(59, 59, 58)]
+
+
+def test_every_kind_that_tracking_acts_on_is_named() -> None:
+    assert {kind for kind in consumers.handlers if not kind.startswith("tracking.")} == {
+        "certificates.issued.v1",
+        "erasure.erasure-failed.v1",
+        ErasureVerified.kind,
+        MediumErased.kind,
+        "erasure.medium-destroyed.v1",
+        "people",
+    }
+    assert {PartyAdded.kind, EngagementOpened.kind} <= set(consumers.handlers)
+    assert len(consumers.everything) == 1

@@ -1,0 +1,142 @@
+"""The whole pilot, and what must hold of it afterwards: the papers' numbers, the proofs, the views, the backup."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.world import inventory
+from meguru.audit import audit
+from meguru.backup import backup, restore
+from meguru.demo import verify_all
+from meguru.export import export
+from meguru.founding import PREPARE
+from meguru.rebuild import Compared, NotCaughtUp, compare
+from meguru.replay.actor import Actor
+from meguru.replay.story import until_heard
+from meguru.replay.summary import collect, differences
+from shared.stack import Stack
+from tests.browser.pilot import Pilot
+from verifier import Keys, verify
+
+# Views that this story cannot fill, each with its reason.
+EMPTY = {
+    ("refurb", "turned_away"): "tracking refuses a leased candidate at its own door; this is the second line",
+}
+
+
+async def test_the_numbers_are_the_papers_own(pilot: Pilot) -> None:
+    assert differences(pilot.summary) == []
+    assert pilot.summary["refurbished_by_centre"] == 48
+    assert pilot.summary["taken_over_by_town"] == 47
+    assert pilot.summary["difference"]["machines"] == [pilot.world.labels[pilot.world.undelivered().asset_number]]
+    assert len(pilot.summary["refusals"]) >= 8
+
+
+async def test_every_certificate_is_genuine_with_the_files_and_the_key_alone(pilot: Pilot, tmp_path: Path) -> None:
+    await export(pilot.stack, tmp_path)
+    assert verify_all(tmp_path, 320) == []
+    keys = Keys.read(tmp_path / "log" / "key.txt")
+    pdf = min((tmp_path / "certificates").glob("D-*.pdf"))
+    altered = tmp_path / "altered.pdf"
+    content = bytearray(pdf.read_bytes())
+    content[len(content) // 2] ^= 1
+    altered.write_bytes(content)
+    assert not verify(altered, keys).ok
+    credential = json.loads(pdf.with_suffix(".json").read_text())
+    credential["credentialSubject"]["serial"] = "ANOTHER"
+    changed = tmp_path / "altered.json"
+    changed.write_text(json.dumps(credential, ensure_ascii=False))
+    verdict = verify(changed, keys)
+    assert not verdict.ok
+    assert any("serial" in str(difference) for difference in verdict.differences)
+    assert (
+        (tmp_path / "log" / "checkpoint")
+        .read_text()
+        .startswith(pilot.stack.environment("tracking")["MEGURU_LOG_ORIGIN"])
+    )
+    assert len((tmp_path / "events.jsonl").read_bytes().splitlines()) > 2000
+
+
+async def test_ledgers_and_log_agree_and_one_changed_byte_is_found(pilot: Pilot) -> None:
+    assert await audit(pilot.stack) == []
+    connection = await pilot.stack.connect("erasure")
+    flip = "UPDATE entries SET salt = set_byte(salt, 3, get_byte(salt, 3) # 1) WHERE id = $1"
+    one = await connection.fetchrow(
+        "SELECT id, stream, sequence FROM entries WHERE kind = 'erasure.medium-destroyed.v1' LIMIT 1"
+    )
+    await connection.execute("ALTER TABLE entries DISABLE TRIGGER entries_stand")
+    try:
+        await connection.execute(flip, one["id"])
+        found = await audit(pilot.stack)
+        assert any(str(one["stream"]) in str(finding) and "erasure" in str(finding) for finding in found)
+    finally:
+        await connection.execute(flip, one["id"])
+        await connection.execute("ALTER TABLE entries ENABLE TRIGGER entries_stand")
+        await connection.close()
+    assert await audit(pilot.stack) == []
+
+
+async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot: Pilot) -> None:
+    async with (
+        Actor(pilot.world.origin, pilot.world.authority, "mogami-admin") as admin,
+        Actor(pilot.world.origin, pilot.world.authority, "mogami-clerk") as clerk,
+    ):
+        asked = {
+            "centre": "centre-sofmap-itad",
+            "title": "終わる契約",
+            "contract": "R8-99",
+            "starts_on": "2026-01-01",
+            "ends_on": "2036-01-01",
+            "certificate_days": 43,
+        }
+        ended = (await admin.do("/api/tracking/engagements", asked))["stream"]
+        await admin.do(f"/api/tracking/engagements/{ended}/end")
+        file = [("file", ("stray.csv", inventory(["TS9K0AFFFFFF"]), "text/csv"))]  # the stray report's drive turns up
+        answer = await clerk.upload("/api/tracking/inventories", {"engagement": pilot.world.engagement}, file)
+        assert answer.status == 201
+    connection = await pilot.stack.connect("erasure")
+
+    async def bound() -> int:
+        return int(await connection.fetchval("SELECT count(*) FROM bindings"))
+
+    await until_heard(bound, lambda count: count == 1)
+    compared = await until_heard(lambda: quiet(pilot.stack), bool)
+    await connection.close()
+    assert [one for one in compared if not one.is_equal] == []
+    empty = {(one.service, one.table) for one in compared if not one.rows}
+    assert empty == set(EMPTY)
+
+
+async def quiet(stack: Stack) -> list[Compared]:
+    """Compare when nothing is on its way; nothing yet, while something is."""
+    try:
+        return await compare(stack)
+    except NotCaughtUp:
+        return []
+
+
+async def test_with_one_entry_withheld_the_comparison_fails(pilot: Pilot) -> None:
+    connection = await pilot.stack.connect("tracking")
+    withheld = await connection.fetchval("SELECT entry FROM timeline WHERE kind = 'tracking.received.v1' LIMIT 1")
+    await connection.close()
+    compared = await compare(pilot.stack, ("tracking",), withheld={withheld})
+    assert [one.table for one in compared if not one.is_equal]
+
+
+async def test_restored_from_its_backup_the_summary_and_the_audit_come_out_the_same(
+    pilot: Pilot, tmp_path: Path
+) -> None:
+    before = await collect(pilot.world)
+    file = tmp_path / "meguru.tar"
+    await backup(pilot.stack, file)
+    folder = tmp_path / "restored"
+    restored = await restore(file, folder)
+    assert restored.findings == []
+    with pytest.raises(Exception, match="。"):
+        await restore(file, folder)
+    async with Stack(folder, prepare=PREPARE, development_login=True) as stack:
+        world = replace(pilot.world, origin=stack.origin, authority=stack.certificate_authority)
+        assert await collect(world) == before
+        assert await audit(stack) == []
