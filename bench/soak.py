@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from uuid import UUID
 
+import nats
 from rich.console import Console
 
 from bench.world import town
@@ -34,6 +35,7 @@ from meguru.replay.actor import Actor
 from meguru.replay.pilot import CATEGORY_NAMES, SMALL, WHOLE, Plan
 from meguru.replay.story import CHAPTERS, World, scan
 from meguru.replay.summary import collect, differences
+from shared import jetstream
 from shared.settings import SERVICES
 from shared.stack import Stack
 
@@ -134,11 +136,11 @@ async def fall(stack: Stack, world: World, strike: Strike) -> None:
 
 async def examine(stack: Stack, world: World) -> tuple[list[str], Counter[str], float]:
     """Return what is wrong in words, the entries by kind, and how long the last messages took to arrive."""
-    summary = await collect(world)
     began = time.perf_counter()
-    wrong = unexpected(world, summary)
-    wrong += await undrained(stack)
+    wrong = await undrained(stack)
     drain_s = time.perf_counter() - began
+    wrong += unexpected(world, await collect(world))
+    wrong += await undrained(stack)
     kinds, lost = await examine_ledgers(stack, world)
     wrong += lost
     wrong += [str(finding) for finding in await audit(stack)]
@@ -191,7 +193,7 @@ def expected(world: World) -> dict[str, Any]:
 
 
 async def undrained(stack: Stack) -> list[str]:
-    """Wait until every recorded entry is on tracking's timeline and nothing waits to be announced."""
+    """Wait until every recorded entry is on tracking's timeline and nothing waits: not to be announced, nor heard."""
     until, wrong = time.perf_counter() + DRAIN_MAX_S, ["not looked at"]
     while wrong and time.perf_counter() < until:
         recorded, wrong = 0, []
@@ -202,8 +204,20 @@ async def undrained(stack: Stack) -> list[str]:
                     wrong.append(f"{service}: {waiting} left in {table}")
         if (seen := await count(stack, "tracking", "timeline")) != recorded:
             wrong.append(f"tracking: {seen} on the timeline of {recorded} recorded")
+        wrong += await unheard(stack)
         await asyncio.sleep(0.1 if wrong else 0)
     return wrong
+
+
+async def unheard(stack: Stack) -> list[str]:
+    """Say which durables have messages that are not acknowledged."""
+    client = await nats.connect(**stack.nats_options())
+    try:
+        infos = [await client.jetstream().consumer_info(one.stream, one.name) for one in jetstream.DURABLES]
+    finally:
+        await client.close()
+    left = {info.name: (info.num_pending or 0) + (info.num_ack_pending or 0) for info in infos}
+    return [f"{name}: {waiting} messages not heard" for name, waiting in left.items() if waiting]
 
 
 async def count(stack: Stack, service: str, table: str) -> int:

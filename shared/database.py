@@ -1,5 +1,6 @@
 """PostgreSQL: one engine a role, and the transaction in which everything of one request happens."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Role = Literal["owner", "app", "consumer"]
 PLATFORM = "platform"
+LOCK_RETRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,24 @@ async def tenant_transaction(
         yield Transaction(connection, service, tenant, by, at, occurred_at, request)
 
 
+@asynccontextmanager
+async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[AsyncConnection]:
+    """Wait until this process is the only one to do what `name` says; the lock lives as long as the connection given.
+
+    At the end the connection is closed, never pooled: a pooled one keeps the lock, and the next attempt, on another
+    connection, would wait for it for ever.
+    """
+    async with engine.connect() as connection:
+        try:
+            while not await connection.scalar(text("SELECT pg_try_advisory_lock(hashtext(:name))"), {"name": name}):
+                await connection.commit()
+                await asyncio.sleep(LOCK_RETRY_S)
+            await connection.commit()
+            yield connection
+        finally:
+            await connection.invalidate()
+
+
 async def as_party(connection: AsyncConnection, *, tenant: str, party: str) -> None:
     """Set the tenant for this transaction only; a session-wide SET would leak through the pool."""
     await connection.execute(
@@ -117,6 +137,7 @@ __all__ = [
     "UUID",
     "Role",
     "Transaction",
+    "alone",
     "as_party",
     "engine",
     "refuse_superuser",

@@ -38,7 +38,7 @@ CLOCK_SKEW_MAX = timedelta(minutes=5)  # a device's clock further off than this 
 
 
 class Ask(BaseModel):
-    """The part every write has: the id its sender made, and what a device says of its own time (DESIGN §4).
+    """The part every write has: the id its sender made, and what a device says of its own time.
 
     A device that is unsure sends again with the same id: the first answer comes back, nothing happens twice.
     """

@@ -1,7 +1,7 @@
 """The entry: an event as recorded, and the bytes that stand for it in the ledger and on the wire.
 
 The bytes are made once, when the entry is appended; everything later (hash, log leaf, certificate) is computed from the
-stored bytes and never from a re-serialisation (DESIGN §2.2).
+stored bytes and never from a re-serialisation (ADR 0001).
 """
 
 import hashlib
@@ -81,7 +81,7 @@ class Entry(Generic[E_co]):
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the stored bytes and the salt: what the log holds (STANDARDS §1)."""
+        """SHA-256 of the stored bytes and the salt: what the log holds (ADR 0012)."""
         return digest(self.body, self.salt)
 
     @classmethod

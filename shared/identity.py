@@ -1,7 +1,7 @@
 """Who asks: a principal with a party and roles, from a token that every service can verify by itself.
 
 Tokens are EdDSA-signed JWTs of five minutes; they carry subject, party and roles and never a tenant: which towns a
-centre may act for comes from the engagements each service keeps (DESIGN §4, Identity).
+centre may act for comes from the engagements each service keeps (ARCHITECTURE, "Identity").
 """
 
 import json

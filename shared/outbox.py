@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import bell
-from shared.database import Transaction
+from shared.database import Transaction, alone
 from shared.entry import Entry, moment
 from shared.ids import uuid7
 from shared.telemetry import span, traceparent
@@ -55,7 +55,7 @@ _NOTICES = text("SELECT position, id, subject, body, traceparent FROM notices OR
 
 
 async def notify(tx: Transaction, subject: str, body: bytes, *, identifier: UUID | None = None) -> None:
-    """Announce something that is not an entry: derivable, deletable, or about nothing recorded (DESIGN §4, notice)."""
+    """Announce something that is not an entry: derivable, deletable, or about nothing recorded: a notice."""
     await tx.connection.execute(
         text("INSERT INTO notices (id, subject, body, traceparent) VALUES (:id, :subject, :body, :trace)"),
         {"id": identifier or uuid7(), "subject": subject, "body": body, "trace": traceparent()},
@@ -67,8 +67,7 @@ async def relay(engine: AsyncEngine, nats: Client, service: str) -> None:
     heard = bell.listen()
     while True:
         try:
-            async with engine.connect() as connection:
-                await _hold_lock(connection, service)
+            async with alone(engine, f"relay:{service}") as connection:
                 while True:
                     heard.clear()
                     if not await relay_window(connection, nats):
@@ -108,7 +107,7 @@ async def publish(nats: Client, parcels: Sequence[Parcel]) -> None:
 
 
 def parcel_of(position: int, entry_body: bytes, salt: bytes, trace: str | None) -> Parcel:
-    """Address an entry: subject `custody.<tenant>.<kind>` and CloudEvents 1.0 binary-mode headers (STANDARDS §4)."""
+    """Address an entry: subject `custody.<tenant>.<kind>` and headers of CloudEvents 1.0 in binary mode (§3.1)."""
     envelope = json.loads(entry_body)
     kind: str = envelope["kind"]
     headers = {
@@ -134,17 +133,6 @@ def parcel_of(position: int, entry_body: bytes, salt: bytes, trace: str | None) 
 def parcel_of_entry(entry: Entry) -> Parcel:  # type: ignore[type-arg]  # any event
     """Address an entry that was read from a ledger."""
     return parcel_of(0, entry.body, entry.salt, entry.traceparent)
-
-
-async def _hold_lock(connection: AsyncConnection, service: str) -> None:
-    while True:
-        got = await connection.scalar(
-            text("SELECT pg_try_advisory_lock(hashtext(:name))"), {"name": f"relay:{service}"}
-        )
-        await connection.commit()
-        if got:
-            return
-        await asyncio.sleep(RETRY_S)
 
 
 async def _waiting(connection: AsyncConnection) -> list[Parcel]:

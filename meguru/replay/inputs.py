@@ -174,7 +174,7 @@ def photo(machine: Machine, role: str, taken: datetime) -> bytes:
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "MEGURU", "replay camera"
     details = exif.get_ifd(0x8769)
-    details[0x9003] = taken.strftime("%Y:%m:%d %H:%M:%S")
+    details[0x9003] = taken.astimezone(TOKYO).strftime("%Y:%m:%d %H:%M:%S")
     details[0x9011] = "+09:00"
     out = io.BytesIO()
     image.save(out, "JPEG", quality=82, exif=exif)

@@ -159,10 +159,8 @@ async def register(world: World) -> None:
 async def erase(world: World) -> None:
     """データ消去：役場の会議室で、報告ファイルを1台ずつ。2台は失敗し、1つは持ち主がない."""
     async with people(world, "itad-worker", "mogami-witness") as (worker, witness):
-        await witness.do(
-            "/api/erasure/witnesses",
-            {"engagement": world.engagement, "place": "最上町役場 第2会議室", "began_at": now().isoformat()},
-        )
+        stood_by = {"engagement": world.engagement, "place": "最上町役場 第2会議室", "began_at": now().isoformat()}
+        await until_heard(lambda: witness.ask("/api/erasure/witnesses", stood_by), recorded)
         fields = {"engagement": world.engagement, "witness": "mogami-witness", "place": "on-site"}
 
         async def one(path: Path) -> None:
@@ -239,7 +237,7 @@ async def receive(world: World) -> None:
         again = await scan(second, "received", [world.short])  # a duplicate scan
         if again[0]["status"] != 200:  # noqa: PLR2004 - recorded before
             raise Unexpected(f"a duplicate scan was not recognised: {again}")
-        discrepancy = derived(UUID(cage(world, world.plan.short_cage)), "discrepancy")
+        discrepancy = derived(UUID(cage(world.plan.short_cage)), "discrepancy")
         explained = {"outcome": "found", "explanation": "隣のカゴ車の底から見つかり、読み取った"}
         await worker.do(f"/api/tracking/discrepancies/{discrepancy}/resolution", explained, params={"town": TOWN})
 
@@ -361,6 +359,11 @@ async def take_over(world: World) -> None:
 
 async def give(world: World) -> None:
     """公募・寄贈：2回。1回目はポスターの15台のデスクトップ、2回目は両方の種類。紙・電子申請・Webが1つの列に並ぶ."""
+    async with people(world, "mogami-clerk") as (clerk,):
+        await until_heard(
+            lambda: clerk.get("/api/donations/overview", town=TOWN),
+            lambda overview: overview["left"] == len(world.reborn()) - 1,
+        )
     for round_, kinds in ((1, ["desktop"]), (2, ["notebook", "desktop"])):
         async with people(world, "mogami-clerk") as (clerk,):
             number = await _open_call(world, clerk, round_, kinds)

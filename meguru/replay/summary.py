@@ -8,7 +8,7 @@ from meguru.replay import pilot
 from meguru.replay.pilot import TOWN
 from meguru.replay.story import World, people
 
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0  # a bound, not a wait: a busy machine signs slowly
 
 
 async def collect(world: World) -> dict[str, Any]:

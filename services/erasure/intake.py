@@ -34,7 +34,7 @@ from shared.refused import Unknown
 
 log = logging.getLogger(__name__)
 
-FILES_MAX = 100  # of one request (DESIGN §4, offline capture)
+FILES_MAX = 100  # of one request
 FILENAME_MAX = 200  # characters
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from fastapi import Path as InPath
 from fastapi import Request as HttpRequest
+from fastapi.encoders import jsonable_encoder
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sqlalchemy import text
@@ -304,12 +305,13 @@ async def set_policy(body: NewPolicy, door: TheDoor, who: TownAdmin) -> Response
 
 @api.post("/inventories", status_code=201)
 async def register_inventory(
+    *,
     door: TheDoor,
     who: Clerk,
     engagement: Annotated[UUID, Form()],
     request: Annotated[UUID, Form()],
     file: Annotated[UploadFile, File()],
-    preview: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter has a name
+    preview: Annotated[bool, Query()] = False,
 ) -> Response:
     """Register the town's own list. Every problem row is named first; with one, nothing is written."""
     content = await file.read(inventory.FILE_SIZE_MAX + 1)
@@ -355,11 +357,8 @@ async def move_lot(label: GivenLabel, body: LotCount, door: TheDoor, who: Worker
         found = (await connection.execute(look, {"label": label.id, "party": who.party})).one_or_none()
     if found is None:
         raise unknown(label)
-
-    async def move(tx: Transaction) -> Entry[Any]:
-        return await items.move_lot(tx, found.lot, body.step, body.count)
-
-    return receipt(await door.act(found.tenant, who, move, ask=body))
+    moved = await door.act(found.tenant, who, lambda tx: items.move_lot(tx, found.lot, body.step, body.count), ask=body)
+    return receipt(moved)
 
 
 @api.get("/engagements/{engagement}/labels.pdf")
@@ -374,7 +373,7 @@ async def label_sheet(
     async with door.look(town, who) as connection:
         rows = await connection.execute(
             text(
-                "SELECT l.label, l.token, coalesce(i.data->>'asset_number', '') || ' ' || coalesce(i.data->>'model', '') AS what "
+                "SELECT l.label, l.token, concat_ws(' ', i.data->>'asset_number', i.data->>'model') AS what "
                 "FROM labels l JOIN items i USING (label) WHERE l.engagement = :engagement ORDER BY l.batch, l.row"
             ),
             {"engagement": engagement},
@@ -391,7 +390,7 @@ async def label_sheet(
     return Response(pdf, media_type="application/pdf")
 
 
-@api.post("/scans", response_model=Results, response_model_exclude_none=True)
+@api.post("/scans", response_model_exclude_none=True)
 async def scan(body: Scans, http: HttpRequest, door: TheDoor, who: SignedIn) -> Results:
     """Take in what a device scanned: facts, each answered by itself, all of one town in one transaction."""
     for work in {one.work for one in body.scans}:
@@ -505,7 +504,8 @@ async def list_items(door: TheDoor, who: SignedIn, town: str, engagement: UUID) 
     async with door.look(town, who) as connection:
         rows = await connection.execute(
             text(
-                "SELECT label, item, kind, data FROM items WHERE engagement = :engagement ORDER BY data->>'asset_number', label"
+                "SELECT label, item, kind, data FROM items WHERE engagement = :engagement "
+                "ORDER BY data->>'asset_number', label"
             ),
             {"engagement": engagement},
         )
@@ -655,6 +655,4 @@ def _registered(entry: Entry[Any]) -> dict[str, Any]:
 
 
 def _json(content: dict[str, Any]) -> JSONResponse:
-    from fastapi.encoders import jsonable_encoder
-
     return JSONResponse(jsonable_encoder(content))

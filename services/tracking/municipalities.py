@@ -28,7 +28,7 @@ def municipalities() -> dict[str, Municipality]:
 
 
 def check_digit(body: str) -> str:
-    """Return the sixth digit of a code: the last digit of 11 − (weighted sum mod 11) (DOMAIN §7)."""
+    """Return the sixth digit of a code: the last digit of 11 − (weighted sum mod 11) (総務省の定め)."""
     return str((11 - sum(int(digit) * weight for digit, weight in zip(body, WEIGHTS, strict=True)) % 11) % 10)
 
 

@@ -17,11 +17,11 @@ from starlette.responses import Response
 from services.tracking import reading
 from services.tracking.commands import items, parties
 from services.tracking.domain import inventory
-from services.tracking.domain.policy import TABLES, mic_r2_12
+from services.tracking.domain.policy import mic_r2_12
 from services.tracking.municipalities import Municipality, municipalities, municipality
 from services.tracking.pages_asked import Asked, again, nothing
 from services.tracking.pages_place import Engagement, Place, ThePlace, engagements_of, set_desk
-from services.tracking.pages_words import ASSURANCES, LEVELS, LOT_KINDS, ROLES, ROLES_OF, ZONES
+from services.tracking.pages_words import ASSURANCES, LEVELS, LOT_KINDS, POLICY_SOURCES, ROLES, ROLES_OF, ZONES
 from shared.database import PLATFORM, Transaction, as_party
 from shared.door import Door, TheDoor
 from shared.entry import Entry
@@ -309,7 +309,7 @@ async def _policy(request: Request, door: Door, who: Principal, asked: Asked) ->
         policy=policy,
         town=towns.get(town or "", "") or who.who,
         may=who.kind == "town" and who.has("town-admin"),
-        tables=TABLES,
+        tables=POLICY_SOURCES,
         zones=ZONES,
         levels=LEVELS,
         assurances=ASSURANCES,

@@ -27,6 +27,7 @@ ASSURANCES: Mapping[str, str] = {
     "onsite_erase_plus_certificate": _("庁舎での消去と証明書"),
     "both": _("職員の立会いと証明書"),
 }
+POLICY_SOURCES: Mapping[str, str] = {"MIC R2.12": _("総務省ガイドライン 令和2年12月版")}
 PLACES: Mapping[str, str] = {
     "town": _("役場（出庫前）"),
     "transit": _("輸送中"),

@@ -422,7 +422,7 @@ class Public:
     given: datetime | None
 
 
-# Only these leave the house, and of each only the fields that `public` names (DESIGN: a page for everybody).
+# Only these leave the house, and of each only the fields that `public` names: this page is for everybody.
 PUBLIC_KINDS = (
     "tracking.item-registered.v1",
     "erasure.medium-erased.v1",

@@ -80,7 +80,7 @@ async def end(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)
 
 @router.get("/session/token")
 async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)] = None) -> Response:
-    """Turn the cookie into a bearer token for the gateway; without a live session the request goes on as the public's."""
+    """Turn the cookie into a bearer token for the gateway; without a live session the request is the public's."""
     now = datetime.now(UTC)
     if not session:
         return Response()
@@ -88,7 +88,8 @@ async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKI
         await connection.execute(_SESSION, {"s": _hash(session)})
         person = await connection.scalar(
             text(
-                "UPDATE sessions SET seen_at = :now WHERE session = :s AND started_at > :born AND seen_at > :idle RETURNING person"
+                "UPDATE sessions SET seen_at = :now WHERE session = :s AND started_at > :born AND seen_at > :idle "
+                "RETURNING person"
             ),
             {"s": _hash(session), "now": now, "born": now - LIFE_MAX, "idle": now - IDLE_MAX},
         )

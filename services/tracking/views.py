@@ -84,8 +84,8 @@ async def seen(connection: AsyncConnection, item: UUID) -> list[Seen]:
     """Return what the timeline knows of an item that bears on its custody."""
     rows = await connection.execute(
         text(
-            "SELECT kind, occurred_at, entry, data->>'medium' AS medium, data->>'achieved' AS achieved, data->>'number' AS number "
-            "FROM timeline WHERE item = :item"
+            "SELECT kind, occurred_at, entry, data->>'medium' AS medium, data->>'achieved' AS achieved, "
+            "data->>'number' AS number FROM timeline WHERE item = :item"
         ),
         {"item": item},
     )
@@ -110,8 +110,9 @@ async def levels(connection: AsyncConnection, items: Sequence[UUID]) -> dict[UUI
     """Return the highest level proved for each medium of the items, as far as this view has heard."""
     rows = await connection.execute(
         text(
-            "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved FROM timeline "
-            "WHERE item = ANY(:items) AND kind IN ('erasure.medium-erased.v1', 'erasure.medium-destroyed.v1')"
+            "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved "
+            "FROM timeline WHERE item = ANY(:items) "
+            "AND kind IN ('erasure.medium-erased.v1', 'erasure.medium-destroyed.v1')"
         ),
         {"items": list(items)},
     )

@@ -1,4 +1,4 @@
-"""What donations publishes. No name of an applicant ever enters here (DESIGN §2.9)."""
+"""What donations publishes. No name of an applicant ever enters here: names stay in one deletable table."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -49,7 +49,7 @@ class CallClosed(Event):
 
 
 class ApplicationReceived(Event):
-    """An application stands in the queue. `arrived_at` orders it (DESIGN §4), whatever the channel."""
+    """An application stands in the queue. `arrived_at` orders it, whatever the channel."""
 
     kind: ClassVar[str] = "donations.application-received.v1"
     call: UUID

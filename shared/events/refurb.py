@@ -92,7 +92,7 @@ class Ready(Event):
 
 
 class DeliveredToTown(Event):
-    """The centre sent the machine to the town: the centre's count (DESIGN §4)."""
+    """The centre sent the machine to the town: the centre's count."""
 
     kind: ClassVar[str] = "refurb.delivered-to-town.v1"
     item: UUID

@@ -27,7 +27,7 @@ class Part(BaseModel):
 
 
 class Required(Part):
-    """What the town's policy asks of each medium of an item; only tracking interprets policy (DESIGN §4)."""
+    """What the town's policy asks of each medium of an item; only tracking interprets policy."""
 
     media_class: Literal[1, 2, 3]
     on_site: Level | None = None  # least level to be proved before the medium leaves the town hall
@@ -100,7 +100,7 @@ class PolicyRow(Part):
     on_site: Level | None = None
     at_centre: Level | None = None
     assurance: Assurance
-    unconfirmed: tuple[str, ...] = ()  # names of the fields whose wording is not confirmed (DOMAIN §2)
+    unconfirmed: tuple[str, ...] = ()  # names of the fields whose wording no public source confirms
 
 
 class PolicySet(Event):
@@ -220,7 +220,7 @@ class Received(Event):
 
 
 class TakenOver(Event):
-    """The town scanned a reborn machine at its own door: the town's count (DESIGN §4)."""
+    """The town scanned a reborn machine at its own door: the town's count."""
 
     kind: ClassVar[str] = "tracking.taken-over.v1"
     item: UUID

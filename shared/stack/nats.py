@@ -11,7 +11,7 @@ from shared.stack.ports import LOOPBACK, answers
 from shared.stack.supervisor import Program
 
 OPERATOR = "operator"  # declares JetStream streams and durables; never a service
-PEOPLE_OWNER = "tracking"  # the one service that owns parties and people (DESIGN §4)
+PEOPLE_OWNER = "tracking"  # the one service that owns parties and people
 FILE_STORE_MAX = 50 * 1024**3  # bytes
 
 
@@ -51,7 +51,7 @@ def configuration(store: Path, port: int, monitoring_port: int, passwords: Mappi
             "http": f"{LOOPBACK}:{monitoring_port}",
             "jetstream": {
                 "store_dir": str(store),
-                "sync_interval": "always",  # without it a power loss takes everything (PLATFORM §4)
+                "sync_interval": "always",  # without it a power loss takes everything
                 "max_memory_store": 256 * 1024**2,
                 "max_file_store": FILE_STORE_MAX,
             },

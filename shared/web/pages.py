@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from babel.numbers import format_decimal
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -42,11 +43,32 @@ class Pages:
 
     def __init__(self, templates: Path | None = None) -> None:
         folders = [folder for folder in (templates, TEMPLATES) if folder is not None]
-        self.environments = {lang: _environment(folders, lang) for lang in LANGUAGES}
+        compiled = _Compiled()
+        self.environments = {lang: _environment(folders, lang, compiled) for lang in LANGUAGES}
+
+    def compile(self) -> None:
+        """Compile every template, so that nobody waits for it on the first page: about half a second, once."""
+        for environment in self.environments.values():
+            for name in environment.list_templates(extensions=["html"]):
+                environment.get_template(name)
 
     def text(self, template: str, lang: Language, **context: Any) -> str:
         """Return a template's text in `lang`."""
         return self.environments[lang].get_template(template).render(lang=lang, **context)
+
+
+class _Compiled(BytecodeCache):
+    """The compiled templates of this process: the languages differ in their words, not in their code."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
 def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
@@ -70,10 +92,11 @@ def _other_language(request: Request, lang: Language) -> str:
     return f"{url.path}?{url.query}"
 
 
-def _environment(folders: list[Path], lang: Language) -> Environment:
+def _environment(folders: list[Path], lang: Language, compiled: BytecodeCache) -> Environment:
     loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])
     environment = Environment(
         loader=loader,
+        bytecode_cache=compiled,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

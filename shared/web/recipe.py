@@ -1,8 +1,9 @@
 """The web recipe: every service's FastAPI application is made here, so that all five answer alike."""
 
+import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def create_app(
     """
     app = FastAPI(
         title=title,
-        lifespan=lifespan,
+        lifespan=_with_pages(lifespan),
         docs_url=None,  # both pages fetch their scripts from outside
         redoc_url=None,
         openapi_url=f"/api/{service}/openapi.json",
@@ -65,6 +66,20 @@ def create_app(
     app.add_route(static_files.URL + "{name:path}", static_files.serve, include_in_schema=False)
     _describe_problems(app)
     return app
+
+
+def _with_pages(lifespan: Lifespan | None) -> Lifespan:
+    """Compile the templates beside the start: whoever comes first does not wait for it, and neither does the start."""
+
+    @asynccontextmanager
+    async def living(app: FastAPI) -> AsyncIterator[Any]:
+        async with AsyncExitStack() as stack:
+            state = await stack.enter_async_context(lifespan(app)) if lifespan else None
+            compiling = asyncio.create_task(asyncio.to_thread(app.state.pages.compile))
+            yield state
+            await compiling
+
+    return living
 
 
 async def _live(_request: Request) -> Response:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.async_api import Browser, BrowserContext, async_playwright
@@ -22,6 +24,7 @@ from meguru.replay.actor import Actor
 from meguru.replay.story import CHAPTERS, SPEC, World, now
 from meguru.replay.summary import collect
 from services.donations.domain.portal import COLUMNS
+from services.tracking.municipalities import municipalities
 from shared.browser import DESK, FLAGS, chromium
 from shared.settings import SERVICES
 from shared.stack import Stack
@@ -112,6 +115,7 @@ async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pi
         "open": OPEN_CALL,
     }
     heads = [*inputs.HEADS, *(head for heads in COLUMNS.values() for head in heads)]
+    heads += [town.prefecture + town.name for town in municipalities().values()]
     return Pilot(stack, world, known, summary, "\n".join(sorted({*_texts(events), *_texts(cards), *heads})))
 
 
@@ -159,6 +163,17 @@ async def browsing(stack: Stack) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def fetching(pilot: Pilot, person: str) -> AsyncIterator[httpx.AsyncClient]:
+    """Speak with the gateway without a browser, as somebody or as the public: for what is fetched and not looked at."""
+    trusted = ssl.create_default_context(cafile=str(pilot.stack.certificate_authority))
+    async with httpx.AsyncClient(base_url=pilot.origin, verify=trusted) as client:
+        if person:
+            answer = await client.post("/session", data={"person": person})
+            assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
+        yield client
 
 
 async def entered(browser: Browser, origin: str, person: str | None, **more: Any) -> BrowserContext:

@@ -4,14 +4,16 @@ from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, ViewportSize
 
 from shared.browser import AXE_TAGS, DESK, PHONE, Visits
-from tests.browser.pilot import Pilot, entered
+from tests.browser.pilot import Pilot, entered, fetching
 from tests.browser.visits import FILES, VISITS, Visit, page_routes
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
+_DESK = ViewportSize(width=DESK["width"], height=DESK["height"])
+_PHONE = ViewportSize(width=PHONE["width"], height=PHONE["height"])
 PEOPLE = list(dict.fromkeys(visit.who for visit in VISITS))
 
 WORDS = """() => {
@@ -30,16 +32,20 @@ WORDS = """() => {
   return said;
 }"""
 # Only the violations leave the page: what passed is megabytes on a long list.
-AXE = """async (tags) => (await axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]}))
-  .violations.map((rule) => `${rule.id}: ${rule.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join("; ")}`)"""
+AXE = """async (tags) => {
+  const found = await axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]});
+  const where = (rule) => rule.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join("; ");
+  return found.violations.map((rule) => `${rule.id}: ${where(rule)}`);
+}"""
 
 # After one press of Tab a moved focus shows like a pressed one (CSS Selectors 4, :focus-visible).
 UNSEEN = """() => {
-  const shows = (one) => parseFloat(getComputedStyle(one).outlineWidth) >= 2 && getComputedStyle(one).outlineStyle !== "none";
+  const look = (one) => getComputedStyle(one);
+  const shows = (one) => parseFloat(look(one).outlineWidth) >= 2 && look(one).outlineStyle !== "none";
   const reach = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
   return [...document.querySelectorAll(reach)].filter((one) => one.checkVisibility() && !one.disabled).filter((one) => {
     one.focus();
-    return !shows(getComputedStyle(one).opacity === "0" ? one.parentElement : one);
+    return !shows(look(one).opacity === "0" ? one.parentElement : one);
   }).map((one) => one.outerHTML.slice(0, 120));
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -62,15 +68,12 @@ def test_every_page_is_visited() -> None:
     assert visited - page_routes() == set(), "visits to pages that are gone"
 
 
-async def test_files_are_what_they_say(pilot: Pilot, chrome: Browser) -> None:
-    contexts = {who: await entered(chrome, pilot.origin, who) for who in {who for who, *_ in FILES.values()}}
-    for who, address, status, kind in FILES.values():
-        answer = await contexts[who].request.get(address.format_map(pilot.known), max_redirects=0)
-        told = answer.headers.get("content-type", "")
-        assert (answer.status, told.startswith(kind)) == (status, True), f"{address}: {answer.status} {told}"
-        assert answer.headers["x-content-type-options"] == "nosniff" or status == 404, address
-    for context in contexts.values():
-        await context.close()
+@pytest.mark.parametrize("route", FILES)
+async def test_a_file_is_what_it_says(pilot: Pilot, route: str) -> None:
+    who, address, status, kind = FILES[route]
+    async with fetching(pilot, who) as client:
+        answer = await client.get(address.format_map(pilot.known))
+    assert (answer.status_code, answer.headers.get("content-type", "").partition(";")[0]) == (status, kind)
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -93,7 +96,7 @@ async def test_every_page_of(pilot: Pilot, chrome: Browser, who: str) -> None:
 async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
     """Open a page in both languages and both sizes, and note what is wrong."""
     address = visit.address.format_map(pilot.known)
-    await page.set_viewport_size(DESK)
+    await page.set_viewport_size(_DESK)
     await _speak(page, pilot, "ja")
     answer = await page.goto(address)
     found.note(visit, "status", answer is None or (answer.status != visit.status and answer.status))
@@ -101,7 +104,7 @@ async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
     found.note(visit, "wider than the desk", await page.evaluate(OVERFLOW))
     await page.keyboard.press("Tab")
     found.note(visit, "focus is not seen", await page.evaluate(UNSEEN))
-    await page.set_viewport_size(PHONE)
+    await page.set_viewport_size(_PHONE)
     found.note(visit, "wider than the phone", await page.evaluate(OVERFLOW))
     if visit.route in ON_THE_PHONE:
         found.note(visit, "axe on the phone", await axe(page))
@@ -109,7 +112,7 @@ async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
     await page.goto(address)
     found.note(visit, "not in English", pilot.foreign(await page.evaluate(WORDS)))
     found.note(visit, "wider than the phone in English", await page.evaluate(OVERFLOW))
-    await page.set_viewport_size(DESK)
+    await page.set_viewport_size(_DESK)
     found.note(visit, "wider than the desk in English", await page.evaluate(OVERFLOW))
 
 

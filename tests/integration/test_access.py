@@ -1,4 +1,4 @@
-"""Who may do what, asked at the gateway of the whole stack: every refusal is a problem with a sentence in both languages."""
+"""Who may do what, asked at the gateway of the whole stack; every refusal has a sentence in both languages."""
 
 import asyncio
 import base64
@@ -37,7 +37,7 @@ JAPANESE = ("。", "）")
 
 @dataclass(slots=True)
 class World:
-    """Two towns and four centres on one stack; the first town has a crushed medium, a certificate and an application."""
+    """Two towns and four centres on one stack; the first town has a crushed medium, its certificate and a call."""
 
     stack: Stack
     made: Town

@@ -1,7 +1,7 @@
 """The protocol between two databases, played over seeded schedules with a crash possible at every step.
 
-What is simulated is the world: two databases that commit or forget, a bus that loses acknowledgements, delivers twice and
-stores what it seemed to refuse. What runs in it is ours: `relay_window`, `publish`, the consumer's handler and `Batch`.
+What is simulated is the world: two databases that commit or forget, a bus that loses acknowledgements, delivers twice
+and stores what it seemed to refuse. What runs in it is ours: `relay_window`, `publish`, the handler and `Batch`.
 The planted designs are the mistakes one makes; that each is found shows that the simulation would find ours.
 """
 
@@ -112,7 +112,7 @@ class Bus:
         await self.process.step()
         self.batches.setdefault(headers["Nats-Batch-Id"], []).append((subject, body, headers))
 
-    async def request(self, subject: str, body: bytes, *, timeout: float, headers: dict[str, str]) -> Any:  # noqa: ASYNC109 - nats-py's signature
+    async def request(self, subject: str, body: bytes, *, timeout: float, headers: dict[str, str]) -> Any:  # noqa: ASYNC109, ARG002 - nats-py's signature
         await self.process.step()
         messages = [*self.batches.pop(headers.get("Nats-Batch-Id", ""), []), (subject, body, headers)]
         world = self.process.world
@@ -247,28 +247,30 @@ async def consuming(process: Process, design: Design) -> None:
     batch = Batch(View(process), names)  # type: ignore[arg-type]  # the simulated database
     handle = _handler(names, batch)
     process.spawn(batch.run())
-
-    async def take(nth: int) -> None:
-        subject, body, headers = world.stored[nth]
-        if design.ack_first:
-            world.acknowledged.add(nth)
-        try:
-            await handle(SimpleNamespace(raw_message=SimpleNamespace(subject=subject, data=body, headers=headers)))  # type: ignore[arg-type]  # what the handler reads of it
-        except NackMessage:
-            pass
-        else:
-            await process.step()
-            if not world.happens(LOSS):  # an acknowledgement may be lost
-                world.acknowledged.add(nth)
-        world.out.discard(nth)
-
     world.out.clear()  # whatever the last life had in hand is delivered again
     while True:
         await process.step()
         for nth in range(len(world.stored)):
             if nth not in world.acknowledged and (nth not in world.out or world.happens(TWICE)):
                 world.out.add(nth)
-                process.spawn(take(nth))
+                process.spawn(take(process, nth, handle, ack_first=design.ack_first))
+
+
+async def take(process: Process, nth: int, handle: Callable[[Any], Awaitable[None]], *, ack_first: bool) -> None:
+    """Handle one delivery as FastStream does: acknowledge after the handler, ask again for a nack."""
+    world = process.world
+    subject, body, headers = world.stored[nth]
+    if ack_first:
+        world.acknowledged.add(nth)
+    try:
+        await handle(SimpleNamespace(raw_message=SimpleNamespace(subject=subject, data=body, headers=headers)))
+    except NackMessage:
+        pass
+    else:
+        await process.step()
+        if not world.happens(LOSS):  # an acknowledgement may be lost
+            world.acknowledged.add(nth)
+    world.out.discard(nth)
 
 
 async def end(process: Process) -> None:
@@ -279,7 +281,7 @@ async def end(process: Process) -> None:
 
 
 async def play(design: Design, seed: int) -> str:
-    """Play one schedule. Returns what is wrong at its end: lost, doubled, never recorded, restless; empty for nothing."""
+    """Play one schedule. Returns what is wrong: lost, doubled, never recorded, restless; empty when nothing is."""
     world = World(random.Random(seed))
     works = (producing, relaying, consuming)
     lives = [asyncio.create_task(live(world, work, design)) for work in works]

@@ -1,6 +1,6 @@
 """The CSV of a prefecture's application portal: read strictly, every bad row named with its line and the remedy.
 
-Decoding is BOM, then UTF-8, then CP932 (Windows Shift_JIS); no detector guesses better (EXPERIENCE §6). The portal's
+Decoding is BOM, then UTF-8, then CP932 (Windows Shift_JIS); no detector guesses better. The portal's
 own clock is the arrival; a time without a zone is Japan's.
 """
 

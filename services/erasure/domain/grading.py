@@ -1,4 +1,4 @@
-"""Which level a finding proves: a versioned table and the argument (IEEE 2883-2022, NIST SP 800-88r2; DOMAIN §3).
+"""Which level a finding proves: a versioned table and the argument (IEEE 2883-2022, NIST SP 800-88r2).
 
 Three questions are kept apart. What does the report show of the last job (`verdict`)? Is it proof for this medium and
 this job, that is bound and fresh (`level`)? And what must the organisation still accept (`to_validate`)?

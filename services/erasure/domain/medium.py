@@ -1,6 +1,6 @@
 """One storage medium: what was done to it, and what may be said of it next. One stream a medium. Pure.
 
-A fact is never refused: it is recorded, and what was missing is named (DESIGN §2.3). What is refused is a step that
+A fact is never refused: it is recorded, and what was missing is named (ARCHITECTURE, step 6 of the journey). What is refused is a step that
 rests on a person: a second look by the wiper, a second crushing of what is already crushed.
 """
 
@@ -31,7 +31,7 @@ from shared.refused import Refused
 
 Place = Literal["on-site", "centre"]
 Technique = Literal["crush", "shred", "melt", "incinerate", "disintegrate"]
-WITNESSED = ("witnessed", "both")  # assurances under which the town's staff stand by (DOMAIN §2)
+WITNESSED = ("witnessed", "both")  # assurances under which the town's staff stand by (MIC R2.12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Medium:
         )
 
     def missing_before_destruction(self, registered: Registered, witness: str | None) -> tuple[str, ...]:
-        """Return the codes of what the policy asks and nobody showed: `on-site-level`, `witness` (DOMAIN §2)."""
+        """Return the codes of what the policy asks and nobody showed: `on-site-level`, `witness` (MIC R2.12)."""
         missing = []
         if not registered.excepted and not at_least(self.reached, registered.required.on_site):
             missing.append("on-site-level")

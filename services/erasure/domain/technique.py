@@ -69,7 +69,7 @@ class Hidden(StrEnum):
 
 
 class Freshness(StrEnum):
-    """What ties the outcome to one job in time. "Last sanitize completed" survives from earlier jobs (DOMAIN §3)."""
+    """What ties the outcome to one job in time. "Last sanitize completed" survives from earlier jobs."""
 
     STATE_ONLY = "state-only"
     LOGGED = "logged"  # the tool wrote down the whole job with its times

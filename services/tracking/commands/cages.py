@@ -87,7 +87,7 @@ class Difference:
 async def open_(
     tx: Transaction, cage_: UUID, *, seal_seen: str, found: Sequence[UUID], centre: str, difference: Difference | None
 ) -> list[Entry[Any]]:
-    """Confirm a cage's receipt: what was scanned is received, what is missing becomes a discrepancy with names (入庫)."""
+    """Confirm a receipt (入庫): what was scanned is received, what is missing becomes a discrepancy with names."""
     history = await ledger.read(tx, cage_)
     if done := history.answered(tx.request):
         return [done]

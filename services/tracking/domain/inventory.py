@@ -1,6 +1,6 @@
 """The town's own inventory (物品台帳) as it comes: CSV in CP932 or UTF-8, Japanese headers. Pure.
 
-Decode BOM → UTF-8 → CP932 and nothing else: detectors guess wrong (EXPERIENCE §6). Serials stay text: `000E12` and
+Decode BOM → UTF-8 → CP932 and nothing else: detectors guess wrong. Serials stay text: `000E12` and
 leading zeros are what is printed on the drive. Every problem row is named with its line and what to do, before
 anything is written.
 """

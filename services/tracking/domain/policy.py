@@ -1,10 +1,10 @@
-"""The policy: which media, which treatment, which assurance (DOMAIN §2). Pure data and one look-up.
+"""The policy: which media, which treatment, which assurance (MIC guideline R2.12). Pure data and one look-up.
 
 The rule table is data, per town, with a version that goes on every item and certificate. What the guideline's wording
 leaves open is marked on the row, not decided here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from shared.events.tracking import Assurance, Confidentiality, PolicyRow, PolicySet, Required, Zone
 from shared.levels import Level
@@ -44,9 +44,6 @@ def mic_r2_12(
                 )
             rows.append(row)
     return tuple(rows)
-
-
-TABLES: Mapping[str, str] = {"MIC R2.12": "総務省ガイドライン 令和2年12月版"}
 
 
 def required(policy: PolicySet, zone: Zone, confidentiality: Confidentiality) -> Required:

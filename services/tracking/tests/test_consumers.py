@@ -21,7 +21,7 @@ from shared.messaging import Later
 from shared.testing import TOWN, WORKER, Service, recorded
 
 ROWS = {
-    "timeline": "SELECT stream, sequence, entry, tenant, item, kind, occurred_at, data::text FROM timeline ORDER BY 1, 2",
+    "timeline": "SELECT stream, sequence, entry, tenant, item, kind, data::text FROM timeline ORDER BY 1, 2",
     "leaves": "SELECT entry, digest FROM leaves ORDER BY 1",
     "lots": "SELECT * FROM lots ORDER BY 1",
     "items": "SELECT item, label, tenant, engagement, kind, data::text FROM items ORDER BY 1",
@@ -65,7 +65,7 @@ async def shuffled(tracking: Service, said: Sequence[Entry[Any]], seed: int, *, 
             await hear(tracking, [entry])
 
 
-async def test_every_view_twice_and_shuffled_has_the_same_rows(tracking: Service, engagement: UUID) -> None:
+async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(tracking: Service, engagement: UUID) -> None:
     made = await registered(tracking, engagement, [row("R1"), row("R2")])
     over = await founded(tracking, contract="over")
     async with tracking.acting() as tx:

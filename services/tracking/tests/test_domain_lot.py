@@ -33,7 +33,7 @@ def history(said: str) -> list[Event]:
         if word == "registered":
             events.append(REGISTERED)
         elif word != "nothing":
-            events.append(LotMoved(lot=LOT, step=word, count=59))  # type: ignore[arg-type]  # the table's own words
+            events.append(LotMoved(lot=LOT, step=word, count=59))
     return events
 
 

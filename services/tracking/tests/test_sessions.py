@@ -1,4 +1,4 @@
-"""Signing in on one machine: the cookie holds a secret, the table its digest, the token who it is; ending ends at once."""
+"""Signing in on one machine: the cookie holds a secret, the table its digest, the token who it is."""
 
 import os
 from collections.abc import AsyncIterator

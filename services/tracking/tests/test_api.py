@@ -1,0 +1,343 @@
+"""Tracking's HTTP door without a bus: founding, inventory, labels, scans, cages, lots, exceptions, what each may do."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pypdfium2
+import pytest
+
+from services.tracking.commands.parties import engagement_of
+from services.tracking.tests.test_commands import destroyed, erased, hear
+from shared.database import PLATFORM
+from shared.entry import Entry
+from shared.identity import Principal, issue, make_identity_key
+from shared.ids import new_label, uuid7
+from shared.settings import settings
+from shared.testing import CENTRE, NOW, TOWN, Service
+
+CARRIER, OTHER_CENTRE, OTHER_CARRIER = "carrier-yamabiko", "centre-other", "carrier-other"
+FIRST, LAST = date(2026, 1, 1), date(2036, 1, 1)
+HEADS = "物品番号,種別,メーカー,型名,製造番号,使用課,ネットワーク,機密性,リース会社,リース条項,媒体種別,媒体製造番号"
+WHO = {
+    "operator": Principal("operator", PLATFORM, frozenset({"platform-operator"}), "platform"),
+    "admin": Principal("admin", TOWN, frozenset({"town-admin"})),
+    "clerk": Principal("clerk", TOWN, frozenset({"clerk"})),
+    "approver": Principal("approver", TOWN, frozenset({"approver"})),
+    "worker": Principal("worker", CENTRE, frozenset({"worker"}), "centre"),
+    "other": Principal("other", OTHER_CENTRE, frozenset({"worker"}), "centre"),
+    "stranger": Principal("stranger", "centre-stranger", frozenset({"worker"}), "centre"),
+}
+
+
+@dataclass(slots=True)
+class Api:
+    """A client for each of the people, and what was founded."""
+
+    client: httpx.AsyncClient
+    tracking: Service
+    tokens: dict[str, str]
+    engagement: UUID
+    other: UUID
+
+    async def send(self, who: str, method: str, path: str, **given: Any) -> httpx.Response:
+        """Send a request as one of the people."""
+        headers = {"authorization": f"Bearer {self.tokens[who]}", "accept-language": given.pop("lang", "ja")}
+        return await self.client.request(method, f"/api/tracking{path}", headers=headers, **given)
+
+    async def do(self, who: str, path: str, *, status: int = 201, **body: Any) -> Any:
+        """Write with a new request id, and expect a status."""
+        params = {"town": body.pop("town")} if "town" in body else {}
+        answer = await self.send(who, "POST", path, json={"request": str(uuid7())} | body, params=params)
+        assert answer.status_code == status, (path, answer.status_code, answer.text)
+        return answer.json()
+
+    async def file_list(self, *lines: str, engagement: UUID | None = None, **params: Any) -> httpx.Response:
+        """File a town's list."""
+        content = "\n".join([HEADS, *lines]).encode("cp932")
+        fields = {"engagement": str(engagement or self.engagement), "request": str(uuid7())}
+        files = {"file": ("list.csv", content, "text/csv")}
+        return await self.send("clerk", "POST", "/inventories", data=fields, files=files, params=params)
+
+    async def items(self, *serials: str, engagement: UUID | None = None, lessor: str = "") -> list[str]:
+        """Register one item for each serial; return the labels. Its own entries are heard, as over the bus."""
+        lines = [line(serial, lessor=lessor) for serial in serials]
+        answer = await self.file_list(*lines, engagement=engagement)
+        assert answer.status_code == 201, answer.text
+        return [one["label"] for one in answer.json()["items"]]
+
+    async def entry(self, label: str) -> Entry[Any]:
+        """Return an item's registration."""
+        (found,) = await self.tracking.rows(
+            "SELECT body, salt FROM entries JOIN items ON item = stream WHERE label = :l AND sequence = 1",
+            l=label,
+        )
+        return Entry.read(found.body, found.salt)
+
+    async def sealed(self, who: str, number: str, labels: list[str], engagement: UUID) -> str:
+        """Seal a cage and return its id."""
+        said: dict[str, Any] = {"engagement": str(engagement), "number": number, "seal": "4817", "labels": labels}
+        return str((await self.do(who, "/cages", town=TOWN, **said))["stream"])
+
+
+def line(serial: str, *, zone: str = "個人番号利用事務系", lessor: str = "") -> str:
+    clause = "8" if lessor else ""
+    return f"A-{serial},デスクトップ,ミナト電機,MD-7100,PC-{serial},総務課,{zone},3,{lessor},{clause},HDD,{serial}"
+
+
+@pytest.fixture(scope="module")
+async def api(tracking: Service) -> AsyncIterator[Api]:
+    os.environ |= {"MEGURU_ROLE": "api"}
+    settings.cache_clear()
+    key = make_identity_key(settings().keys)
+    from services.tracking.app import app
+
+    tokens = {name: issue(key, who, issuer=settings().origin) for name, who in WHO.items()}
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url=settings().origin) as client,
+    ):
+        contracts = [engagement_of(TOWN, centre, f"R8-{centre}") for centre in (CENTRE, OTHER_CENTRE)]
+        made = Api(client, tracking, tokens, *contracts)
+        await made.do("operator", "/towns", code="063622", contact="情報企画係")
+        for centre, carrier in ((CENTRE, CARRIER), (OTHER_CENTRE, OTHER_CARRIER)):
+            for party in (centre, carrier):
+                await made.do("operator", "/parties", party=party, kind=party.split("-")[0], name=party)
+            dates = {"starts_on": str(FIRST), "ends_on": str(LAST)}
+            said: dict[str, Any] = {
+                "centre": centre,
+                "carrier": carrier,
+                "title": "試行",
+                "contract": f"R8-{centre}",
+            } | dates
+            await made.do("admin", "/engagements", **said)
+        await made.do("admin", "/policies", version="1", on_site="purge")
+        yield made
+
+
+async def test_a_town_is_founded_by_its_code_once(api: Api) -> None:
+    rows = await api.tracking.rows("SELECT party, name, code FROM parties WHERE kind = 'town'")
+    assert [tuple(one) for one in rows] == [(TOWN, "最上町", "063622")]
+    again = await api.do("operator", "/towns", status=409, code="063622")
+    assert again["code"] == "party-exists"
+    assert (await api.do("operator", "/towns", status=422, code="063623"))["code"] == "bad-code"
+    assert (await api.do("clerk", "/towns", status=403, code="063631"))["code"] == "role"
+
+
+async def test_an_engagement_and_a_policy_are_the_towns_own(api: Api) -> None:
+    said: dict[str, Any] = {
+        "centre": CENTRE,
+        "title": "x",
+        "contract": f"R8-{CENTRE}",
+        "starts_on": str(FIRST),
+        "ends_on": str(LAST),
+    }
+    assert (await api.do("admin", "/engagements", status=409, **said))["code"] == "engagement-exists"
+    backwards = said | {"contract": "R8-x", "starts_on": str(LAST), "ends_on": str(FIRST)}
+    assert (await api.do("admin", "/engagements", status=409, **backwards))["code"] == "dates"
+    assert (await api.do("worker", "/engagements", status=403, **said))["code"] == "role"
+    assert (await api.do("admin", "/policies", status=409, version="1"))["code"] == "policy-version"
+
+
+async def test_the_town_s_list_is_looked_at_first_and_registered_once(api: Api) -> None:
+    lines = [line("L1"), line("L2")]
+    seen = await api.file_list(*lines, preview=True)
+    assert (seen.status_code, seen.json()) == (200, {"rows": 2, "faults": []})
+    first, again = await api.file_list(*lines), await api.file_list(*lines)
+    assert first.json()["items"] == again.json()["items"]
+    assert [one["asset_number"] for one in first.json()["items"]] == ["A-L1", "A-L2"]
+    listed = await api.send("clerk", "GET", "/items", params={"town": TOWN, "engagement": str(api.engagement)})
+    assert {one["label"] for one in first.json()["items"]} <= {one["label"] for one in listed.json()["items"]}
+
+
+async def test_a_bad_row_stops_the_list_and_is_named_with_its_line(api: Api) -> None:
+    spoilt = await api.file_list(line("B1"), line("B2", zone="どこか"))
+    assert (spoilt.status_code, spoilt.json()["code"]) == (422, "inventory")
+    assert "3行目" in spoilt.json()["detail"]
+    assert spoilt.json()["facts"]["line"] == 3
+    assert await api.tracking.rows("SELECT 1 FROM items WHERE data->>'asset_number' = 'A-B1'") == []
+    assert (await api.file_list()).status_code == 422
+    assert (await api.file_list(line("B3"), engagement=uuid7())).json()["code"] == "no-engagement"
+
+
+async def test_the_labels_are_printed_for_those_who_may_see_the_town(api: Api) -> None:
+    await api.items("P1")
+    path = f"/engagements/{api.engagement}/labels.pdf"
+    sheet = await api.send("worker", "GET", path, params={"town": TOWN, "start": 3})
+    assert (sheet.status_code, sheet.headers["content-type"]) == (200, "application/pdf")
+    assert len(pypdfium2.PdfDocument(sheet.content)) >= 1
+    assert (await api.send("stranger", "GET", path, params={"town": TOWN})).status_code == 403
+    empty = await api.send("clerk", "GET", f"/engagements/{uuid7()}/labels.pdf", params={"town": TOWN})
+    assert empty.json()["code"] == "no-labels"
+
+
+async def test_a_batch_of_scans_answers_each_scan_by_itself(api: Api) -> None:
+    good, twice = await api.items("S1", "S2")
+    mistyped = good[:-1] + ("0" if good[-1] != "0" else "1")
+    labels = [good, twice, twice, mistyped, new_label()]
+    scans = [{"requestId": str(uuid7()), "work": "received", "label": label} for label in labels]
+    answer = await api.send("worker", "POST", "/scans", json={"scans": scans})
+    assert [one["status"] for one in answer.json()["results"]] == [201, 201, 201, 422, 404]
+    results = answer.json()["results"]
+    assert results[1]["entry"] == results[2]["entry"], "a duplicate scan is one receipt"
+    assert [one.get("code") for one in results[3:]] == ["bad-label", "unknown-label"]
+    again = await api.send("worker", "POST", "/scans", json={"scans": scans}, lang="en")
+    assert [one["status"] for one in again.json()["results"]] == [200, 200, 200, 422, 404]
+    assert again.json()["results"][3]["detail"].endswith(".")
+    reused = scans[0] | {"work": "taken-over"}
+    (other,) = (await api.send("clerk", "POST", "/scans", json={"scans": [reused]})).json()["results"]
+    assert other["status"] == 422
+    assert (await api.send("clerk", "POST", "/scans", json={"scans": scans[:1]})).status_code == 403
+    assert (await api.send("worker", "POST", "/scans", json={"scans": scans * 21})).status_code == 422
+
+
+async def test_a_device_s_clock_says_when_and_is_flagged_when_far_off(api: Api) -> None:
+    (label,) = await api.items("K1")
+    ahead = NOW + timedelta(days=3650)
+    scan = {"requestId": str(uuid7()), "work": "received", "label": label, "capturedAt": ahead.isoformat()}
+    sent = {"sentAt": (ahead + timedelta(minutes=5)).isoformat(), "scans": [scan]}
+    assert (await api.send("worker", "POST", "/scans", json=sent)).json()["results"][0]["status"] == 201
+    (found,) = await api.tracking.rows(
+        "SELECT e.body, e.salt FROM entries e JOIN items i ON i.item = e.stream "
+        "WHERE i.label = :label AND e.kind = 'tracking.received.v1'",
+        label=label,
+    )
+    entry = Entry.read(found.body, found.salt)
+    assert timedelta(minutes=5) <= entry.recorded_at - entry.occurred_at < timedelta(minutes=6)
+    assert entry.request
+    assert (entry.request.clock_off_s or 0) > 86_400
+
+
+async def test_a_cage_leaves_when_all_is_proved_in_the_hands_of_its_own_engagement_s_carrier(api: Api) -> None:
+    first, second = await api.items("C1", "C2")
+    (theirs,) = await api.items("C3", engagement=api.other)
+    mixed: dict[str, Any] = {
+        "engagement": str(api.engagement),
+        "number": "1",
+        "seal": "4817",
+        "labels": [first, theirs],
+    }
+    assert (await api.do("worker", "/cages", status=404, town=TOWN, **mixed))["code"] == "unknown-label"
+    cage = await api.sealed("worker", "1", [first, second], api.engagement)
+    other = await api.sealed("other", "2", [theirs], api.other)
+    refused = await api.do("worker", f"/cages/{cage}/hand-over", status=409, town=TOWN)
+    assert (refused["code"], len(refused["missing"])) == ("evidence-missing", 2)
+    await hear(api.tracking, [erased(await api.entry(label)) for label in (first, second, theirs)])
+    foreign = await api.do("worker", f"/cages/{other}/hand-over", status=403, town=TOWN)
+    assert foreign["code"] == "no-engagement"
+    assert (await api.do("worker", f"/cages/{cage}/hand-over", town=TOWN, vehicle="庄内 1")) == {"shipped": 2}
+    assert (await api.do("other", f"/cages/{other}/hand-over", town=TOWN)) == {"shipped": 1}
+    shipped = await api.tracking.rows(
+        "SELECT convert_from(body, 'UTF8')::jsonb->'data'->>'carrier' AS carrier FROM entries e JOIN items i "
+        "ON i.item = e.stream WHERE e.kind = 'tracking.shipped-out.v1' AND i.label = ANY(:labels) ORDER BY 1",
+        labels=[first, theirs],
+    )
+    assert [one.carrier for one in shipped] == [OTHER_CARRIER, CARRIER]
+    short: dict[str, Any] = {"seal_seen": "4817", "labels": [first]}
+    assert (await api.do("other", f"/cages/{cage}/receipt", status=404, town=TOWN, **short))["code"] == "unknown-label"
+    assert (await api.do("worker", f"/cages/{cage}/receipt", status=409, town=TOWN, **short))["code"] == "difference"
+    why: dict[str, Any] = {"reason": "1台が見当たらない", "second": "worker2"}
+    await api.do("worker", f"/cages/{cage}/receipt", town=TOWN, **short, **why)
+    again = await api.do("worker", f"/cages/{cage}/receipt", status=409, town=TOWN, **short, **why)
+    assert again["code"] == "already-opened"
+
+
+async def test_an_exception_needs_three_persons(api: Api) -> None:
+    (label,) = await api.items("X1")
+    path = f"/items/{label}/exception"
+    asked: dict[str, Any] = {"reason": "動かない", "witness": "witness"}
+    assert (await api.do("approver", f"{path}/approval", status=409))["code"] == "not-requested"
+    wrong: dict[str, Any] = asked | {"witness": "worker"}
+    assert (await api.do("worker", path, status=409, **wrong))["code"] == "two-persons"
+    await api.do("worker", path, **asked)
+    assert (await api.do("worker", path, status=409, **asked))["code"] == "already-requested"
+    assert (await api.do("worker", f"{path}/approval", status=403))["code"] == "role"
+    await api.do("approver", f"{path}/approval")
+    assert (await api.do("approver", f"{path}/approval", status=409))["code"] == "already-approved"
+    story = (await api.send("worker", "GET", f"/items/{label}")).json()
+    assert story["missing_before_ship_out"] == []
+
+
+async def test_a_leased_chassis_goes_back_unless_its_lessor_asked_for_disposal(api: Api) -> None:
+    label, own = (*await api.items("Z1", lessor="見本リース"), *await api.items("Z2"))
+    assert (await api.do("worker", f"/items/{own}/recycling", status=409))["code"] == "not-received"
+    scans = [{"requestId": str(uuid7()), "work": "received", "label": one} for one in (label, own)]
+    await api.send("worker", "POST", "/scans", json={"scans": scans})
+    assert (await api.do("worker", f"/items/{label}/candidate", status=409))["code"] == "leased"
+    refused = await api.do("worker", f"/items/{label}/recycling", status=409)
+    assert refused["code"] == "leased"
+    assert "見本リース" in refused["detail"]
+    await api.do("worker", f"/items/{label}/recycling", reason="貸主の処分依頼書 R8-3")
+    await api.do("worker", f"/items/{own}/recycling")
+    assert (await api.do("worker", f"/items/{own}/candidate", status=409))["code"] == "route-chosen"
+
+
+async def test_a_lot_is_counted_at_each_hand_and_both_counts_are_seen(api: Api) -> None:
+    lot = await api.do("clerk", "/lots", engagement=str(api.engagement), kind="monitor", count=59)
+    (found,) = await api.tracking.rows("SELECT label FROM labels WHERE item = :lot", lot=lot["stream"])
+    path = f"/lots/{found.label}/moves"
+    body = {"request": str(uuid7()), "step": "shipped-out", "count": 59}
+    first, again = [await api.send("worker", "POST", path, json=body) for _ in range(2)]
+    assert (first.status_code, again.status_code, first.json() == again.json()) == (201, 200, True)
+    assert (await api.do("worker", path, status=409, step="shipped-out", count=59))["code"] == "already-moved"
+    await api.do("worker", path, step="received", count=58)
+    assert (await api.do("stranger", path, status=404, step="received", count=59))["code"] == "unknown-label"
+    assert (await api.do("other", path, status=404, step="received", count=59))["code"] == "unknown-label"
+    assert (await api.do("clerk", path, status=403, step="received", count=59))["code"] == "role"
+    (item,) = await api.items("M1")
+    assert (await api.do("worker", f"/lots/{item}/moves", status=404, step="received", count=1))["code"] == "no-lot"
+    own = await api.tracking.rows("SELECT body, salt FROM entries WHERE kind LIKE 'tracking.lot-%'")
+    await hear(api.tracking, [Entry.read(one.body, one.salt) for one in own])
+    query = {"town": TOWN, "engagement": str(api.engagement)}
+    seen = (await api.send("clerk", "GET", "/overview", params=query)).json()
+    assert seen["held"] == {"monitor": 59}
+    counts = [(one["registered"], one["shipped_out"], one["received"]) for one in seen["lots"]]
+    assert counts == [(59, 59, 58)]
+
+
+async def test_two_counts_that_differ_are_named_and_closed_by_what_resolved_them(api: Api) -> None:
+    (label,) = await api.items("F1")
+    said: dict[str, Any] = {"reason": "届いていない", "second": "admin"}
+    assert (await api.do("clerk", f"/items/{label}/difference", status=409, **said | {"second": "clerk"}))["code"]
+    found = await api.do("clerk", f"/items/{label}/difference", **said)
+    assert (await api.do("clerk", f"/items/{label}/difference", status=409, **said))["code"] == "already-found"
+    assert (await api.do("approver", f"/items/{label}/difference", status=403, **said))["code"] == "role"
+    path = f"/discrepancies/{found['stream']}/resolution"
+    closed: dict[str, Any] = {"outcome": "found", "explanation": "棚にあった"}
+    await api.do("clerk", path, town=TOWN, **closed)
+    assert (await api.do("clerk", path, status=409, town=TOWN, **closed))["code"] == "already-resolved"
+    nothing = f"/discrepancies/{uuid7()}/resolution"
+    assert (await api.do("clerk", nothing, status=409, town=TOWN, **closed))["code"] == "no-discrepancy"
+
+
+async def test_a_person_is_enrolled_in_ones_own_party(api: Api) -> None:
+    card = {"person": "satou", "party": TOWN, "name": "佐藤", "roles": ["clerk"]}
+    for _ in range(2):
+        assert (await api.send("admin", "PUT", "/people/satou", json=card)).status_code == 204
+    assert (await api.send("admin", "PUT", "/people/another", json=card)).json()["code"] == "person"
+    foreign = card | {"party": CENTRE}
+    assert (await api.send("admin", "PUT", "/people/satou", json=foreign)).status_code == 403
+    taken = await api.send("operator", "PUT", "/people/satou", json=foreign)
+    assert (taken.status_code, taken.json()["code"]) == (409, "person-taken")
+    mighty = card | {"roles": ["platform-operator"]}
+    assert (await api.send("operator", "PUT", "/people/satou", json=mighty)).status_code == 403
+    notices = await api.tracking.rows("SELECT subject FROM notices WHERE subject LIKE '%satou'")
+    assert {one.subject for one in notices} == {f"people.{TOWN}.satou"}
+
+
+async def test_a_body_with_what_nobody_asked_for_is_refused_by_its_place(api: Api) -> None:
+    wrong = await api.do("clerk", "/lots", status=422, engagement=str(api.engagement), kind="car", count=0, more=1)
+    assert {one["pointer"] for one in wrong["errors"]} >= {"/body/kind", "/body/count", "/body"}
+    assert all(one["detail"].endswith("。") for one in wrong["errors"])
+
+
+async def test_the_log_is_everybody_s(api: Api) -> None:
+    await hear(api.tracking, [destroyed(await api.entry((await api.items("G1"))[0]))])
+    assert (await api.client.get("/log/checkpoint")).json()["code"] == "empty-log"
+    assert (await api.client.get("/log/tile/0/000")).status_code == 404
+    assert (await api.client.get("/log/../keys/identity.jwk")).status_code == 404
