@@ -50,7 +50,8 @@ def uuid7() -> UUID:
 def derived(parent: UUID, name: str) -> UUID:
     """Return the stream that follows from `parent` under `name`: the same answer always, in the parent's partition.
 
-    A command that a message causes writes to a derived stream, so a second attempt is a key conflict (ARCHITECTURE, "Order and races").
+    A command that a message causes writes to a derived stream, so a second attempt is a key conflict (ARCHITECTURE,
+    "Order and races").
     """
     digest = hashlib.sha256(parent.bytes + b"\x00" + name.encode()).digest()
     return _uuid7(milliseconds(parent), digest[:10])

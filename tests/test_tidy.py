@@ -32,7 +32,6 @@ LONG_MODULES = {
     "tests/deploy/semantics.py": (470, "one table of the defects that schemas do not catch"),
 }
 LONG_FUNCTIONS = {
-    "services/tracking/domain/inventory.py:_take": (72, "the columns of a town's list, one after the other"),
     "shared/tables.py:ground": (105, "a list of tables: declarations, no branch"),
 }
 

@@ -30,7 +30,7 @@ class Answer:
     @property
     def refused(self) -> str:
         """The sentence of a refusal, empty when there is none."""
-        return str(self.body.get("detail", "")) if self.status >= 400 and isinstance(self.body, dict) else ""  # noqa: PLR2004
+        return str(self.body.get("detail", "")) if self.status >= 400 and isinstance(self.body, dict) else ""  # noqa: PLR2004 - HTTP: 4xx and 5xx
 
 
 @dataclass(slots=True)

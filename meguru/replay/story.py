@@ -196,7 +196,7 @@ async def load(world: World) -> None:
                 {"vehicle": "山形100 あ 12-34"},
                 params={"town": TOWN},
             ),
-            lambda answer: answer.status == 409 and len(answer.body.get("missing", [])) <= len(world.failing),  # noqa: PLR2004
+            lambda answer: answer.status == 409 and len(answer.body.get("missing", [])) <= len(world.failing),  # noqa: PLR2004 - HTTP: conflict
         )
         world.refused("証跡のない機器の出庫", early.refused)
         for asset in sorted(world.failing):

@@ -104,7 +104,7 @@ async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pi
         "recycled": world.labels[gone.asset_number],
         "difference": next(event["discrepancy"] for event in events if "items" in event and "discrepancy" in event),
         "certificate": certificates[0]["number"],
-        "report": next(event["evidence"]["sha256"] for event in events if event.get("evidence")),
+        "report": next(event["evidence"]["sha256"] for event in events if "achieved" in event),
         "photo": next(event["photos"][0]["sha256"] for event in events if event.get("photos")),
         "excepted": world.labels[min(world.failing)],
         "unknown": UNKNOWN,

@@ -317,7 +317,7 @@ async def cursor_relay(process: Process) -> None:
     world, last = process.world, process.memory.get("cursor", -1)
     for position, entry in sorted(world.waiting.items()):
         if position > last:
-            await outbox.publish(Bus(process), [parcel_of(position, entry.body, entry.salt, None)])  # type: ignore[arg-type]
+            await outbox.publish(Bus(process), [parcel_of(position, entry.body, entry.salt, None)])  # type: ignore[arg-type]  # a bus in memory
             process.memory["cursor"] = position
             world.waiting.pop(position)
     for position in [at for at in world.waiting if at <= process.memory.get("cursor", -1)]:
@@ -329,7 +329,7 @@ async def forgetting_relay(process: Process) -> None:
     for position, entry in sorted(process.world.waiting.items()):
         process.world.waiting.pop(position)
         await process.step()
-        await outbox.publish(Bus(process), [parcel_of(position, entry.body, entry.salt, None)])  # type: ignore[arg-type]
+        await outbox.publish(Bus(process), [parcel_of(position, entry.body, entry.salt, None)])  # type: ignore[arg-type]  # a bus in memory
 
 
 async def announcing_first(process: Process, entry: Entry[Any]) -> None:

@@ -1,7 +1,7 @@
 """One storage medium: what was done to it, and what may be said of it next. One stream a medium. Pure.
 
-A fact is never refused: it is recorded, and what was missing is named (ARCHITECTURE, step 6 of the journey). What is refused is a step that
-rests on a person: a second look by the wiper, a second crushing of what is already crushed.
+A fact is never refused: it is recorded, and what was missing is named (ARCHITECTURE, step 6 of the journey). What is
+refused is a step that rests on a person: a second look by the wiper, a second crushing of what is already crushed.
 """
 
 from collections.abc import Iterable

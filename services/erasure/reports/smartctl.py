@@ -49,6 +49,6 @@ def _kind(document: dict[str, Any]) -> MediumKind:
 
 def _version(tool: dict[str, Any]) -> str:
     numbers = tool.get("version")
-    if not isinstance(numbers, list) or not all(isinstance(n, int) and 0 <= n < 1000 for n in numbers[:3]):  # noqa: PLR2004
+    if not isinstance(numbers, list) or not all(isinstance(n, int) and 0 <= n < 1000 for n in numbers[:3]):  # noqa: PLR2004 - three numbers of a version
         return ""
     return ".".join(str(n) for n in numbers[:3])
