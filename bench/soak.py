@@ -110,10 +110,14 @@ async def play(plan: Plan, strikes: Sequence[Strike]) -> Round:
         async with Stack(folder / "stack", prepare=PREPARE, development_login=True) as stack:
             world = new_world(stack, folder, plan)
             falling: list[asyncio.Task[None]] = []
-            for name, chapter in CHAPTERS:
-                falling += [asyncio.create_task(fall(stack, world, one)) for one in strikes if one.chapter == name]
-                await chapter(world)
-            await asyncio.gather(*falling)
+            try:
+                for name, chapter in CHAPTERS:
+                    falling += [asyncio.create_task(fall(stack, world, one)) for one in strikes if one.chapter == name]
+                    await chapter(world)
+                await asyncio.gather(*falling)
+            finally:
+                for one in falling:
+                    one.cancel()
             done.wrong, done.kinds, done.drain_s = await examine(stack, world)
     done.seconds = time.perf_counter() - began
     return done
@@ -348,9 +352,13 @@ async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
             console.print(f"the time is up after {nth - 1} rounds")
             break
         victims = victims or rng.sample(VICTIMS, len(VICTIMS))
-        done = await play(plan, draw(rng, victims.pop(), plan))
+        strikes = draw(rng, victims.pop(), plan)
+        try:
+            done = await play(plan, strikes)
+        except Exception as failure:  # noqa: BLE001 - a story that cannot go on is a finding, and the next round runs
+            done = Round(strikes, wrong=[repr(failure)[:500]])
         kinds = kinds or done.kinds
-        if done.kinds != kinds:
+        if done.kinds and done.kinds != kinds:
             done.wrong.append(
                 f"entries by kind differ from the first round's: {kinds - done.kinds} {done.kinds - kinds}"
             )

@@ -63,7 +63,8 @@ def engine(settings: "Settings", role: Role, *, pool_size: int = 8) -> AsyncEngi
         url(settings, role),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=False,  # a lost connection is retried by the door; a ping on each check-out costs 0.3 ms
+        # a lost connection is answered 503 and the sender sends again; a ping on each check-out would cost 0.3 ms
+        pool_pre_ping=False,
         connect_args={"server_settings": {"application_name": f"{settings.service}_{role}"}, "timeout": 10},
     )
 

@@ -19,6 +19,7 @@ from fastapi import Depends, Path
 from fastapi import Request as HttpRequest
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import JSONResponse
 
@@ -28,7 +29,7 @@ from shared.entry import By, Entry, Request, moment
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
 from shared.ledger import LostRace
-from shared.refused import Forbidden, Invalid, Refused, Unknown
+from shared.refused import Forbidden, Invalid, Refused, Unknown, Unready
 from shared.telemetry import about, span
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class Door:
         """Run a command in a transaction of `tenant`, again when a race is lost; return after the commit.
 
         The one who acts belongs to the tenant or acts for it under an open engagement. Raises Forbidden otherwise,
-        Refused when every attempt lost its race.
+        Refused when every attempt lost its race, Unready when the database went away.
         """
         received = self.now()
         happened = ask.occurred_at(received) if ask else received
@@ -121,6 +122,10 @@ class Door:
                             done = await do(tx)
                 except LostRace:
                     await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
+                except (OSError, DBAPIError) as lost:
+                    if isinstance(lost, DBAPIError) and not lost.connection_invalidated:
+                        raise
+                    raise Unready from lost  # whether it committed is not known: the same request id tells, next time
                 else:
                     bell.ring()
                     return done  # after the commit, never before

@@ -98,3 +98,13 @@ class SignIn(_Plain):
         "サインインが必要です。サインインしてから、もう一度お試しください。",
         "You need to sign in. Sign in, then try again.",
     )
+
+
+class Unready(_Plain):
+    """The database went away in the middle: whether it was recorded is told by sending the same request again."""
+
+    said = (
+        "unready",
+        "いまは記録できるか確かめられません。少し待って、同じものをもう一度送ってください。",
+        "It cannot be told now whether this was recorded. Wait a little and send the same again.",
+    )

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.tracking.log import merkle, tiles
 from services.tracking.log.note import Checkpoint, NoteSigner
 from shared import bell
+from shared.database import alone
 from shared.ids import derived
 from shared.telemetry import span
 from shared.worker import Work
@@ -62,8 +63,7 @@ async def sequence(work: Work) -> None:
     heard = bell.listen()
     while True:
         try:
-            async with work.consumer.connect() as connection:
-                await _hold_lock(connection)
+            async with alone(work.consumer, "sequencer") as connection:
                 while True:
                     heard.clear()
                     if await integrate(connection, signer):
@@ -183,12 +183,3 @@ async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: 
         for group in (leaves[at : at + NOTICE_LEAVES_MAX] for at in range(0, len(leaves), NOTICE_LEAVES_MAX))
     ]
     await connection.execute(text("INSERT INTO notices (id, subject, body) VALUES (:id, :subject, :body)"), notices)
-
-
-async def _hold_lock(connection: AsyncConnection) -> None:
-    while True:
-        got = await connection.scalar(text("SELECT pg_try_advisory_lock(hashtext('sequencer'))"))
-        await connection.commit()
-        if got:
-            return
-        await asyncio.sleep(RETRY_S)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.ids import BadLabel
-from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown
+from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown, Unready
 from shared.web.i18n import Language, language, translator
 from shared.web.i18n import msgid as _
 
@@ -28,6 +28,7 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (Invalid, 422),
     (Reused, 422),
     (SignIn, 401),
+    (Unready, 503),
 )
 
 # What happened, and what to do next.

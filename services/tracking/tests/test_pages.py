@@ -11,12 +11,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.tracking import pages_public
 from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
-from services.tracking.pages_lines import Moment, lines
-from services.tracking.pages_office import pack, unpack
-from services.tracking.pages_place import desk
+from services.tracking.pages import public as pages_public
+from services.tracking.pages.lines import Moment, lines
+from services.tracking.pages.office import pack, unpack
+from services.tracking.pages.place import desk
 from services.tracking.tests.world import CARRIER, founded, registered, row
 from shared.entry import Entry, Event
 from shared.events.certificates import CertificateIssued

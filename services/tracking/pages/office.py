@@ -19,9 +19,9 @@ from services.tracking.commands import items, parties
 from services.tracking.domain import inventory
 from services.tracking.domain.policy import mic_r2_12
 from services.tracking.municipalities import Municipality, municipalities, municipality
-from services.tracking.pages_asked import Asked, again, nothing
-from services.tracking.pages_place import Engagement, Place, ThePlace, engagements_of, set_desk
-from services.tracking.pages_words import ASSURANCES, LEVELS, LOT_KINDS, POLICY_SOURCES, ROLES, ROLES_OF, ZONES
+from services.tracking.pages.asked import Asked, again, nothing
+from services.tracking.pages.place import Engagement, Place, ThePlace, engagements_of, set_desk
+from services.tracking.pages.words import ASSURANCES, LEVELS, LOT_KINDS, POLICY_SOURCES, ROLES, ROLES_OF, ZONES
 from shared.database import PLATFORM, Transaction, as_party
 from shared.door import Door, TheDoor
 from shared.entry import Entry

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from services.tracking import reading, views
 from services.tracking.commands import cages
-from services.tracking.pages_asked import Asked, again, nothing
-from services.tracking.pages_place import Place, ThePlace
-from services.tracking.pages_words import ABOUT, CERTIFICATES, ITEM_KINDS, LOT_KINDS, MATERIALS, OUTCOMES, PLACES
+from services.tracking.pages.asked import Asked, again, nothing
+from services.tracking.pages.place import Place, ThePlace
+from services.tracking.pages.words import ABOUT, CERTIFICATES, ITEM_KINDS, LOT_KINDS, MATERIALS, OUTCOMES, PLACES
 from shared.database import Transaction
 from shared.door import Door, TheDoor
 from shared.entry import Entry

@@ -13,10 +13,10 @@ from services.tracking import reading
 from services.tracking.commands import cages
 from services.tracking.commands import items as commands
 from services.tracking.commands.items import Step
-from services.tracking.pages_asked import Asked, again, nothing
-from services.tracking.pages_items import Looked, lacking
-from services.tracking.pages_place import Place, ThePlace
-from services.tracking.pages_words import ITEM_KINDS, LEVELS
+from services.tracking.pages.asked import Asked, again, nothing
+from services.tracking.pages.items import Looked, lacking
+from services.tracking.pages.place import Place, ThePlace
+from services.tracking.pages.words import ITEM_KINDS, LEVELS
 from shared.database import Transaction
 from shared.door import Door, Found, TheDoor, scanned
 from shared.entry import Entry

@@ -13,10 +13,10 @@ from services.tracking import reading, views
 from services.tracking.commands import cages
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
-from services.tracking.pages_asked import Asked, again, nothing
-from services.tracking.pages_lines import Lines, Moment, lines
-from services.tracking.pages_place import ThePlace, set_desk
-from services.tracking.pages_words import CERTIFICATES, EVENTS, ITEM_KINDS, LEVELS, MEDIUM_KINDS, PLACES, STEPS, ZONES
+from services.tracking.pages.asked import Asked, again, nothing
+from services.tracking.pages.lines import Lines, Moment, lines
+from services.tracking.pages.place import ThePlace, set_desk
+from services.tracking.pages.words import CERTIFICATES, EVENTS, ITEM_KINDS, LEVELS, MEDIUM_KINDS, PLACES, STEPS, ZONES
 from shared import ledger
 from shared.database import Transaction
 from shared.door import Door, Found, GivenLabel, TheDoor

@@ -19,9 +19,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from services.tracking import reading
-from services.tracking.pages_lines import Lines, Moment, lines
-from services.tracking.pages_place import desk
-from services.tracking.pages_words import EVENTS, ITEM_KINDS, LEVELS, ROLES
+from services.tracking.pages.lines import Lines, Moment, lines
+from services.tracking.pages.place import desk
+from services.tracking.pages.words import EVENTS, ITEM_KINDS, LEVELS, ROLES
 from shared.database import as_party
 from shared.door import Door, TheDoor
 from shared.identity import Anyone
