@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 from uuid import UUID
@@ -29,8 +28,8 @@ from rich.console import Console
 
 from bench.world import town
 from meguru.audit import audit
+from meguru.demo import new_world
 from meguru.founding import PREPARE
-from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
 from meguru.replay.pilot import CATEGORY_NAMES, SMALL, WHOLE, Plan
 from meguru.replay.story import CHAPTERS, World, scan
@@ -83,16 +82,6 @@ def draw(rng: random.Random, victim: str, plan: Plan, strikes: int = STRIKES) ->
     chosen = sorted(rng.sample(range(len(names)), strikes))
     pcs = plan.notebooks + plan.desktops
     return [Strike(victim, names[at], rng.randrange(1, pcs), rng.uniform(0, DELAY_MAX_S)) for at in chosen]
-
-
-def new_world(stack: Stack, folder: Path, plan: Plan) -> World:
-    """Write the input files of a plan and return the world the story starts from."""
-    machines = pilot.machines(plan.notebooks, plan.desktops)
-    failing = {machines[at].asset_number for at in plan.failing}
-    files = inputs.write(folder / "inputs", machines, failing, datetime.now(UTC))
-    return World(
-        stack.origin, stack.certificate_authority, files, machines, lambda *_: None, failing=failing, plan=plan
-    )
 
 
 def readable(folder: str) -> Path:

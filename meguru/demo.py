@@ -15,11 +15,10 @@ from rich.table import Table
 
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
+from meguru.replay.pilot import WHOLE, Plan
 from meguru.replay.story import CHAPTERS, World
 from meguru.replay.summary import collect, differences
 from shared.stack import Stack
-
-FAILING = (23, 101)  # positions in the inventory of the two drives whose erasure fails on site
 
 
 @dataclass(slots=True)
@@ -103,12 +102,14 @@ async def replay(stack: Stack, folder: Path, console: Console) -> list[str]:
     return wrong
 
 
-def new_world(stack: Stack, folder: Path) -> World:
-    """Write the input files and return the world the story starts from."""
-    machines = pilot.machines()
-    failing = {machines[at].asset_number for at in FAILING}
+def new_world(stack: Stack, folder: Path, plan: Plan = WHOLE) -> World:
+    """Write the input files of a plan and return the world the story starts from."""
+    machines = pilot.machines(plan.notebooks, plan.desktops)
+    failing = {machines[at].asset_number for at in plan.failing}
     files = inputs.write(folder / "inputs", machines, failing, datetime.now(UTC))
-    return World(stack.origin, stack.certificate_authority, files, machines, lambda *_: None, failing=failing)
+    return World(
+        stack.origin, stack.certificate_authority, files, machines, lambda *_: None, failing=failing, plan=plan
+    )
 
 
 async def print_labels(world: World, folder: Path) -> None:

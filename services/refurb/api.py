@@ -363,7 +363,7 @@ async def _act(
     tx: Transaction, scan: Scan, found: Found, sent_at: datetime | None, lang: Literal["ja", "en"]
 ) -> Result:
     ask = scan.ask(sent_at)
-    alone = replace(tx, request=ask.identity, occurred_at=ask.occurred_at(tx.at))
+    alone = replace(tx, request=ask.as_received(tx.at), occurred_at=ask.occurred_at(tx.at))
     try:
         entry = await did(alone, found.item, ask)
     except Refused as no:

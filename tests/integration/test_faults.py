@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.soak import Strike, count, draw, examine, new_world, play, undrained
+from bench.soak import Strike, count, draw, examine, play, undrained
+from meguru.demo import new_world
 from meguru.founding import PREPARE
 from meguru.replay.pilot import SMALL
 from meguru.replay.story import CHAPTERS, World

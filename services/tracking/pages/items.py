@@ -181,7 +181,7 @@ async def _approve(tx: Transaction, item: UUID, said: str) -> Entry[Any]:
 
 
 async def _take_over(tx: Transaction, item: UUID, asked: Asked) -> Entry[Any]:
-    scan = commands.Scanned(item, "taken-over", asked.ask.identity, tx.occurred_at)
+    scan = commands.Scanned(item, "taken-over", asked.ask.as_received(tx.at), tx.occurred_at)
     answer = (await commands.scan(tx, [scan]))[0]
     if isinstance(answer, Refused):
         raise answer

@@ -100,7 +100,7 @@ async def _record(door: Door, who: Principal, asked: Asked, label: str, step: St
     read, ask = scanned(label), asked.ask
 
     async def do(tx: Transaction, found: Found) -> list[Entry[Any] | Refused]:
-        return await commands.scan(tx, [commands.Scanned(found.item, step, ask.identity, tx.occurred_at)])
+        return await commands.scan(tx, [commands.Scanned(found.item, step, ask.as_received(tx.at), tx.occurred_at)])
 
     answer = (await door.act_on(read, who, do, ask=ask))[0]
     if isinstance(answer, Refused):
