@@ -23,7 +23,7 @@ async def collect(world: World) -> dict[str, Any]:
         )
         tracking = await settled(
             lambda: clerk.get("/api/tracking/overview", **where),
-            lambda o: o["stations"]["closed"] >= o["stations"]["registered"],
+            lambda o: o["stations"]["closed"] >= len(world.machines),
         )
         refurb = await manager.get("/api/refurb/overview", town=TOWN)
         donations = await clerk.get("/api/donations/overview", town=TOWN)

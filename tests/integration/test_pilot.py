@@ -1,5 +1,6 @@
 """The whole pilot, and what must hold of it afterwards: the papers' numbers, the proofs, the views, the backup."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -35,20 +36,21 @@ async def test_the_numbers_are_the_papers_own(pilot: Pilot) -> None:
 
 
 async def test_every_certificate_is_genuine_with_the_files_and_the_key_alone(pilot: Pilot, tmp_path: Path) -> None:
-    await export(pilot.stack, tmp_path)
-    assert verify_all(tmp_path, 320) == []
+    exported = await export(pilot.stack, tmp_path)
+    assert exported.certificates >= 320
+    assert await asyncio.to_thread(verify_all, tmp_path, exported.certificates) == []
     keys = Keys.read(tmp_path / "log" / "key.txt")
     pdf = min((tmp_path / "certificates").glob("D-*.pdf"))
     altered = tmp_path / "altered.pdf"
     content = bytearray(pdf.read_bytes())
     content[len(content) // 2] ^= 1
     altered.write_bytes(content)
-    assert not verify(altered, keys).ok
+    assert not (await asyncio.to_thread(verify, altered, keys)).ok
     credential = json.loads(pdf.with_suffix(".json").read_text())
     credential["credentialSubject"]["serial"] = "ANOTHER"
     changed = tmp_path / "altered.json"
     changed.write_text(json.dumps(credential, ensure_ascii=False))
-    verdict = verify(changed, keys)
+    verdict = await asyncio.to_thread(verify, changed, keys)
     assert not verdict.ok
     assert any("serial" in str(difference) for difference in verdict.differences)
     assert (
