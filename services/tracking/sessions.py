@@ -7,6 +7,8 @@ so that services see bearer tokens only, and an ended session is dead at once.
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Form
@@ -23,14 +25,20 @@ router = APIRouter(include_in_schema=False)
 
 COOKIE = "__Host-session"
 IDLE_MAX = timedelta(hours=2)
+SEEN_EVERY = timedelta(minutes=1)  # a commit on every request of a busy person would queue them behind one row
 LIFE_MAX = timedelta(hours=12)
 
 _PERSON = text("SELECT person, party, title, roles, kind, party_name FROM signs_in(:person)")
 _SESSION = text("SELECT set_config('app.session', :s, true)")  # row-level security shows this one session only
 
 
-def _key() -> OKPKey:
-    return make_identity_key(settings().keys)
+_LIVE = text("SELECT person, seen_at FROM sessions WHERE session = :s AND started_at > :born AND seen_at > :idle")
+_SEEN = text("UPDATE sessions SET seen_at = :now WHERE session = :s")
+
+
+@lru_cache(maxsize=1)
+def _key(folder: Path) -> OKPKey:
+    return make_identity_key(folder)
 
 
 def principal_of(row: object) -> Principal:
@@ -86,17 +94,16 @@ async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKI
         return Response()
     async with door.engine.begin() as connection:
         await connection.execute(_SESSION, {"s": _hash(session)})
-        person = await connection.scalar(
-            text(
-                "UPDATE sessions SET seen_at = :now WHERE session = :s AND started_at > :born AND seen_at > :idle "
-                "RETURNING person"
-            ),
-            {"s": _hash(session), "now": now, "born": now - LIFE_MAX, "idle": now - IDLE_MAX},
-        )
-        row = (await connection.execute(_PERSON, {"person": person})).one_or_none() if person else None
+        live = {"s": _hash(session), "born": now - LIFE_MAX, "idle": now - IDLE_MAX}
+        found = (await connection.execute(_LIVE, live)).one_or_none()
+        if found and now - found.seen_at > SEEN_EVERY:
+            await connection.execute(_SEEN, {"s": _hash(session), "now": now})
+        row = (await connection.execute(_PERSON, {"person": found.person})).one_or_none() if found else None
     if row is None:
         return Response()
-    return Response(headers={"Authorization": f"Bearer {issue(_key(), principal_of(row), issuer=settings().origin)}"})
+    return Response(
+        headers={"Authorization": f"Bearer {issue(_key(settings().keys), principal_of(row), issuer=settings().origin)}"}
+    )
 
 
 def _hash(secret: str) -> str:
