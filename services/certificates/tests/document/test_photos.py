@@ -22,7 +22,7 @@ def test_a_derivative_is_upright_bare_and_always_the_same() -> None:
 def test_a_large_photo_is_made_small_enough_for_paper() -> None:
     out = BytesIO()
     Image.new("RGB", (4000, 3000), "navy").save(out, "PNG")
-    assert photos.size(photos.derive(out.getvalue())) == (1000, 750)
+    assert photos.size(photos.derive(out.getvalue())) == (1280, 960)
 
 
 def test_transparency_and_palettes_become_plain_colour() -> None:
