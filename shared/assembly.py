@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -14,9 +13,6 @@ from starlette.routing import Route
 
 from shared.settings import Service
 from shared.web.recipe import create_app
-
-# What would drown the journeys: probes, files, and the gateway's question for a token at every request.
-UNTRACED = "/healthz$,/readyz$,/static/,/session/token$"
 
 Life = Callable[[Any], AbstractAsyncContextManager[None]]
 
@@ -31,7 +27,6 @@ def assemble(service: Service, *, title: str, life: Life, routers: tuple[APIRout
     app = create_app(service, lifespan=life, title=title, templates=templates, ready=ready)
     for router in routers:
         app.include_router(router)
-    FastAPIInstrumentor.instrument_app(app, excluded_urls=UNTRACED, exclude_spans=["receive", "send"])
     return app
 
 

@@ -1,11 +1,14 @@
 """The bell: whoever commits rings it, and what waits for new rows in the same process looks at once.
 
 Without it the relay and the loops would have to look fifty times a second to be prompt, in each of five services, with
-nothing to do. A process that hears no bell (the API apart from its worker) still looks every tenth of a second.
+nothing to do. A worker apart from its API hears no bell: it looks every tenth of a second (`pause_s`).
 """
 
 import asyncio
 from contextlib import suppress
+
+HEARD_S = 1.0  # between looks where whoever commits rings: only what another process committed waits for it
+UNHEARD_S = 0.1  # between looks of a worker apart from its API
 
 _listening: list[asyncio.Event] = []
 
@@ -27,6 +30,11 @@ def ring() -> None:
     """Say that something was committed in this process."""
     for event in _listening:
         event.set()
+
+
+def pause_s(role: str) -> float:
+    """Return how long a process of this role may wait between two looks when no bell rings, in s."""
+    return HEARD_S if role == "all" else UNHEARD_S
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:

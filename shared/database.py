@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.entry import By, Request
@@ -58,11 +58,14 @@ def url(settings: "Settings", role: Role) -> URL:
 
 
 def engine(settings: "Settings", role: Role, *, pool_size: int = 8) -> AsyncEngine:
-    """Make the engine of one role. The pool is small: five services share one server on one machine."""
+    """Make the engine of one role. The pool is small: five services share one server on one machine.
+
+    What does not fit waits for its turn; a connection beyond the pool would be opened and thrown away each time.
+    """
     return create_async_engine(
         url(settings, role),
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
         # a lost connection is answered 503 and the sender sends again; a ping on each check-out would cost 0.3 ms
         pool_pre_ping=False,
         connect_args={"server_settings": {"application_name": f"{settings.service}_{role}"}, "timeout": 10},
@@ -91,23 +94,6 @@ async def service_transaction(
 
 
 @asynccontextmanager
-async def tenant_transaction(
-    engine: AsyncEngine,
-    service: str,
-    *,
-    tenant: str,
-    by: By,
-    at: datetime,
-    occurred_at: datetime,
-    request: Request | None = None,
-) -> AsyncIterator[Transaction]:
-    """Open a transaction of the HTTP door in which row-level security shows the rows of one party only."""
-    async with engine.begin() as connection:
-        await as_party(connection, tenant=tenant, party=by.party)
-        yield Transaction(connection, service, tenant, by, at, occurred_at, request)
-
-
-@asynccontextmanager
 async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[AsyncConnection]:
     """Wait until this process is the only one to do what `name` says; the lock lives as long as the connection given.
 
@@ -125,12 +111,19 @@ async def alone(engine: AsyncEngine, name: str) -> AsyncIterator[AsyncConnection
             await connection.invalidate()
 
 
-async def as_party(connection: AsyncConnection, *, tenant: str, party: str) -> None:
-    """Set the tenant for this transaction only; a session-wide SET would leak through the pool."""
-    await connection.execute(
-        text("SELECT set_config('app.tenant', :tenant, true), set_config('app.party', :party, true)"),
-        {"tenant": tenant, "party": party},
-    )
+_AS_PARTY = text(
+    "SELECT set_config('app.tenant', :tenant, true), set_config('app.party', :party, true), "
+    ":tenant = :party OR EXISTS (SELECT FROM acts_for(:tenant, :party))"
+).bindparams(bindparam("tenant", type_=Text), bindparam("party", type_=Text))
+
+
+async def as_party(connection: AsyncConnection, *, tenant: str, party: str) -> bool:
+    """Set the tenant for this transaction only; a session-wide SET would leak through the pool.
+
+    Returns whether the party is the tenant or acts for it under an open engagement: the door refuses otherwise.
+    """
+    row = (await connection.execute(_AS_PARTY, {"tenant": tenant, "party": party})).one()
+    return bool(row[2])
 
 
 __all__ = [
@@ -143,6 +136,5 @@ __all__ = [
     "engine",
     "refuse_superuser",
     "service_transaction",
-    "tenant_transaction",
     "url",
 ]

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import JSONResponse
 
 from shared import bell
-from shared.database import Transaction, as_party, tenant_transaction
+from shared.database import Transaction, as_party
 from shared.entry import By, Entry, Request, moment
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
@@ -33,6 +33,7 @@ from shared.refused import Forbidden, Invalid, Refused, Unknown, Unready
 from shared.telemetry import about, span
 
 T = TypeVar("T")
+_RESOLVE = text("SELECT label, item, tenant, engagement, kind FROM resolve(CAST(:labels AS text[]), :party)")
 
 ATTEMPTS_MAX = 5  # a lost race is tried again with the new history; then the answer is 409
 CLOCK_SKEW_MAX = timedelta(minutes=5)  # a device's clock further off than this is flagged, not corrected
@@ -109,17 +110,18 @@ class Door:
             for attempt in range(ATTEMPTS_MAX):
                 try:
                     with span("ledger transaction"):
-                        async with tenant_transaction(
-                            self.engine,
-                            self.service,
-                            tenant=tenant,
-                            by=By(person=by.person, party=by.party),
-                            at=received,
-                            occurred_at=happened,
-                            request=ask.as_received(received) if ask else None,
-                        ) as tx:
-                            await _allow(tx.connection, tenant, by)
-                            done = await do(tx)
+                        async with self.look(tenant, by) as connection:
+                            done = await do(
+                                Transaction(
+                                    connection,
+                                    self.service,
+                                    tenant,
+                                    By(person=by.person, party=by.party),
+                                    at=received,
+                                    occurred_at=happened,
+                                    request=ask.as_received(received) if ask else None,
+                                )
+                            )
                 except LostRace:
                     await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
                 except (OSError, DBAPIError) as lost:
@@ -162,21 +164,27 @@ class Door:
         """Answer item and tenant of each label that this party may know, by label."""
         if not labels:
             return {}
-        async with self.engine.begin() as connection:
-            await as_party(connection, tenant=by.party, party=by.party)
-            rows = await connection.execute(
-                text("SELECT label, item, tenant, engagement, kind FROM resolve(CAST(:labels AS text[]), :party)"),
-                {"labels": [label.id for label in labels], "party": by.party},
-            )
+        async with self.asking() as connection:
+            rows = await connection.execute(_RESOLVE, {"labels": [label.id for label in labels], "party": by.party})
             return {row.label: Found(row.item, row.tenant, row.engagement, row.kind) for row in rows}
 
     @asynccontextmanager
     async def look(self, tenant: str, by: Principal) -> AsyncIterator[AsyncConnection]:
-        """Open a reading transaction of one tenant. Raises Forbidden when the party may not see it."""
+        """Open a transaction of one tenant. Raises Forbidden for a party that neither is it nor acts for it."""
         async with self.engine.begin() as connection:
-            await as_party(connection, tenant=tenant, party=by.party)
-            await _allow(connection, tenant, by)
+            if not await as_party(connection, tenant=tenant, party=by.party):
+                raise Forbidden(
+                    "no-engagement",
+                    "この町との契約の期間外か、契約がありません。町の担当に契約の登録を頼んでください。",
+                    "There is no open engagement with this town. Ask the town's desk to register it.",
+                )
             yield connection
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for one question to a look-up function, which names its party itself: no transaction."""
+        async with self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def unknown(label: Label) -> Unknown:
@@ -224,17 +232,3 @@ def receipt(entry: Entry[Any]) -> JSONResponse:
 
 TheDoor = Annotated[Door, Depends(the_door)]
 GivenLabel = Annotated[Label, Depends(given_label)]
-
-
-async def _allow(connection: AsyncConnection, tenant: str, by: Principal) -> None:
-    if tenant == by.party:
-        return
-    open_ = await connection.scalar(
-        text("SELECT count(*) FROM acts_for(:town, :party)"), {"town": tenant, "party": by.party}
-    )
-    if not open_:
-        raise Forbidden(
-            "no-engagement",
-            "この町との契約の期間外か、契約がありません。町の担当に契約の登録を頼んでください。",
-            "There is no open engagement with this town. Ask the town's desk to register it.",
-        )

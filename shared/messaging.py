@@ -10,15 +10,16 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from faststream import AckPolicy
-from faststream.exceptions import NackMessage
+from faststream.message import StreamMessage
 from faststream.nats import JStream, NatsBroker, PullSub
-from faststream.nats.annotations import NatsMessage
 from faststream.security import SASLPlaintext
+from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -30,7 +31,7 @@ from shared.entry import Entry, Event, UnknownKind
 from shared.ledger import LostRace
 from shared.long_pull import LongPull
 from shared.settings import Settings
-from shared.telemetry import span, traceparent
+from shared.telemetry import aside
 
 log = logging.getLogger(__name__)
 
@@ -116,65 +117,50 @@ def transient(failure: BaseException) -> bool:
 
 
 @dataclass(slots=True)
-class Batch:
-    """What waits shares one transaction; on failure each message alone; poison is parked."""
+class GroupCommit:
+    """What arrives together shares one transaction; when that fails, each message alone; poison is parked."""
 
     engine: AsyncEngine
     consumers: Consumers
-    _waiting: "asyncio.Queue[tuple[Message, asyncio.Future[None]]]" = field(default_factory=asyncio.Queue)
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)  # one process never fights with itself over a row
     _failures: dict[UUID, int] = field(default_factory=dict)
 
-    async def commit(self, message: Message) -> None:
-        """Return when the effects of the message are committed (or it is parked). Raises what is transient."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait((message, done))
-        await done
-
-    async def run(self) -> None:
-        """Take what waits, for ever."""
-        while True:
-            taken = [await self._waiting.get()]
-            while len(taken) < BATCH_MAX and not self._waiting.empty():
-                taken.append(self._waiting.get_nowait())
+    async def commit(self, messages: Sequence[Message]) -> list[Exception | None]:
+        """Commit the effects of all messages. Returns for each why it must be asked for again; None: done or parked."""
+        async with self._alone:
             try:
-                await self._transact([message for message, _ in taken])
+                await self._transact(messages)
             except Exception as failure:  # noqa: BLE001 - whatever it was, each message is tried alone and judged
-                if len(taken) == 1:
-                    await self._judge(*taken[0], failure)
-                else:
-                    for message, done in taken:
-                        await self._alone(message, done)
-            else:
-                for _, done in taken:
-                    _settle(done)
+                if len(messages) == 1:
+                    return [await self._judge(messages[0], failure)]
+                return [await self._by_itself(message) for message in messages]
+            return [None] * len(messages)
 
     async def _transact(self, messages: Sequence[Message]) -> None:
         async with service_transaction(self.engine, self.consumers.service) as tx:
             await self.consumers.handle(tx, messages)
         bell.ring()
 
-    async def _alone(self, message: Message, done: "asyncio.Future[None]") -> None:
+    async def _by_itself(self, message: Message) -> Exception | None:
         try:
             await self._transact([message])
         except Exception as failure:  # noqa: BLE001 - judged below
-            await self._judge(message, done, failure)
-        else:
-            _settle(done)
+            return await self._judge(message, failure)
+        return None
 
-    async def _judge(self, message: Message, done: "asyncio.Future[None]", failure: BaseException) -> None:
-        if not transient(failure):
-            failures = self._failures[message.id] = self._failures.get(message.id, 0) + 1
-            if failures >= POISON_ATTEMPTS_MAX:
-                try:
-                    await self._park(message, failure)
-                except Exception as worse:  # noqa: BLE001 - not even parked: asked for again
-                    failure = worse
-                else:
-                    del self._failures[message.id]
-                    _settle(done)
-                    return
-        if not done.done():
-            done.set_exception(failure)
+    async def _judge(self, message: Message, failure: Exception) -> Exception | None:
+        if transient(failure):
+            return failure
+        log.error("%s could not take %s", self.consumers.service, message.kind, exc_info=failure)
+        failures = self._failures[message.id] = self._failures.get(message.id, 0) + 1
+        if failures < POISON_ATTEMPTS_MAX:
+            return failure
+        try:
+            await self._park(message, failure)
+        except Exception as worse:  # noqa: BLE001 - not even parked: asked for again
+            return worse
+        del self._failures[message.id]
+        return None
 
     async def _park(self, message: Message, failure: BaseException) -> None:
         log.error("%s of %s is parked: %r", message.kind, message.tenant, failure)
@@ -195,7 +181,7 @@ class Batch:
             )
 
 
-def broker(settings: Settings, consumers: Consumers, batch: Batch) -> NatsBroker:
+def broker(settings: Settings, group: GroupCommit) -> NatsBroker:
     """Build the FastStream broker of a service: one subscriber for each of its durables, all declared elsewhere."""
     inbox = f"_INBOX_{settings.service}"
     built = NatsBroker(
@@ -208,47 +194,59 @@ def broker(settings: Settings, consumers: Consumers, batch: Batch) -> NatsBroker
         graceful_timeout=25,
         pending_size=64 * 1024 * 1024,
         logger=None,
+        apply_types=False,  # entries are read by `Entry.read`; the injection would send each batch through a thread
     )
     for durable in jetstream.of(settings.service):
         subscriber = built.subscriber(
             durable.subjects[0],
             durable=durable.name,
             stream=JStream(durable.stream, declare=False),
-            pull_sub=PullSub(batch_size=BATCH_MAX),
+            pull_sub=PullSub(batch_size=BATCH_MAX, batch=True),
             config=ConsumerConfig(filter_subjects=list(durable.subjects)),
             ack_policy=AckPolicy.NACK_ON_ERROR,
             inbox_prefix=inbox.encode(),
-            decoder=lambda message: message,
+            decoder=_as_it_came,
         )
         subscriber.__class__ = LongPull  # see long_pull.py: one request at a time
-        subscriber(_handler(consumers, batch))
+        subscriber(handler(group))
     return built
 
 
-def _handler(consumers: Consumers, batch: Batch) -> Callable[[NatsMessage], Awaitable[None]]:
-    async def handle(message: NatsMessage) -> None:
-        raw = message.raw_message
-        headers = raw.headers or {}
-        with span(f"{consumers.service} consume", parent=headers.get("traceparent")) as current:
-            try:
-                read = _read(raw.subject, raw.data, headers)
-            except UnknownKind:
-                log.warning("%s ignores an event it does not know: %s", consumers.service, headers.get("ce-type"))
-                return
-            current.set_attributes({"tenant.code": read.tenant, "event.kind": read.kind})
-            if isinstance(read, Entry) and (device := getattr(read.event, "item", None)):
-                current.set_attribute("device.id", str(device))
-            try:
-                await batch.commit(replace(read, traceparent=traceparent() or read.traceparent))
-            except Exception as failure:
-                if not transient(failure):
-                    log.exception("%s could not take %s", consumers.service, read.kind)
-                raise NackMessage(delay=RETRY_S * (0.5 + random.random())) from failure  # noqa: S311 - jitter
+def handler(group: GroupCommit) -> Callable[[Sequence[Msg]], Awaitable[None]]:
+    """Return the FastStream handler of a pulled batch: it asks again for what failed; the rest is acknowledged."""
+
+    async def handle(pulled: Sequence[Msg]) -> None:
+        with ExitStack() as spans:
+            read = [(raw, message) for raw in pulled if (message := _read(raw, group.consumers.service, spans))]
+            outcomes = await group.commit([message for _, message in read]) if read else []
+        for (raw, _), failure in zip(read, outcomes, strict=True):
+            if failure:
+                await raw.nak(delay=RETRY_S * (0.5 + random.random()))  # noqa: S311 - jitter
 
     return handle
 
 
-def _read(subject: str, data: bytes, headers: dict[str, str]) -> Message:
+async def _as_it_came(message: StreamMessage[list[Msg]]) -> list[Msg]:
+    return message.raw_message
+
+
+def _read(raw: Msg, service: str, spans: ExitStack) -> Message | None:
+    """Read a message and open its span, in its own trace; None for a kind that this version does not know."""
+    headers = raw.headers or {}
+    try:
+        message = message_of(raw.subject, raw.data, headers)
+    except UnknownKind:
+        log.warning("%s ignores an event it does not know: %s", service, headers.get("ce-type"))
+        return None
+    about = {"tenant.code": message.tenant, "event.kind": message.kind}
+    if isinstance(message, Entry) and (device := getattr(message.event, "item", None)):
+        about["device.id"] = str(device)
+    trace = spans.enter_context(aside(f"{service} consume", parent=message.traceparent, **about))
+    return replace(message, traceparent=trace or message.traceparent)
+
+
+def message_of(subject: str, data: bytes, headers: dict[str, str]) -> Message:
+    """Read what came: an entry, a notice or a card of the directory. Raises UnknownKind; ValueError for no entry."""
     first, _, rest = subject.partition(".")
     if first in ("custody", "replay"):
         return Entry.read(data, bytes.fromhex(headers["ce-salt"]), headers.get("traceparent"))
@@ -262,7 +260,3 @@ def _read(subject: str, data: bytes, headers: dict[str, str]) -> Message:
         traceparent=headers.get("traceparent"),
     )
 
-
-def _settle(done: "asyncio.Future[None]") -> None:
-    if not done.done():
-        done.set_result(None)

@@ -23,13 +23,12 @@ from shared import bell
 from shared.database import Transaction, alone
 from shared.entry import Entry, moment
 from shared.ids import uuid7
-from shared.telemetry import span, traceparent
+from shared.telemetry import aside, traceparent
 
 log = logging.getLogger(__name__)
 
 WINDOW_ROWS_MAX = 500  # an atomic batch takes 1,000
 WINDOW_BYTES_MAX = 4 * 1024 * 1024
-PAUSE_S = 0.1  # between looks when no bell rings
 ACK_TIMEOUT_S = 5
 RETRY_S = 0.5
 DUPLICATE = 10201  # JetStream: the batch contains a message id it already has; nothing of the batch was stored
@@ -62,7 +61,7 @@ async def notify(tx: Transaction, subject: str, body: bytes, *, identifier: UUID
     )
 
 
-async def relay(engine: AsyncEngine, nats: Client, service: str) -> None:
+async def relay(engine: AsyncEngine, nats: Client, service: str, *, pause_s: float = bell.UNHEARD_S) -> None:
     """Publish what waits, for ever. A lost database or bus is waited for; nothing is given up."""
     heard = bell.listen()
     while True:
@@ -71,7 +70,7 @@ async def relay(engine: AsyncEngine, nats: Client, service: str) -> None:
                 while True:
                     heard.clear()
                     if not await relay_window(connection, nats):
-                        await bell.wait(heard, PAUSE_S)
+                        await bell.wait(heard, pause_s)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -191,9 +190,8 @@ def _traced(parcel: Parcel) -> Iterator[dict[str, str]]:
     if before is None:
         yield {}
         return
-    with span("relay publish", parent=before) as current:
-        current.set_attributes(parcel.about)
-        yield {"traceparent": traceparent() or before}
+    with aside("relay publish", parent=before, **parcel.about) as now:
+        yield {"traceparent": now or before}
 
 
 __all__ = ["Parcel", "moment", "notify", "parcel_of", "parcel_of_entry", "publish", "relay", "relay_window"]

@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MEGURU_", frozen=True, extra="ignore")
 
     service: Service
-    role: Literal["api", "all"] = "all"  # api: no bus, no loops; all: one process a service, on one machine
+    role: Literal["api", "worker", "all"] = "all"  # api: no bus, no loops; all: one process a service, on one machine
     database_host: str = "127.0.0.1"
     database_port: int = 5432
     database_name: str = ""

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
     from shared.settings import Settings
 
 _subject: ContextVar[Mapping[str, str]] = ContextVar("subject", default=MappingProxyType({}))
@@ -83,11 +82,31 @@ def span(
         yield current
 
 
+@contextmanager
+def aside(name: str, *, parent: str | None, **attributes: str | int) -> Iterator[str | None]:
+    """Open one of many spans that are open at once, each in its own trace; none becomes the current one.
+
+    Gives its traceparent, for whatever follows from this one of the many; None when no span is recorded.
+    """
+    opened = _tracer.start_span(name, context=_context(parent) if parent else Context(), attributes=attributes)
+    try:
+        yield _said(opened)
+    except BaseException as failure:
+        opened.record_exception(failure)
+        opened.set_status(trace.StatusCode.ERROR)
+        raise
+    finally:
+        opened.end()
+
+
 def traceparent() -> str | None:
     """Return the current span as a W3C traceparent, to be stored with what was recorded."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    return _said(trace.get_current_span())
+
+
+def _said(span_: trace.Span) -> str | None:
+    context = span_.get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}" if context.is_valid else None
 
 
 def _context(traceparent_: str) -> "Context":

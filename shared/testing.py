@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import jetstream
-from shared.database import Transaction, engine, service_transaction, tenant_transaction
+from shared.database import Transaction, as_party, engine, service_transaction
 from shared.entry import By, Entry, Event, Request
 from shared.ids import uuid7
 from shared.ledger import History
@@ -60,10 +60,9 @@ class Service:
     ) -> AsyncIterator[Transaction]:
         """Open the HTTP door's transaction of one tenant."""
         made = Request(id=request, digest=asked) if request else None
-        async with tenant_transaction(
-            self.app, self.settings.service, tenant=tenant, by=by, at=at, occurred_at=at, request=made
-        ) as tx:
-            yield tx
+        async with self.app.begin() as connection:
+            await as_party(connection, tenant=tenant, party=by.party)
+            yield Transaction(connection, self.settings.service, tenant, by, at, at, made)
 
     @asynccontextmanager
     async def consuming(self) -> AsyncIterator[Transaction]:

@@ -17,10 +17,10 @@ from typing import Any
 from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import jetstream
+from shared import bell, jetstream
 from shared.database import engine, refuse_superuser
 from shared.door import Door
-from shared.messaging import Batch, Consumers, broker
+from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import relay
 from shared.settings import Settings, settings
 from shared.telemetry import start as start_telemetry
@@ -70,14 +70,12 @@ def life(consumers: Consumers, *, loops: Sequence[Loop] = ()) -> Callable[[Any],
 
 async def _work(known: Settings, consumers: Consumers, loops: Sequence[Loop]) -> None:
     consumer_engine = engine(known, "consumer")
-    batch = Batch(consumer_engine, consumers)
-    bus = broker(known, consumers, batch)
+    bus = broker(known, GroupCommit(consumer_engine, consumers))
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(batch.run())
             nats = await _connect(known)
             group.create_task(_consume(bus, nats, known))
-            group.create_task(relay(consumer_engine, nats, known.service))
+            group.create_task(relay(consumer_engine, nats, known.service, pause_s=bell.pause_s(known.role)))
             for loop in loops:
                 group.create_task(loop(Work(known, consumer_engine, nats)))  # type: ignore[arg-type]  # a coroutine
     finally:

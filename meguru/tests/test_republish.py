@@ -22,7 +22,7 @@ from services.tracking.log import merkle, note
 from services.tracking.log.note import Checkpoint, VerifierKey
 from shared.entry import Entry
 from shared.ids import uuid7
-from shared.messaging import _read
+from shared.messaging import message_of
 from shared.stack import Stack
 from shared.testing import CENTRE, NOW, TOWN
 
@@ -67,7 +67,7 @@ async def test_it_arrives_in_its_stored_bytes_without_a_deduplicating_id(world: 
     recorded = {entry.id: entry for name in world.names for entry in await world.entries(name)}
     for message in heard:
         assert "Nats-Msg-Id" not in message.headers
-        read = _read(message.subject, message.data, message.headers)
+        read = message_of(message.subject, message.data, message.headers)
         assert isinstance(read, Entry)
         assert (read.body, read.salt) == (recorded[read.id].body, recorded[read.id].salt)
         assert message.subject == f"replay.refurb.{read.tenant}.{read.kind}"
@@ -90,7 +90,7 @@ async def test_a_service_that_lost_its_views_is_filled_from_the_bus(world: World
         await republish(world.stack, "refurb")
     before = await world.entries("refurb")
     async with world.services["refurb"].consuming() as tx:
-        await consumers.handle(tx, [_read(one.subject, one.data, one.headers) for one in heard])
+        await consumers.handle(tx, [message_of(one.subject, one.data, one.headers) for one in heard])
     assert all(one.is_equal for one in await compare(world.stack, ("refurb",)))
     assert await world.entries("refurb") == before
 
@@ -121,7 +121,7 @@ async def test_the_directory_is_told_again_with_tombstones(world: World) -> None
     assert sent["people"] == len(heard)
     assert json.loads(said[f"people.{CENTRE}.p1"].data)["roles"] == ["worker"]
     async with world.services["refurb"].consuming() as tx:
-        await consumers.handle(tx, [_read(one.subject, one.data, one.headers or {}) for one in heard])
+        await consumers.handle(tx, [message_of(one.subject, one.data, one.headers or {}) for one in heard])
     assert [tuple(row) for row in await world.services["refurb"].rows("SELECT person, name FROM people")] == [
         ("p1", "高崎")
     ]

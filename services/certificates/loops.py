@@ -30,7 +30,6 @@ from shared.worker import Work
 
 log = logging.getLogger(__name__)
 
-PAUSE_S = 0.2  # between looks when no bell rings
 RETRY_S = 0.5
 UNREADY_PAUSE_S = 5.0
 OVERDUE_PAUSE_S = 60.0
@@ -44,7 +43,7 @@ async def issue(work: Work) -> None:
         try:
             heard.clear()
             if not await issue_round(work.consumer, instrument, known.origin):
-                await bell.wait(heard, PAUSE_S)
+                await bell.wait(heard, bell.pause_s(known.role))
         except (DBAPIError, OSError, LostRace) as failure:
             log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
             await asyncio.sleep(RETRY_S)

@@ -31,8 +31,7 @@ log = logging.getLogger(__name__)
 
 ROUND_LEAVES_MAX = 1000
 NOTICE_LEAVES_MAX = 100
-PAUSE_S = 0.1  # between looks when no bell rings
-ROUND_S = 0.03  # rounds are at least this far apart, so that leaves share their tiles and checkpoint
+ROUND_S = 0.1  # rounds are at least this far apart, so that leaves share their tiles and checkpoint
 RETRY_S = 0.5
 CITED = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "tracking.custody-closed.v1")
 
@@ -70,7 +69,7 @@ async def sequence(work: Work) -> None:
                         bell.ring()  # the relay has notices to send
                         await asyncio.sleep(ROUND_S)
                     else:
-                        await bell.wait(heard, PAUSE_S)
+                        await bell.wait(heard, bell.pause_s(work.settings.role))
         except (asyncio.CancelledError, Inconsistent):
             raise
         except Exception:

@@ -31,8 +31,7 @@ LIFE_MAX = timedelta(hours=12)
 _PERSON = text("SELECT person, party, title, roles, kind, party_name FROM signs_in(:person)")
 _SESSION = text("SELECT set_config('app.session', :s, true)")  # row-level security shows this one session only
 
-
-_LIVE = text("SELECT person, seen_at FROM sessions WHERE session = :s AND started_at > :born AND seen_at > :idle")
+_OF = text("SELECT * FROM session_of(:s) WHERE started_at > :born AND seen_at > :idle")
 _SEEN = text("UPDATE sessions SET seen_at = :now WHERE session = :s")
 
 
@@ -92,15 +91,15 @@ async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKI
     now = datetime.now(UTC)
     if not session:
         return Response()
-    async with door.engine.begin() as connection:
-        await connection.execute(_SESSION, {"s": _hash(session)})
-        live = {"s": _hash(session), "born": now - LIFE_MAX, "idle": now - IDLE_MAX}
-        found = (await connection.execute(_LIVE, live)).one_or_none()
-        if found and now - found.seen_at > SEEN_EVERY:
-            await connection.execute(_SEEN, {"s": _hash(session), "now": now})
-        row = (await connection.execute(_PERSON, {"person": found.person})).one_or_none() if found else None
+    live = {"s": _hash(session), "born": now - LIFE_MAX, "idle": now - IDLE_MAX}
+    async with door.asking() as connection:
+        row = (await connection.execute(_OF, live)).one_or_none()
     if row is None:
         return Response()
+    if now - row.seen_at > SEEN_EVERY:
+        async with door.engine.begin() as connection:
+            await connection.execute(_SESSION, {"s": _hash(session)})
+            await connection.execute(_SEEN, {"s": _hash(session), "now": now})
     return Response(
         headers={"Authorization": f"Bearer {issue(_key(settings().keys), principal_of(row), issuer=settings().origin)}"}
     )

@@ -12,12 +12,12 @@ from uuid import UUID
 
 import nats
 import pytest
-from faststream.nats.subscriber.usecases.stream_pull_subscriber import PullStreamSubscriber
+from faststream.nats.subscriber.usecases.stream_pull_subscriber import BatchPullStreamSubscriber
 
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.long_pull import LongPull
-from shared.messaging import Batch, Consumers, broker
+from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import parcel_of_entry, publish
 from shared.stack import Stack
 from shared.testing import Service, recorded, service
@@ -45,9 +45,7 @@ async def slowest(tracking: Service, subscriber: type[Any], inbox: Callable[[Any
             if entry.id in sent:
                 waited.setdefault(entry.id, time.monotonic() - sent[entry.id])
 
-    batch = Batch(tracking.consumer, names)
-    running = asyncio.create_task(batch.run())
-    bus = broker(tracking.settings, names, batch)
+    bus = broker(tracking.settings, GroupCommit(tracking.consumer, names))
     subscribers: list[Any] = list(bus.subscribers)
     for one in subscribers:
         one.__class__ = subscriber
@@ -68,7 +66,6 @@ async def slowest(tracking: Service, subscriber: type[Any], inbox: Callable[[Any
         await bus.stop()
         await client.close()
         await server.close()
-        running.cancel()
     return max(waited.get(one, EVERY_S) for one in sent)
 
 
@@ -78,4 +75,4 @@ async def test_a_late_answer_holds_no_message_back(tracking: Service) -> None:
 
 async def test_the_stock_subscriber_holds_messages_back(tracking: Service) -> None:
     """Why LongPull is there; when this fails, a new FastStream may do without it."""
-    assert await slowest(tracking, PullStreamSubscriber, lambda one: str(one.subscription._deliver)) > LIMIT_S
+    assert await slowest(tracking, BatchPullStreamSubscriber, lambda one: str(one.subscription._deliver)) > LIMIT_S

@@ -11,7 +11,7 @@ from shared.entry import Entry
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.ledger import History
-from shared.messaging import Batch, Consumers, broker
+from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import parcel_of_entry, publish, relay_window
 from shared.stack import Stack
 from shared.testing import TOWN, Service, recorded, service
@@ -38,9 +38,7 @@ async def until(tracking: Service, query: str, wanted: int, seconds: float = 10,
 
 
 async def test_what_is_recorded_is_announced_once_and_handled_once(tracking: Service) -> None:
-    batch = Batch(tracking.consumer, consumers)
-    running = asyncio.create_task(batch.run())
-    bus = broker(tracking.settings, consumers, batch)
+    bus = broker(tracking.settings, GroupCommit(tracking.consumer, consumers))
     nats = await tracking.client()
     await bus.start()
     try:
@@ -59,7 +57,6 @@ async def test_what_is_recorded_is_announced_once_and_handled_once(tracking: Ser
     finally:
         await bus.stop()
         await nats.close()
-        running.cancel()
 
 
 async def test_a_window_with_a_known_message_goes_out_all_the_same(tracking: Service) -> None:
@@ -89,16 +86,11 @@ async def test_poison_is_parked_and_what_shared_its_transaction_is_not_harmed(tr
             await tx.connection.execute(text("SELECT 1"))
             taken.append(entry.event.count)
 
-    batch = Batch(tracking.consumer, names)
-    running = asyncio.create_task(batch.run())
+    group = GroupCommit(tracking.consumer, names)
     poison = recorded(moved(13))
-    outcomes = await asyncio.gather(
-        *(batch.commit(recorded(moved(count))) for count in (1, 2)), batch.commit(poison), return_exceptions=True
-    )
+    outcomes = await group.commit([*(recorded(moved(count)) for count in (1, 2)), poison])
     assert [type(outcome).__name__ for outcome in outcomes] == ["NoneType", "NoneType", "ValueError"]
-    for _ in range(2):
-        await asyncio.gather(batch.commit(poison), return_exceptions=True)
+    assert [type(*await group.commit([poison])).__name__ for _ in range(2)] == ["ValueError", "NoneType"]
     parked = await tracking.rows("SELECT kind, reason FROM parked WHERE id = :id", id=poison.id)
     assert [(row.kind, row.reason) for row in parked] == [("tracking.lot-moved.v1", "ValueError('poison')")]
     assert sorted(set(taken)) == [1, 2]
-    running.cancel()

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +18,15 @@ from shared.refused import Refused
 from shared.web import problems, static_files
 from shared.web.guard import BODY_BYTES_MAX, MEDIA_TYPES, Bounded, SameOrigin, Sealed
 from shared.web.pages import Pages
+
+# What would drown the journeys: probes, files, and the gateway's question for a token at every request.
+UNTRACED = ("/healthz", "/readyz", "/static/", "/session/token")
+TELEMETRY: TelemetryConfig = {
+    "operation_spans": False,  # one span a request; the transaction below it has its own
+    "metrics": False,
+    "logs": False,
+    "exclude": lambda scope: str(scope.get("path", "")).startswith(UNTRACED),
+}
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[Any]]
 Ready = Callable[[], Awaitable[bool]]
@@ -52,6 +62,7 @@ def create_app(
         redoc_url=None,
         openapi_url=f"/api/{service}/openapi.json",
         responses=_ANSWERS,
+        telemetry=TELEMETRY,
     )
     app.state.pages = Pages(templates)
     app.add_middleware(Bounded, body_max=body_max, media_types=media_types)

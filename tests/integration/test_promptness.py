@@ -8,7 +8,7 @@ from shared import ledger
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.ledger import History
-from shared.messaging import Batch, broker
+from shared.messaging import GroupCommit, broker
 from shared.outbox import relay
 from shared.stack import Stack
 from shared.testing import service
@@ -19,9 +19,8 @@ LIMIT_S = 1.0
 
 async def test_from_commit_to_view_no_message_takes_a_second(servers: Stack) -> None:
     async with service(servers, "tracking") as tracking:
-        batch = Batch(tracking.consumer, consumers)
-        bus, nats = broker(tracking.settings, consumers, batch), await tracking.client()
-        working = [asyncio.create_task(work) for work in (batch.run(), relay(tracking.consumer, nats, "tracking"))]
+        bus, nats = broker(tracking.settings, GroupCommit(tracking.consumer, consumers)), await tracking.client()
+        relaying = asyncio.create_task(relay(tracking.consumer, nats, "tracking"))
         await bus.start()
         try:
             async with Watch.over(servers, "stream") as watch:
@@ -36,8 +35,7 @@ async def test_from_commit_to_view_no_message_takes_a_second(servers: Stack) -> 
         finally:
             await bus.stop()
             await nats.close()
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
     assert len(watch.waited_s) == MESSAGES
     assert max(watch.waited_s) < LIMIT_S, sorted(watch.waited_s)[-5:]

@@ -1,7 +1,7 @@
 """The protocol between two databases, played over seeded schedules with a crash possible at every step.
 
 What is simulated is the world: two databases that commit or forget, a bus that loses acknowledgements, delivers twice
-and stores what it seemed to refuse. What runs in it is ours: `relay_window`, `publish`, the handler and `Batch`.
+and stores what it seemed to refuse. What runs in it is ours: `relay_window`, `publish`, the handler and `GroupCommit`.
 The planted designs are the mistakes one makes; that each is found shows that the simulation would find ours.
 """
 
@@ -18,13 +18,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from faststream.exceptions import NackMessage
 
 from shared import outbox
 from shared.entry import Entry, Event
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
-from shared.messaging import Batch, Consumers, _handler
+from shared.messaging import Consumers, GroupCommit, handler
 from shared.outbox import parcel_of, relay_window
 from shared.testing import recorded
 
@@ -244,33 +243,48 @@ async def consuming(process: Process, design: Design) -> None:
             await process.step()
             design.insert(process, tx.connection, entry.id)
 
-    batch = Batch(View(process), names)  # type: ignore[arg-type]  # the simulated database
-    handle = _handler(names, batch)
-    process.spawn(batch.run())
+    handle = handler(GroupCommit(View(process), names))  # type: ignore[arg-type]  # the simulated database
     world.out.clear()  # whatever the last life had in hand is delivered again
     while True:
         await process.step()
-        for nth in range(len(world.stored)):
-            if nth not in world.acknowledged and (nth not in world.out or world.happens(TWICE)):
-                world.out.add(nth)
-                process.spawn(take(process, nth, handle, ack_first=design.ack_first))
+        pulled = [
+            Delivery(nth, *stored)
+            for nth, stored in enumerate(world.stored)
+            if nth not in world.acknowledged and (nth not in world.out or world.happens(TWICE))
+        ]
+        if pulled:
+            world.out |= {message.nth for message in pulled}
+            process.spawn(take(process, pulled, handle, ack_first=design.ack_first))
 
 
-async def take(process: Process, nth: int, handle: Callable[[Any], Awaitable[None]], *, ack_first: bool) -> None:
-    """Handle one delivery as FastStream does: acknowledge after the handler, ask again for a nack."""
+@dataclass(slots=True)
+class Delivery:
+    """A message of a pull."""
+
+    nth: int
+    subject: str
+    data: bytes
+    headers: dict[str, str]
+    asked_again: bool = False
+
+    async def nak(self, delay: float) -> None:  # noqa: ARG002 - nats-py's signature
+        self.asked_again = True
+
+
+async def take(
+    process: Process, pulled: Sequence[Delivery], handle: Callable[[Any], Awaitable[None]], *, ack_first: bool
+) -> None:
+    """Handle one pull as FastStream does: acknowledge after the handler what it did not ask for again."""
     world = process.world
-    subject, body, headers = world.stored[nth]
     if ack_first:
-        world.acknowledged.add(nth)
-    try:
-        await handle(SimpleNamespace(raw_message=SimpleNamespace(subject=subject, data=body, headers=headers)))
-    except NackMessage:
-        pass
-    else:
-        await process.step()
-        if not world.happens(LOSS):  # an acknowledgement may be lost
-            world.acknowledged.add(nth)
-    world.out.discard(nth)
+        world.acknowledged |= {message.nth for message in pulled}
+    await handle(pulled)
+    for message in pulled:
+        if not message.asked_again:
+            await process.step()
+            if not world.happens(LOSS):  # an acknowledgement may be lost
+                world.acknowledged.add(message.nth)
+        world.out.discard(message.nth)
 
 
 async def end(process: Process) -> None:

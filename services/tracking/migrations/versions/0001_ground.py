@@ -61,6 +61,15 @@ def _sign_in() -> None:
     crossing("tracking", "sessions")
     let_look_up("tracking", "people")
     let_look_up("tracking", "parties")
+    let_look_up("tracking", "sessions")
+    look_up(
+        "tracking",
+        "session_of(session_ text)",
+        "TABLE (person text, party text, title text, roles jsonb, kind text, party_name text, started_at timestamptz, "
+        "seen_at timestamptz)",
+        "SELECT p.person, p.party, p.title, p.roles, q.kind, q.name, s.started_at, s.seen_at FROM sessions s "
+        "JOIN people p USING (person) JOIN parties q USING (party) WHERE s.session = session_",
+    )
     look_up(
         "tracking",
         "signs_in(person_ text)",
