@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import nats
 import psutil
 from rich.console import Console
 from rich.table import Table
@@ -20,7 +21,7 @@ from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
 from meguru.replay.story import scan
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 RESULTS = Path(__file__).parent / "results.json"
 CLIENTS = 16
@@ -53,6 +54,7 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     single = await scan_single(stack, made.labels[:singles])
     batch, through = await scan_batches(stack, made.labels[singles:])
     certificates, signatures = await asyncio.to_thread(certificates_each_core, 20 * scale)
+    await quiet(stack)  # what the load before left to do is not this figure's
     p50, p99 = await destroy_to_certificate(stack, made, destroyed)
     bare = 1 / certificates  # the work alone, on an idle core
     page, ping = await public_page(stack, made.labels[0], 100 * scale)
@@ -68,6 +70,17 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
         "memory_stack": row(memory(stack), None, "MB"),
         "bytes_per_entry": row(*size, "bytes", less_is_better=True),
     }
+
+
+async def quiet(stack: Stack) -> None:
+    """Return when no durable has anything left to do."""
+    client = await nats.connect(**stack.nats_options())
+    while True:
+        durables = [one for name in ("CUSTODY", "NOTICE") for one in await client.jetstream().consumers_info(name)]
+        if not any(one.num_pending or one.num_ack_pending for one in durables):
+            break
+        await asyncio.sleep(0.2)
+    await client.close()
 
 
 async def scan_single(stack: Stack, labels: list[str]) -> float:

@@ -10,7 +10,7 @@ import asyncpg
 import nats
 from nats.aio.client import Client
 
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 TABLE = "CREATE TABLE IF NOT EXISTS raw (stream uuid, sequence int, body bytea, PRIMARY KEY (stream, sequence))"
 OUTBOX = (

@@ -36,7 +36,7 @@ from meguru.replay.story import CHAPTERS, World, scan
 from meguru.replay.summary import collect, differences
 from shared import jetstream
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 BY_CONTENT = "/api/tracking/inventories"  # the same file is known by its bytes, whatever request it comes with
 VICTIMS = (*SERVICES, "nats", "postgres", "gateway")

@@ -8,7 +8,7 @@ from pathlib import Path
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor, Unexpected
 from meguru.replay.story import World, found
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,10 @@ from services.tracking.log.merkle import HASH_SIZE
 from services.tracking.log.note import BadNote, Checkpoint, VerifierKey
 from shared.entry import SALT_SIZE, Entry, Event, UnknownKind, digest
 from shared.settings import SERVICES
-from shared.stack import Stack, StackInUse
 from shared.stack.nats import Nats
 from shared.stack.passwords import keep_passwords
 from shared.stack.postgres import Postgres
+from shared.stack.stack import Stack, StackInUse
 
 PORTION = 500  # rows held at once; one body has at most 256 KiB
 BUNDLES = 8  # log files of 256 entries read at once

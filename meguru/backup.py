@@ -37,9 +37,9 @@ from meguru.republish import republish
 from shared.entry import moment
 from shared.ids import uuid7
 from shared.settings import SERVICES
-from shared.stack import Stack
 from shared.stack.ports import LOOPBACK
 from shared.stack.postgres import SUPERUSER, UNPRIVILEGED
+from shared.stack.stack import Stack
 
 MANIFEST = "meguru-backup.json"
 FORMAT = 1

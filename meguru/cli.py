@@ -157,7 +157,9 @@ def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
     from meguru.audit import NoStack
     from meguru.backup import BadBackup
     from meguru.rebuild import NotCaughtUp
-    from shared.stack import BadCluster, DidNotStart, StackInUse
+    from shared.stack.postgres import BadCluster
+    from shared.stack.stack import StackInUse
+    from shared.stack.supervisor import DidNotStart
 
     try:
         code = asyncio.run(work)

@@ -18,7 +18,7 @@ from meguru.replay import inputs, pilot
 from meguru.replay.pilot import WHOLE, Plan
 from meguru.replay.story import CHAPTERS, World
 from meguru.replay.summary import collect, differences
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 
 @dataclass(slots=True)

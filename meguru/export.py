@@ -15,7 +15,7 @@ from uuid import UUID
 
 from services.certificates.keys import LOG, PUBLIC
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 PORTION = 500
 

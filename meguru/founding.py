@@ -11,7 +11,7 @@ from shared import jetstream
 from shared.ids import uuid7
 from shared.migration import configuration, migrate
 from shared.settings import SERVICES, Service, Settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 OPERATOR = {
     "person": "operator",

@@ -32,7 +32,7 @@ from shared.database import Transaction, engine, service_transaction
 from shared.entry import Entry, Event
 from shared.messaging import Consumers, Later
 from shared.settings import SERVICES, Service, settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 PORTION = 500
 EXAMPLE_SHOWN = 120  # characters of a differing row in the table

@@ -28,7 +28,7 @@ from services.tracking.loops import CITED, NOTICE_LEAVES_MAX
 from shared import jetstream
 from shared.outbox import WINDOW_BYTES_MAX, WINDOW_ROWS_MAX, Parcel, parcel_of, publish
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 LOGGED = "tracking.logged.v1"

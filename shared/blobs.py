@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
 from shared.settings import settings
@@ -21,25 +22,34 @@ class Missing(LookupError):
     """No blob of that hash under that tenant."""
 
 
+class Away(OSError):
+    """The store does not answer: the same call may succeed later."""
+
+
 async def put(tenant: str, content: bytes) -> str:
     """Keep the bytes and return their SHA-256 in hex. Keeping the same bytes again changes nothing.
 
-    Raises ValueError for more than BLOB_SIZE_MAX bytes.
+    Raises ValueError for more than BLOB_SIZE_MAX bytes, Away.
     """
     if len(content) > BLOB_SIZE_MAX:
         raise ValueError(f"a blob may have {BLOB_SIZE_MAX} bytes, this one has {len(content)}")
     sha256 = hashlib.sha256(content).hexdigest()
-    await obstore.put_async(_store(), _path(tenant, sha256), content)
+    try:
+        await obstore.put_async(_store(), _path(tenant, sha256), content)
+    except BaseError as failure:
+        raise Away(str(failure)) from failure
     return sha256
 
 
 async def get(tenant: str, sha256: str) -> bytes:
-    """Return the bytes. Raises Missing when there are none, or when they are not what their name says."""
+    """Return the bytes. Raises Missing when there are none, or when they are not what their name says; Away."""
     try:
         found = await obstore.get_async(_store(), _path(tenant, sha256))
         content = bytes(await found.bytes_async())
     except FileNotFoundError as absent:
         raise Missing(sha256) from absent
+    except BaseError as failure:
+        raise Away(str(failure)) from failure
     if hashlib.sha256(content).hexdigest() != sha256:
         raise Missing(f"{sha256}: the stored bytes were altered")
     return content

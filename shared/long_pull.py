@@ -20,6 +20,7 @@ HEARTBEAT_S = 5
 SILENCE_MAX_S = 2.5 * HEARTBEAT_S  # no heartbeat for this long: the request is lost, ask again
 WAKE_S = 0.5
 DRAIN_S = 5
+APART_S = 0.05  # batches begin at least so far apart, so that what trickles in shares one; the first does not wait
 NANO = 10**9
 
 
@@ -65,9 +66,12 @@ class LongPull(BatchPullStreamSubscriber):
             self.here.clear()
             batch, self.arrived = self.arrived, []
             self.in_hand = len(batch)
+            began = time.monotonic()
             await self.consume(batch)
             self.in_hand = 0
             self.wake.set()
+            if len(self.arrived) < self.pull_sub.batch_size:
+                await asyncio.sleep(max(0.0, began + APART_S - time.monotonic()))
 
     async def _ask(self) -> None:
         connection, epoch = self.connection, -1

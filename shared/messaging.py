@@ -259,4 +259,3 @@ def message_of(subject: str, data: bytes, headers: dict[str, str]) -> Message:
         body=data,
         traceparent=headers.get("traceparent"),
     )
-

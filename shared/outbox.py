@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 WINDOW_ROWS_MAX = 500  # an atomic batch takes 1,000
 WINDOW_BYTES_MAX = 4 * 1024 * 1024
 ACK_TIMEOUT_S = 5
+APART_S = 0.02  # between windows, so that what trickles in shares one; the first does not wait
 RETRY_S = 0.5
 DUPLICATE = 10201  # JetStream: the batch contains a message id it already has; nothing of the batch was stored
 
@@ -71,6 +72,8 @@ async def relay(engine: AsyncEngine, nats: Client, service: str, *, pause_s: flo
                     heard.clear()
                     if not await relay_window(connection, nats):
                         await bell.wait(heard, pause_s)
+                    else:
+                        await asyncio.sleep(APART_S)
         except asyncio.CancelledError:
             raise
         except Exception:

@@ -99,6 +99,11 @@ def aside(name: str, *, parent: str | None, **attributes: str | int) -> Iterator
         opened.end()
 
 
+def past(name: str, began_ns: int, ended_ns: int) -> None:
+    """Record a span below the current one for what another process did, in ns since 1970."""
+    _tracer.start_span(name, start_time=began_ns).end(ended_ns)
+
+
 def traceparent() -> str | None:
     """Return the current span as a W3C traceparent, to be stored with what was recorded."""
     return _said(trace.get_current_span())

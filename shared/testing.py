@@ -23,7 +23,7 @@ from shared.ids import uuid7
 from shared.ledger import History
 from shared.migration import migrate
 from shared.settings import Settings, settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 NOW = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 TOWN, CENTRE, OTHER_TOWN = "town-063622", "centre-sofmap", "town-011002"

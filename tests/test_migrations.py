@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from shared.migration import migrate
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import service
 
 

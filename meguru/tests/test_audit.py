@@ -31,7 +31,7 @@ from shared.ids import uuid7
 from shared.ledger import History
 from shared.settings import SERVICES
 from shared.settings import Service as Name
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, NOW, TOWN, WORKER, Service, project, service
 
 LOG = "meguru.test/log"

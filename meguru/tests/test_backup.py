@@ -21,7 +21,7 @@ from services.tracking.consumers import consumers
 from services.tracking.tests import world as town
 from shared.database import engine
 from shared.entry import Entry
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import TOWN, Service
 
 PHOTO = b"\xff\xd8 a photo of a crushed drive"

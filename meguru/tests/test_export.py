@@ -17,13 +17,13 @@ from meguru.export import Incomplete, export
 from meguru.tests.test_audit import LOG, World, kept, worlds
 from services.certificates import keys
 from services.certificates.consumers import consumers
-from services.certificates.issuing import Instrument
-from services.certificates.loops import issue_round
+from services.certificates.loops import Issuer
+from services.certificates.pressroom import PressRoom
 from services.tracking.log import merkle, note, tiles
 from services.tracking.log.note import Checkpoint, VerifierKey
 from shared.messaging import Notice
 from shared.settings import settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import NOW, project
 from verifier import Keys, verify
 
@@ -47,8 +47,11 @@ async def issue(world: World) -> None:
         async with certificates.consuming() as tx:
             await consumers.handle(tx, [Notice(uuid4(), f"notice.{kind}", tenant, row.subject, bytes(row.body))])
     await asyncio.to_thread(keys.prepare, folder, LOG, NOW)
-    instrument = await asyncio.to_thread(Instrument.load, FONTS, folder)
-    assert await issue_round(certificates.consumer, instrument, settings().origin)
+    room = PressRoom(FONTS, folder)
+    issuer = Issuer(certificates.consumer, room, settings().origin)
+    assert await issuer.take()
+    await issuer.rest()
+    await room.close()
     await world.carry()
 
 

@@ -11,7 +11,7 @@ from services.tracking.tests import world as town
 from shared.entry import Request
 from shared.ids import uuid7
 from shared.settings import Service as Name
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import NOW, WORKER
 
 

@@ -23,7 +23,7 @@ from services.tracking.log.note import Checkpoint, VerifierKey
 from shared.entry import Entry
 from shared.ids import uuid7
 from shared.messaging import message_of
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, NOW, TOWN
 
 

@@ -21,7 +21,8 @@ from services.certificates.document.inputs import (
     TrackingInput,
 )
 from services.certificates.domain.certificate import due_on
-from services.certificates.views import Facts, Order
+from services.certificates.issuing import Order
+from services.certificates.views import Facts
 from shared.entry import Entry
 from shared.events.erasure import ErasureVerified, MediumDestroyed, MediumErased, WitnessRecorded
 from shared.events.tracking import CustodyClosed, ExceptionApproved, Medium, PolicySet

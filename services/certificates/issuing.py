@@ -9,6 +9,9 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time_ns
+from typing import NamedTuple
+from uuid import UUID
 
 import pillow_heif
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,8 +22,6 @@ from services.certificates.document.inputs import DestructionInput, Input, LogPl
 from services.certificates.document.render import Press
 from services.certificates.domain.certificate import Made
 from services.certificates.signing import Signer, load_credential_key
-from services.certificates.views import Order
-from shared.telemetry import span
 from verifier import log
 from verifier.verdict import Wrong
 
@@ -29,17 +30,45 @@ _INPUT: TypeAdapter[Input] = TypeAdapter(Input)
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A certificate that has its event and its proof and is not issued."""
+
+    certificate: UUID
+    tenant: str
+    number: str
+    kind: str
+    item: UUID
+    medium: UUID | None
+    traceparent: str | None
+    input_sha256: str | None
+    body: bytes  # of the cited entry
+    salt: bytes
+    log_index: int
+    path: tuple[str, ...]
+    checkpoint: str
+
+
+class Step(NamedTuple):
+    """What took how long, in ns since 1970; the process that makes a certificate has no traces of its own."""
+
+    name: str
+    began_ns: int
+    ended_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
-    """A certificate's two files and the input they were made from."""
+    """A certificate's two files, what is recorded of them, and the steps in which they were made."""
 
     pdf: bytes
     json: bytes
     made: Made
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """Fonts, compiler and keys, prepared once; `make` runs in a thread."""
+    """Fonts, compiler and keys, prepared once."""
 
     press: Press
     signer: Signer
@@ -57,11 +86,12 @@ class Instrument:
         Raises MissingPhoto and BadPhoto for what cannot be printed, ValueError for a proof that does not hold.
         """
         given = read_input(stored)
-        with span("certificate render"):
-            written = credential.issue(given, [cited(order)], self.key)
-            unsigned = self.press.render(given, originals, written)
-        with span("certificate sign"):
-            pdf = self.signer.sign(unsigned, at=given.issued_at)
+        began = time_ns()
+        written = credential.issue(given, [cited(order)], self.key)
+        unsigned = self.press.render(given, originals, written)
+        rendered = time_ns()
+        pdf = self.signer.sign(unsigned, at=given.issued_at)
+        steps = (Step("certificate render", began, rendered), Step("certificate sign", rendered, time_ns()))
         made = Made(
             input_sha256=hashlib.sha256(stored).hexdigest(),
             pdf_sha256=hashlib.sha256(pdf).hexdigest(),
@@ -69,7 +99,7 @@ class Instrument:
             key=self.signer.fingerprint,
             log_index=order.log_index,
         )
-        return Files(pdf, written, made)
+        return Files(pdf, written, made, steps)
 
 
 def read_input(stored: bytes) -> Input:

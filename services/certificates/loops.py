@@ -7,10 +7,12 @@ after a crash or by a second worker, finds it and changes nothing.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,14 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.certificates import commands, filling, issuing, keys, views
 from services.certificates.document.inputs import canonical
 from services.certificates.domain.certificate import JST
-from services.certificates.issuing import Files, Instrument
+from services.certificates.issuing import Files, Order
+from services.certificates.pressroom import PressRoom
 from services.certificates.signing import BadKey
-from services.certificates.views import Order
 from shared import bell, blobs
 from shared.database import service_transaction
 from shared.entry import Entry
 from shared.ledger import LostRace
-from shared.telemetry import about, span
+from shared.telemetry import about, past, span
 from shared.worker import Work
 
 log = logging.getLogger(__name__)
@@ -34,97 +36,132 @@ RETRY_S = 0.5
 UNREADY_PAUSE_S = 5.0
 OVERDUE_PAUSE_S = 60.0
 SERVICE = "certificates"
+IN_HAND_MAX = 4  # one is made, the others are prepared or recorded; more would make a new one wait
+PASSING = (DBAPIError, OSError, LostRace)  # the database is away, or somebody was faster: of no certificate
 
 
 async def issue(work: Work) -> None:
     """Issue what has its event and its proof, for ever."""
-    instrument, known, heard = await _ready(work), work.settings, bell.listen()
-    while True:
-        try:
+    known, heard = work.settings, bell.listen()
+    room = PressRoom(known.fonts, known.keys)
+    issuer = Issuer(work.consumer, room, known.origin)
+    try:
+        await _prepare(work, room)
+        while True:
             heard.clear()
-            if not await issue_round(work.consumer, instrument, known.origin):
-                await bell.wait(heard, bell.pause_s(known.role))
-        except (DBAPIError, OSError, LostRace) as failure:
-            log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
-            await asyncio.sleep(RETRY_S)
+            try:
+                taken = await issuer.take()
+            except PASSING as failure:
+                log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
+                await asyncio.sleep(RETRY_S)
+            else:
+                if not taken:
+                    await bell.wait(heard, bell.pause_s(known.role))
+    finally:
+        await room.close()
 
 
-async def _ready(work: Work) -> Instrument:
+async def _prepare(work: Work, room: PressRoom) -> None:
     """Prepare keys and instrument; without fonts, requests go on being recorded and wait for whoever mends it."""
     known = work.settings
     while True:
         try:
             await asyncio.to_thread(keys.prepare, known.keys, known.log_origin, datetime.now(UTC))
-            return await asyncio.to_thread(Instrument.load, known.fonts, known.keys)
+            await room.prepare()
         except (OSError, BadKey) as failure:
             log.critical("no certificate can be issued; tried again in %s s: %s", UNREADY_PAUSE_S, failure)
             await asyncio.sleep(UNREADY_PAUSE_S)
-
-
-async def issue_round(engine: AsyncEngine, instrument: Instrument, origin: str) -> int:
-    """Issue what is open now. Returns how many certificates were looked at."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        orders = await views.open_orders(connection)
-    if not orders:
-        return 0
-    ready = await prepare(engine, orders, origin, datetime.now(UTC))
-    press = asyncio.Semaphore(1)  # one is made while the one before is being recorded
-    done = await asyncio.gather(
-        *(_issue_one(engine, instrument, press, order, stored) for order, stored in ready), return_exceptions=True
-    )
-    for failure in done:
-        if isinstance(failure, BaseException):
-            raise failure
-    return len(orders)
-
-
-async def _issue_one(
-    engine: AsyncEngine, instrument: Instrument, press: asyncio.Semaphore, order: Order, stored: bytes
-) -> None:
-    with (
-        span("certificate issue", parent=order.traceparent),
-        about(tenant=order.tenant, device=order.item, case=order.number),
-    ):
-        try:
-            async with press:
-                files = await make(instrument, order, stored)
-        except (ValueError, LookupError) as failure:  # of this certificate (no photo, no proof), not of the loop
-            await _note(engine, order, failure)
         else:
-            await finish(engine, order, files)
+            return
+
+
+@dataclass(slots=True)
+class Issuer:
+    """Has a few certificates in hand: while one is made, the next is prepared and the one before is recorded."""
+
+    engine: AsyncEngine
+    room: PressRoom
+    origin: str
+    in_hand: dict[UUID, "asyncio.Task[None]"] = field(default_factory=dict)
+
+    async def take(self) -> int:
+        """Begin what is open, as far as there is room. Returns how many were begun."""
+        if (place := IN_HAND_MAX - len(self.in_hand)) <= 0:
+            return 0
+        async with self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            orders = await views.open_orders(connection, place, without=list(self.in_hand))
+        for order, stored in await prepare(self.engine, orders, self.origin, datetime.now(UTC)) if orders else ():
+            self.in_hand[order.certificate] = asyncio.create_task(self._issue(order, stored))
+        return len(orders)
+
+    async def rest(self) -> None:
+        """Return when nothing is in hand. Raises what no retry mends."""
+        await asyncio.gather(*self.in_hand.values())
+
+    async def _issue(self, order: Order, stored: bytes) -> None:
+        try:
+            with (
+                span("certificate issue", parent=order.traceparent),
+                about(tenant=order.tenant, device=order.item, case=order.number),
+            ):
+                await self._make_and_finish(order, stored)
+        except PASSING as failure:
+            log.warning("%s is tried again in %s s: %r", order.number, RETRY_S, failure)
+            await asyncio.sleep(RETRY_S)
+        finally:
+            del self.in_hand[order.certificate]
+            bell.ring()
+
+    async def _make_and_finish(self, order: Order, stored: bytes) -> None:
+        try:
+            files = await make(self.room, order, stored)
+        except (ValueError, LookupError) as failure:  # of this certificate: no photo, no proof, an odd document
+            await _note(self.engine, order, failure)
+        else:
+            await finish(self.engine, order, files)
 
 
 async def prepare(engine: AsyncEngine, orders: Sequence[Order], origin: str, at: datetime) -> list[tuple[Order, bytes]]:
     """Fix each certificate's input before anything is signed; every later attempt takes the same bytes again."""
-    async with engine.connect() as connection:
-        facts = await views.facts(connection, [order.item for order in orders if order.input_sha256 is None])
-    ready, fixed = [], {}
+    fixed = await _fix(engine, [order for order in orders if order.input_sha256 is None], origin, at)
+    ready = []
     for order in orders:
-        try:
-            if order.input_sha256:
-                stored = await blobs.get(order.tenant, order.input_sha256)
-            else:
-                given = filling.fill(order, facts[order.item], issuing.place(order), origin=origin, at=at)
-                stored = canonical(given)
-                fixed[order.certificate] = await blobs.put(order.tenant, stored)
-        except (ValueError, LookupError) as failure:
-            await _note(engine, order, failure)
-        else:
-            ready.append((order, stored))
-    if fixed:
-        async with engine.begin() as connection:
-            await views.set_inputs(connection, fixed)
+        if sha256 := order.input_sha256 or fixed.get(order.certificate):
+            try:
+                ready.append((order, await blobs.get(order.tenant, sha256)))
+            except blobs.Missing as failure:
+                await _note(engine, order, failure)
     return ready
 
 
-async def make(instrument: Instrument, order: Order, stored: bytes) -> Files:
-    """Render and sign in a thread, then keep both files. Raises what the instrument raises."""
+async def _fix(engine: AsyncEngine, orders: Sequence[Order], origin: str, at: datetime) -> Mapping[UUID, str]:
+    """Return the input that stands for each: of two workers that filled the same certificate, the first one's."""
+    if not orders:
+        return {}
+    async with engine.connect() as connection:
+        facts = await views.facts(connection, [order.item for order in orders])
+    hashes = {}
+    for order in orders:
+        try:
+            given = filling.fill(order, facts[order.item], issuing.place(order), origin=origin, at=at)
+        except (ValueError, LookupError) as failure:
+            await _note(engine, order, failure)
+        else:
+            hashes[order.certificate] = await blobs.put(order.tenant, canonical(given))
+    async with engine.begin() as connection:
+        return await views.fix_inputs(connection, hashes)
+
+
+async def make(room: PressRoom, order: Order, stored: bytes) -> Files:
+    """Render and sign, then keep both files. Raises what the instrument raises."""
     originals = {}
     for sha256 in issuing.photos_of(stored):
         with suppress(blobs.Missing):  # the instrument says which photo is missing
             originals[sha256] = await blobs.get(order.tenant, sha256)
-    files = await asyncio.to_thread(instrument.make, order, stored, originals)
+    files = await room.make(order, stored, originals)
+    for step in files.steps:
+        past(*step)
     with span("certificate store"):
         await asyncio.gather(blobs.put(order.tenant, files.pdf), blobs.put(order.tenant, files.json))
     return files

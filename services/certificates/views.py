@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.certificates.domain.number import parse_number
+from services.certificates.issuing import Order
 from services.certificates.tables import certificates, evidence, metadata, pending, proofs, receipts
 from shared.database import Transaction
 from shared.entry import Entry
@@ -33,7 +34,7 @@ REBUILT: tuple[Table, ...] = (
 )
 OWN = "certificates."
 RETRY_S = 30  # after a failed attempt; what is missing (a photo still on its way) may have come
-OPEN_MAX = 6  # certificates the issuer takes at once: a new one waits for at most a round
+OPEN_MAX = 100
 
 _STATE = (
     "CASE WHEN c.revoked_at IS NOT NULL THEN 'revoked' WHEN c.issued_at IS NOT NULL THEN 'issued' "
@@ -133,15 +134,21 @@ async def keep(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         await tx.connection.execute(insert(evidence).on_conflict_do_nothing(), rows)
 
 
+_RECEIPT = insert(receipts)
+_FIRST_RECEIPT = _RECEIPT.on_conflict_do_update(
+    index_elements=["item"],
+    set_={"received_at": func.least(receipts.c.received_at, _RECEIPT.excluded.received_at)},
+)
+
+
 async def keep_receipts(tx: Transaction, entries: Sequence[Entry[Received]]) -> None:
     """Keep when each item was first received."""
-    for entry in entries:
+    first: dict[UUID, dict[str, Any]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.recorded_at):
         row = {"item": entry.event.item, "tenant": entry.tenant, "received_at": entry.recorded_at}
-        statement = insert(receipts).values(row)
-        first = func.least(receipts.c.received_at, statement.excluded.received_at)
-        await tx.connection.execute(
-            statement.on_conflict_do_update(index_elements=["item"], set_={"received_at": first})
-        )
+        first.setdefault(entry.event.item, row)
+    if first:
+        await tx.connection.execute(_FIRST_RECEIPT, list(first.values()))
 
 
 async def keep_proofs(tx: Transaction, tenant: str, notice: Mapping[str, Any]) -> None:
@@ -163,39 +170,23 @@ async def keep_proofs(tx: Transaction, tenant: str, notice: Mapping[str, Any]) -
 # ── what the issuer and the overdue loop take ─────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A certificate that has its event and its proof and is not issued."""
-
-    certificate: UUID
-    tenant: str
-    number: str
-    kind: str
-    item: UUID
-    medium: UUID | None
-    traceparent: str | None
-    input_sha256: str | None
-    body: bytes  # of the cited entry
-    salt: bytes
-    log_index: int
-    path: tuple[str, ...]
-    checkpoint: str
-
-
 _OPEN = text(
     "SELECT q.certificate, q.tenant, c.number, c.kind, c.item, c.medium, q.traceparent, q.input_sha256, v.body, "
     "v.salt, p.log_index, p.path, p.checkpoint FROM pending q JOIN certificates c USING (certificate) "
     "JOIN evidence v ON v.entry = q.cited JOIN proofs p ON p.entry = q.cited "
     "JOIN items i ON i.item = c.item JOIN engagements e ON e.engagement = i.engagement "
     "JOIN parties t ON t.party = e.town JOIN parties z ON z.party = e.centre "
-    "WHERE c.issued_at IS NULL AND (q.tried_at IS NULL OR q.tried_at < now() - make_interval(secs => :retry)) "
+    "WHERE c.issued_at IS NULL AND q.certificate <> ALL(CAST(:without AS uuid[])) "
+    "AND (q.tried_at IS NULL OR q.tried_at < now() - make_interval(secs => :retry)) "
     "ORDER BY c.kind = 'tracking', c.requested_at LIMIT :most"  # custody waits for the destruction's certificate
 )
 
 
-async def open_orders(connection: AsyncConnection, most: int = OPEN_MAX) -> list[Order]:
-    """Return what can be issued now: what custody waits for first, then the oldest request."""
-    rows = await connection.execute(_OPEN, {"retry": RETRY_S, "most": most})
+async def open_orders(
+    connection: AsyncConnection, most: int = OPEN_MAX, *, without: Sequence[UUID] = ()
+) -> list[Order]:
+    """Return what can be issued now, except what is in hand: what custody waits for first, then the oldest request."""
+    rows = await connection.execute(_OPEN, {"retry": RETRY_S, "most": most, "without": list(without)})
     return [
         Order(
             certificate=row.certificate,
@@ -216,13 +207,17 @@ async def open_orders(connection: AsyncConnection, most: int = OPEN_MAX) -> list
     ]
 
 
-async def set_inputs(connection: AsyncConnection, inputs: Mapping[UUID, str]) -> None:
-    """Fix each certificate's input by its hash, for every later attempt as well."""
-    for certificate, sha256 in inputs.items():
-        await connection.execute(
-            text("UPDATE pending SET input_sha256 = :sha WHERE certificate = :of AND input_sha256 IS NULL"),
-            {"sha": sha256, "of": certificate},
-        )
+async def fix_inputs(connection: AsyncConnection, inputs: Mapping[UUID, str]) -> dict[UUID, str]:
+    """Fix each certificate's input by its hash, for every later attempt as well. Returns what stands: the first."""
+    rows = await connection.execute(
+        text(
+            "UPDATE pending p SET input_sha256 = coalesce(p.input_sha256, g.sha) "
+            "FROM unnest(CAST(:certificates AS uuid[]), CAST(:shas AS text[])) AS g(certificate, sha) "
+            "WHERE p.certificate = g.certificate RETURNING p.certificate, p.input_sha256"
+        ),
+        {"certificates": list(inputs), "shas": list(inputs.values())},
+    )
+    return {row.certificate: row.input_sha256 for row in rows}
 
 
 async def set_failure(connection: AsyncConnection, certificate: UUID, failure: str) -> None:

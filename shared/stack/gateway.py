@@ -30,6 +30,7 @@ BODY_MAX = "20MiB"
 CERTIFICATE_DAYS = 397  # the longest that browsers take
 RENEW_BEFORE = timedelta(days=30)
 KEEP_ALIVE = "60s"  # below the services' 75: the side that sends closes first
+MEMORY_SOFT = "32MiB"  # of the Go heap: it collects harder above this, and never fails
 # A service that is being restarted costs its readers a moment, not an error: nothing was sent when no one listened.
 RETRY, RETRY_EVERY = "5s", "100ms"
 DOWN = (
@@ -67,6 +68,7 @@ class Gateway:
             environment={  # Caddy writes its own state under HOME; here that is the data folder
                 "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
                 "HOME": str(self.folder),
+                "GOMEMLIMIT": MEMORY_SOFT,
                 "XDG_CONFIG_HOME": str(self.folder),
                 "XDG_DATA_HOME": str(self.folder),
             },

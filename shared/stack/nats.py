@@ -13,6 +13,7 @@ from shared.stack.supervisor import Program
 OPERATOR = "operator"  # declares JetStream streams and durables; never a service
 PEOPLE_OWNER = "tracking"  # the one service that owns parties and people
 FILE_STORE_MAX = 50 * 1024**3  # bytes
+MEMORY_SOFT = "48MiB"  # of the Go heap: it collects harder above this, and never fails
 
 
 def rights(service: str) -> dict[str, dict[str, list[str]]]:
@@ -89,7 +90,11 @@ class Nats:
             command=(str(server), "--config", str(path)),
             ready=self.is_ready,
             folder=self.folder,
-            environment={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.folder)},
+            environment={
+                "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+                "HOME": str(self.folder),
+                "GOMEMLIMIT": MEMORY_SOFT,
+            },
         )
 
     async def is_ready(self) -> bool:

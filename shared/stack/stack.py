@@ -279,7 +279,7 @@ class Stack:
             command=(sys.executable, *arguments.split()),
             ready=ready,
             folder=ROOT,
-            environment={**inherited, "PYTHONUNBUFFERED": "1", **settings},
+            environment={**inherited, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **settings},
         )
 
     async def _timed(self, stage: str, work: Awaitable[None]) -> None:

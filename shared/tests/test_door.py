@@ -24,7 +24,7 @@ from shared.identity import Principal
 from shared.ids import uuid7
 from shared.ledger import LostRace
 from shared.refused import Forbidden, Refused
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, Service, service
 from shared.web.recipe import create_app
 

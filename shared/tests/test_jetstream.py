@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from shared import jetstream
 from shared.jetstream import DURABLES, STREAMS, Drift, declare, of, refuse_drift
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 
 @pytest.fixture

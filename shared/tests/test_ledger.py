@@ -11,7 +11,7 @@ from shared.events.tracking import EngagementEnded, LotMoved
 from shared.ids import uuid7
 from shared.ledger import History, LostRace
 from shared.refused import Reused
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CLERK, OTHER_TOWN, TOWN, Service, service
 
 

@@ -19,7 +19,7 @@ from shared.ids import uuid7
 from shared.long_pull import LongPull
 from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import parcel_of_entry, publish
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import Service, recorded, service
 
 MESSAGES, EVERY_S = 5, 1.6

@@ -13,7 +13,7 @@ from shared.ids import uuid7
 from shared.ledger import History
 from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import parcel_of_entry, publish, relay_window
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import TOWN, Service, recorded, service
 
 

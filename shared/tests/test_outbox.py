@@ -18,7 +18,7 @@ from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.ledger import History
 from shared.outbox import Parcel, notify, parcel_of, parcel_of_entry, publish, relay_window
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import NOW, TOWN, Service, recorded, service
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

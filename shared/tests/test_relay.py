@@ -10,7 +10,7 @@ from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.ledger import History
 from shared.outbox import relay
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import Service, service
 
 

@@ -27,7 +27,7 @@ from services.donations.domain.portal import COLUMNS
 from services.tracking.municipalities import municipalities
 from shared.browser import DESK, FLAGS, chromium
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 JAPANESE = "[\u3041-\u309f\u30a1-\u30ff\u3400-\u9fff\uf900-\ufaff々〆\U00020000-\U0003ffff]+"
 UNKNOWN = "7K3D9Q2MX"

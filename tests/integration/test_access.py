@@ -26,7 +26,7 @@ from meguru.replay.story import TOKYO, until_heard
 from services.tracking.commands.parties import engagement_of
 from shared.identity import Principal, issue
 from shared.ids import new_label, uuid7
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 OTHER_TOWN, OTHER_CODE = "town-063631", "063631"
 CENTRES = {"centre-none": "none-worker", "centre-past": "past-worker", "centre-ended": "ended-worker"}

@@ -13,7 +13,7 @@ from meguru.founding import PREPARE
 from meguru.replay.pilot import SMALL
 from meguru.replay.story import CHAPTERS, World
 from shared.settings import SERVICES
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 BEFORE, WITHOUT_BUS = ("町・センター・契約・基準表", "登録", "データ消去", "出庫"), ("入庫", "行き先")
 

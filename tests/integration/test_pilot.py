@@ -17,7 +17,7 @@ from meguru.rebuild import Compared, NotCaughtUp, compare
 from meguru.replay.actor import Actor
 from meguru.replay.story import until_heard
 from meguru.replay.summary import collect, differences
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from tests.browser.pilot import Pilot
 from verifier import Keys, verify
 

@@ -10,7 +10,7 @@ from shared.ids import uuid7
 from shared.ledger import History
 from shared.messaging import GroupCommit, broker
 from shared.outbox import relay
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import service
 
 MESSAGES, EVERY_S = 100, 0.1  # `make soak` does it with 3,000

@@ -13,7 +13,7 @@ from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
 from meguru.replay.story import TOKYO
-from shared.stack import Stack
+from shared.stack.stack import Stack
 
 WAIT_S = 30.0
 EXPORTED_S = 1.5  # the exporters' own delay, three times

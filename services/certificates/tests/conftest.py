@@ -10,7 +10,7 @@ import pytest
 
 from services.certificates import keys, loops
 from services.certificates.consumers import consumers
-from services.certificates.issuing import Instrument
+from services.certificates.pressroom import PressRoom
 from services.certificates.tests import sample
 from services.certificates.tests.world import Log, card, keep_photos, parties
 from shared import blobs
@@ -18,7 +18,7 @@ from shared.identity import Principal, issue, make_identity_key
 from shared.ids import uuid7
 from shared.messaging import Message
 from shared.settings import settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, TOWN, Service, service
 
 
@@ -28,7 +28,7 @@ class House:
 
     made: Service
     log: Log
-    instrument: Instrument | None = None
+    room: PressRoom | None = None
     heard: list[Message] = field(default_factory=list)
 
     async def hear(self, *messages: Message) -> None:
@@ -39,11 +39,13 @@ class House:
 
     async def issue(self) -> int:
         """Let the issuer work until nothing is open."""
-        if self.instrument is None:
+        if self.room is None:
             known = self.made.settings
-            self.instrument = Instrument.load(sample.FOLDER, known.keys)
+            self.room = PressRoom(sample.FOLDER, known.keys)
         done = 0
-        while found := await loops.issue_round(self.made.consumer, self.instrument, self.made.settings.origin):
+        issuer = loops.Issuer(self.made.consumer, self.room, self.made.settings.origin)
+        while found := await issuer.take():
+            await issuer.rest()
             done += found
         return done
 
@@ -69,6 +71,8 @@ async def house(servers: Stack) -> AsyncIterator[House]:
             await house.hear(*parties(), card(), card("witness", TOWN, "佐藤 恵", "主事"))
             await keep_photos()
             yield house
+            if house.room:
+                await house.room.close()
     settings.cache_clear()
     blobs._store.cache_clear()
 

@@ -17,7 +17,7 @@ from shared.events.tracking import EngagementOpened, ItemRegistered, PartyAdded,
 from shared.identity import Principal, issue, make_identity_key
 from shared.ids import uuid7
 from shared.settings import settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, NOW, TOWN, Service, recorded, service
 
 SPEC = Spec(os="Windows 10 Home", ssd_gb=240, memory_gb=8, office="WPS Office 2", support_months=3)

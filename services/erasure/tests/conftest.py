@@ -17,7 +17,7 @@ from shared.identity import Principal, Role, issue, make_identity_key
 from shared.ids import new_label, uuid7
 from shared.levels import Level
 from shared.settings import settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, recorded, service
 
 ENGAGEMENT, OTHER_ENGAGEMENT = uuid7(), uuid7()

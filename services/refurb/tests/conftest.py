@@ -12,7 +12,7 @@ from shared.entry import Entry
 from shared.identity import Principal, issue, make_identity_key
 from shared.ids import uuid7
 from shared.settings import settings
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import CENTRE, TOWN, Service, service
 
 

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.stack import Stack
+from shared.stack.stack import Stack
 from shared.testing import Service, service
 
 

@@ -17,9 +17,9 @@ from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from shared import jetstream
-from shared.stack import SERVICES, BadCluster, Stack, StackInUse
 from shared.stack.ports import free_port, is_free
-from shared.stack.postgres import Postgres
+from shared.stack.postgres import BadCluster, Postgres
+from shared.stack.stack import SERVICES, Stack, StackInUse
 
 ROOT = Path(__file__).parents[3]
 
@@ -194,7 +194,7 @@ async def test_nats_goes_and_comes_back_on_the_same_port_with_its_messages(stack
 async def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_works(tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         from pathlib import Path
-        from shared.stack import Stack, serve
+        from shared.stack.stack import Stack, serve
         serve(Stack(Path({str(tmp_path / "data")!r}), services=()), lambda stack: print("up", flush=True))
     """)
     process = await asyncio.create_subprocess_exec(
@@ -222,7 +222,7 @@ async def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_works(tmp
 async def test_a_sigterm_stops_everything_in_order(tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         from pathlib import Path
-        from shared.stack import Stack, serve
+        from shared.stack.stack import Stack, serve
         serve(Stack(Path({str(tmp_path / "data")!r}), services=()), lambda stack: print("up", flush=True))
     """)
     process = await asyncio.create_subprocess_exec(
