@@ -87,7 +87,8 @@ def test_each_process_knows_only_what_it_needs() -> None:
         assert consumer == ("-worker container" in words), words
         assert bus == ("-worker container" in words or "-streams-" in words), words
         assert app == ("-worker container" in words or "-api container" in words), words
-        assert ("MEGURU_ROLE" in names) == ("-api container" in words), words
+        roles = [one["value"] for one in container.get("env", ()) if one["name"] == "MEGURU_ROLE"]
+        assert roles == [role for role in ("api", "worker") if f"-{role} container" in words], words
 
 
 def test_keys_reach_their_service_only() -> None:

@@ -132,10 +132,8 @@ spec:
         - configMapRef: {name: {{ include "meguru.name" .root }}-config}
       env:
         {{- include "meguru.env.database" . | nindent 8 }}
-        {{- if eq .component "api" }}
         - name: MEGURU_ROLE
-          value: api
-        {{- end }}
+          value: {{ .component }}
         {{- include "meguru.secret" (merge (dict "name" "MEGURU_APP_PASSWORD") $own.database.app) | nindent 8 }}
         {{- if eq .component "worker" }}
         {{- include "meguru.secret" (merge (dict "name" "MEGURU_CONSUMER_PASSWORD") $own.database.consumer) | nindent 8 }}
