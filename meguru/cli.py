@@ -13,6 +13,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Folder = Annotated[Path, typer.Option(help="データフォルダー / the data folder")]
 DATA = Path("data")
 DEMO = Path("demo")
+CONNECT_ATTEMPTS_MAX = 5  # 2 s apart; who calls tries again
 
 
 @app.command()
@@ -43,23 +44,43 @@ def migrate() -> None:
 @app.command()
 def streams(replicas: Annotated[int, typer.Option(min=1, max=5, envvar="MEGURU_REPLICAS")] = 1) -> None:
     """JetStreamのストリームを宣言する / declare the JetStream streams and durables; twice changes nothing."""
-    from shared.settings import settings
+    from shared.settings import BusSettings
 
-    asyncio.run(
-        _declare(settings().nats_url, settings().nats_user, settings().nats_password.get_secret_value(), replicas)
-    )
+    bus = BusSettings()
+    password = bus.nats_password.get_secret_value()
+    given = {"MEGURU_NATS_USER": bus.nats_user, "MEGURU_NATS_PASSWORD": password}
+    if missing := [name for name, value in given.items() if not value]:
+        typer.echo(
+            f"{'、'.join(missing)} がありません。ストリームを宣言してよい利用者のものを設定してください。"
+            f" Set {' and '.join(missing)} of the user who may declare streams.",
+            err=True,
+        )
+        raise typer.Exit(2)
+    asyncio.run(_declare(bus.nats_url, bus.nats_user, password, replicas))
 
 
 async def _declare(url: str, user: str, password: str, replicas: int) -> None:
     import nats
+    from nats.errors import Error
 
     from shared import jetstream
 
-    client = await nats.connect(url, user=user, password=password, inbox_prefix=f"_INBOX_{user}".encode())
+    inbox = f"_INBOX_{user}".encode()
     try:
-        await jetstream.declare(client, replicas=replicas)
-    finally:
-        await client.close()
+        client = await nats.connect(
+            url, user=user, password=password, inbox_prefix=inbox, max_reconnect_attempts=CONNECT_ATTEMPTS_MAX
+        )
+        try:
+            await jetstream.declare(client, replicas=replicas)
+        finally:
+            await client.close()
+    except (Error, OSError, jetstream.Drift) as wrong:
+        typer.echo(
+            f"{url} に宣言できません（{wrong}）。NATSが動いているか、利用者に権限があるかを確かめてください。"
+            f" Not declared at {url}: {wrong}. Check that NATS runs and that the user may.",
+            err=True,
+        )
+        raise typer.Exit(2) from wrong
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="機械向けに出力 / machine-readable")]

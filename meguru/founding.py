@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import nats
@@ -9,7 +10,7 @@ from alembic.script import ScriptDirectory
 
 from shared import jetstream
 from shared.ids import uuid7
-from shared.migration import configuration, migrate
+from shared.migration import configuration, make_partitions, migrate
 from shared.settings import SERVICES, Service, Settings
 from shared.stack.stack import Stack
 
@@ -28,6 +29,8 @@ async def prepare_databases(stack: Stack) -> None:
         known = settings_of(stack, service)
         if await _version(stack, service) != ScriptDirectory.from_config(configuration(known)).get_current_head():
             await asyncio.to_thread(migrate, known)
+        else:
+            await make_partitions(known, datetime.now(UTC))
 
 
 async def prepare_bus(stack: Stack) -> None:

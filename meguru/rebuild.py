@@ -9,12 +9,13 @@ desks, what was said beside a waiting report, proofs and the issuer's queue, the
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import typer
@@ -29,7 +30,7 @@ from meguru.audit import Running, standing
 from meguru.founding import prepare_databases
 from services.tracking.log import tiles
 from shared.database import Transaction, engine, service_transaction
-from shared.entry import Entry, Event
+from shared.entry import Entry, Event, UnknownKind
 from shared.messaging import Consumers, Later
 from shared.settings import SERVICES, Service, settings
 from shared.stack.stack import Stack
@@ -205,10 +206,20 @@ async def _portions(
                     list(kinds),
                 )
                 while rows := await cursor.fetch(PORTION):
-                    read = [Entry.read(row["body"], row["salt"]) for row in rows]
+                    read = [_read(row) for row in rows]
                     yield [entry for entry in read if entry.id not in unheard]
         finally:
             await connection.close()
+
+
+def _read(row: Mapping[str, Any]) -> Entry[Event]:
+    try:
+        return Entry.read(row["body"], row["salt"])
+    except UnknownKind as newer:
+        raise NotCaughtUp(
+            f"このプログラムより新しい記録（{newer}）があります。新しい版で作り直してください。何も変えていません。"
+            f" The ledger holds {newer}, newer than this program: rebuild with the newer version. Nothing was changed."
+        ) from newer
 
 
 async def _lock(connection: AsyncConnection, tables: Sequence[View]) -> None:

@@ -85,15 +85,19 @@ async def parked(stack: Stack) -> list[Parked]:
 async def replay_parked(stack: Stack, chosen: Sequence[Parked]) -> int:
     """Publish parked messages again to the service that parked them, and forget them. Returns how many.
 
+    Bytes that are no entry stay where they are, for a person to look at: no service could ever take them.
     The row goes in the transaction that ends after the acknowledgement: a message that is parked a second time meets
     it and waits, and is then parked anew.
     """
+    sent = 0
     async with _bus(stack) as client:
         for one in chosen:
             async with _database(stack, one.service) as connection, connection.transaction():
-                row = await connection.fetchrow("DELETE FROM parked WHERE id = $1 RETURNING body, salt", one.id)
-                if row is None:
+                row = await connection.fetchrow("SELECT body, salt FROM parked WHERE id = $1 FOR UPDATE", one.id)
+                if row is None or not _is_readable(one, row["body"]):
                     continue
+                await connection.execute("DELETE FROM parked WHERE id = $1", one.id)
+                sent += 1
                 if one.kind == "people":  # its subject is not kept: the directory says it all again
                     await _publish_people(stack, client, one.service)
                 elif one.kind.startswith("notice."):
@@ -101,7 +105,16 @@ async def replay_parked(stack: Stack, chosen: Sequence[Parked]) -> int:
                     await publish(client, [Parcel(0, "notices", subject, row["body"], {})])
                 else:
                     await publish(client, [_replayed(row["body"], row["salt"], one.service)])
-    return len(chosen)
+    return sent
+
+
+def _is_readable(one: Parked, body: bytes) -> bool:
+    if one.kind == "people" or one.kind.startswith("notice."):
+        return True
+    try:
+        return parcel_of(0, body, b"", None).subject.endswith(one.kind)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _replayed(body: bytes, salt: bytes, service: str) -> Parcel:
@@ -251,6 +264,11 @@ async def parked_in_folder(folder: Path, chosen: Sequence[str], *, replay_all: b
         print(json.dumps(rows, ensure_ascii=False, indent=1))  # noqa: T201 - what the command is for
     elif wanted:
         console.print(f"{sent}件をもう一度送りました。 Sent {sent} again.")
+        if sent < len(wanted):
+            console.print(
+                f"{len(wanted) - sent}件は記録の形をしていないため、置いたままです。--json で中身を確かめてください。 "
+                f"{len(wanted) - sent} are no entries and stay parked: look at them with --json."
+            )
     elif there:
         for one in there:
             line = f"{one.service} {one.id} {one.kind} {one.tenant} {one.parked_at:%Y-%m-%d %H:%M} {one.reason}"

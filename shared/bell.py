@@ -20,12 +20,6 @@ def listen() -> asyncio.Event:
     return event
 
 
-def silence(event: asyncio.Event) -> None:
-    """Forget a listener."""
-    with suppress(ValueError):
-        _listening.remove(event)
-
-
 def ring() -> None:
     """Say that something was committed in this process."""
     for event in _listening:

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from socket import gaierror
 from typing import TYPE_CHECKING, Literal
-from uuid import UUID
 
-from sqlalchemy import URL, Text, bindparam, text
+import asyncpg
+from sqlalchemy import URL, Text, bindparam, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.entry import By, Request
@@ -83,6 +84,27 @@ async def refuse_superuser(connection: AsyncConnection) -> None:
         raise RuntimeError(f"the role {row.rolname} steps around row-level security; use the service's own roles")
 
 
+# What a database that is away may raise, the pool and the attempt to connect included; `is_away` tells for each.
+AWAY = (exc.DBAPIError, exc.TimeoutError, asyncpg.PostgresError, ConnectionError, TimeoutError, gaierror)
+
+
+def sqlstate(failure: BaseException) -> str:
+    """Return PostgreSQL's five characters for what failed, "" when it said none."""
+    said = failure.orig if isinstance(failure, exc.DBAPIError) else failure
+    return str(getattr(said, "sqlstate", None) or "")
+
+
+def is_away(failure: BaseException) -> bool:
+    """Tell whether the database could not be asked: out of reach, starting, stopping, or no connection came free.
+
+    SQLSTATE (PostgreSQL, Appendix A): class 08 connection, 53300 too many connections, 57P.. the server comes or goes.
+    """
+    if isinstance(failure, exc.DBAPIError | asyncpg.PostgresError):
+        invalidated = isinstance(failure, exc.DBAPIError) and failure.connection_invalidated
+        return invalidated or sqlstate(failure).startswith(("08", "53300", "57P"))
+    return isinstance(failure, AWAY)
+
+
 @asynccontextmanager
 async def service_transaction(
     engine: AsyncEngine, service: str, *, at: datetime | None = None
@@ -127,14 +149,16 @@ async def as_party(connection: AsyncConnection, *, tenant: str, party: str) -> b
 
 
 __all__ = [
+    "AWAY",
     "PLATFORM",
-    "UUID",
     "Role",
     "Transaction",
     "alone",
     "as_party",
     "engine",
+    "is_away",
     "refuse_superuser",
     "service_transaction",
+    "sqlstate",
     "url",
 ]

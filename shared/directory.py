@@ -19,8 +19,11 @@ from shared.messaging import Consumers, Notice
 CARD = ("name", "title", "contact", "roles")
 
 
-def join(consumers: Consumers, tables: Mapping[str, Table]) -> None:
-    """Let a service keep the directory; `tables` are its metadata's tables by name."""
+def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool = False) -> None:
+    """Let a service keep the directory; `tables` are its metadata's tables by name.
+
+    `owns_people` is said by the one service that writes the cards: it hears its own come back (see `keep_person`).
+    """
 
     @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered)
     async def on_joining(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
@@ -29,7 +32,7 @@ def join(consumers: Consumers, tables: Mapping[str, Table]) -> None:
     @consumers.on_notice("people")
     async def on_people(tx: Transaction, notices: Sequence[Notice]) -> None:
         for notice in notices:
-            await keep_person(tx, tables["people"], notice)
+            await keep_person(tx, tables["people"], notice, owns=owns_people)
 
 
 async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[Entry[Any]]) -> None:
@@ -62,8 +65,12 @@ async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[E
         await tx.connection.execute(insert(tables[table]).on_conflict_do_nothing(), given)
 
 
-async def keep_person(tx: Transaction, people: Table, notice: Notice) -> None:
-    """Keep a card of the directory, or forget the person at a tombstone."""
+async def keep_person(tx: Transaction, people: Table, notice: Notice, *, owns: bool = False) -> None:
+    """Keep a card of the directory, or forget the person at a tombstone.
+
+    The row of the service that owns people is the newest card there is: one that comes back overwrites nothing, else a
+    role that was just taken away would be there again until the next card. It fills a row that a late tombstone took.
+    """
     person = notice.subject.rsplit(".", 1)[-1]
     card = notice.data
     if card is None:
@@ -71,4 +78,8 @@ async def keep_person(tx: Transaction, people: Table, notice: Notice) -> None:
         return
     row = {"person": person, "party": notice.tenant, **{key: card.get(key) for key in CARD}}
     statement = insert(people).values(row)
-    await tx.connection.execute(statement.on_conflict_do_update(index_elements=["person"], set_=row))
+    if owns:
+        statement = statement.on_conflict_do_nothing()
+    else:
+        statement = statement.on_conflict_do_update(index_elements=["person"], set_=row)
+    await tx.connection.execute(statement)

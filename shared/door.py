@@ -19,12 +19,11 @@ from fastapi import Depends, Path
 from fastapi import Request as HttpRequest
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import JSONResponse
 
 from shared import bell
-from shared.database import Transaction, as_party
+from shared.database import AWAY, Transaction, as_party, is_away, sqlstate
 from shared.entry import By, Entry, Request, moment
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
@@ -52,8 +51,17 @@ class Ask(BaseModel):
 
     @property
     def identity(self) -> Request:
-        """The request as it is recorded; when it was sent is no part of the digest: sending again changes it."""
-        asked = json.dumps(self.model_dump(mode="json", exclude={"sent_at"}), sort_keys=True, ensure_ascii=False)
+        """The request as it is recorded; when it was sent is no part of it, for sending again changes it."""
+        return self.identified_without()
+
+    def identified_without(self, *fields: str) -> Request:
+        """Return the request with a digest of what was said, except when it was sent and the fields named.
+
+        What was not said, or said to be nothing, is no part of the digest: a version that knows one more optional field
+        gives the same digest to what an older page had queued.
+        """
+        said = self.model_dump(mode="json", exclude={"sent_at", *fields}, exclude_unset=True, exclude_none=True)
+        asked = json.dumps(said, sort_keys=True, ensure_ascii=False)
         return Request(id=self.request, digest=hashlib.sha256(asked.encode()).hexdigest())
 
     def as_received(self, received: datetime) -> Request:
@@ -122,12 +130,12 @@ class Door:
                                     request=ask.as_received(received) if ask else None,
                                 )
                             )
-                except LostRace:
-                    await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
-                except (OSError, DBAPIError) as lost:
-                    if isinstance(lost, DBAPIError) and not lost.connection_invalidated:
+                except (LostRace, *AWAY) as lost:
+                    if is_away(lost):
+                        raise Unready from lost  # whether it committed is not known: the same request id will tell
+                    if not isinstance(lost, LostRace) and sqlstate(lost)[:2] != "40":  # 40: PostgreSQL's lost races
                         raise
-                    raise Unready from lost  # whether it committed is not known: the same request id tells, next time
+                    await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, hides nothing
                 else:
                     bell.ring()
                     return done  # after the commit, never before

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 DAY_S = 86_400
 SECOND_NS = 1_000_000_000
 ACK_WAIT_S = 10
+NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ DURABLES = (
     Durable("certificates-logged", "NOTICE", ("notice.*.tracking.logged.v1",)),
     *(
         Durable(f"{service}-people", "PEOPLE", ("people.>",))
-        for service in ("erasure", "certificates", "refurb", "donations")
+        for service in ("tracking", "erasure", "certificates", "refurb", "donations")
     ),
     *(
         Durable(f"{service}-replay", "REPLAY", (f"replay.{service}.>",))
@@ -169,7 +170,7 @@ async def declare(nats: Client, *, replicas: int = 1) -> None:
     for stream in STREAMS:
         wanted = stream.configuration(replicas)
         answer = await _ask(nats, f"STREAM.UPDATE.{stream.name}", wanted)
-        if answer.get("error", {}).get("code") == 404:  # noqa: PLR2004 - the server's "not found"
+        if answer.get("error", {}).get("code") == NOT_FOUND:
             answer = await _ask(nats, f"STREAM.CREATE.{stream.name}", wanted)
         _raise(answer, stream.name)
     for durable in DURABLES:
@@ -181,10 +182,13 @@ async def refuse_drift(nats: Client, service: str) -> None:
     """Raise Drift when a durable of this service is missing or differs.
 
     A missing durable would be created silently with default settings by the client; a changed one is ignored silently.
+    Raises ConnectionError, TimeoutError or an error of NATS while JetStream cannot tell: ask again.
     """
     for durable in of(service):
         answer = await _ask(nats, f"CONSUMER.INFO.{durable.stream}.{durable.name}", None)
         if "error" in answer:
+            if answer["error"].get("code") != NOT_FOUND:
+                raise ConnectionError(f"JetStream is not ready: {answer['error'].get('description')}")
             raise Drift(f"the durable {durable.name} is missing: run `meguru streams`, then start again")
         there = answer["config"]
         wanted = durable.configuration(there.get("num_replicas", 1))

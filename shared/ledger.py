@@ -64,14 +64,15 @@ _READ = text(
 ).bindparams(bindparam("streams", type_=ARRAY(Uuid)))
 
 # One statement, one round trip: the entries, and a pointer to each in the outbox. A taken key leaves its row out, so
-# the transaction is not aborted and the caller learns of the lost race by the count.
+# the transaction is not aborted and the caller learns of the lost race by the count. Entries go in by their key, so
+# that two batches over the same streams wait for each other and do not deadlock; the outbox keeps the caller's order.
 _APPEND = text(
     "WITH given AS (SELECT * FROM unnest(:streams, :sequences, :ids, :tenants, :kinds, :recorded, :occurred, :bodies, "
     ":salts, :traceparents) WITH ORDINALITY AS g(stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, "
     "salt, traceparent, nth)), "
     "appended AS (INSERT INTO entries (stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt) "
-    "SELECT stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt FROM given ORDER BY nth "
-    "ON CONFLICT DO NOTHING RETURNING stream, sequence) "
+    "SELECT stream, sequence, id, tenant, kind, recorded_at, occurred_at, body, salt FROM given "
+    "ORDER BY stream, sequence ON CONFLICT DO NOTHING RETURNING stream, sequence) "
     "INSERT INTO outbox (stream, sequence, traceparent) SELECT stream, sequence, traceparent FROM given "
     "JOIN appended USING (stream, sequence) ORDER BY nth"
 ).bindparams(

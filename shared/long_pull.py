@@ -64,6 +64,8 @@ class LongPull(BatchPullStreamSubscriber):
         while True:
             await self.here.wait()
             self.here.clear()
+            if not self.running:
+                return  # `stop` gives back what arrived
             batch, self.arrived = self.arrived, []
             self.in_hand = len(batch)
             began = time.monotonic()

@@ -2,7 +2,8 @@
 
 The handlers of a service are plain `async (tx, entries)` functions that a test can call twice, without a broker. This
 module turns them into FastStream subscribers: explicit acknowledgement after the commit, a transient failure is asked
-for again later and for ever, poison is parked in a table that a person can see and replay, and then acknowledged.
+for again later and for ever, and so is a kind that only a newer version knows. Poison and what cannot be read is parked
+in a table that a person can see and replay, and then acknowledged.
 """
 
 import asyncio
@@ -10,10 +11,9 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from faststream import AckPolicy
 from faststream.message import StreamMessage
@@ -21,23 +21,25 @@ from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.security import SASLPlaintext
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared import bell, jetstream
-from shared.database import Transaction, service_transaction
-from shared.entry import Entry, Event, UnknownKind
+from shared.database import Transaction, is_away, service_transaction, sqlstate
+from shared.entry import SALT_SIZE, Entry, Event, UnknownKind
 from shared.ledger import LostRace
 from shared.long_pull import LongPull
 from shared.settings import Settings
-from shared.telemetry import aside
+from shared.telemetry import branches
 
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 200  # messages that share a transaction, and that one durable may have in hand
 POISON_ATTEMPTS_MAX = 3  # an entry fails alone this often before it is parked
 RETRY_S = 1.0
+UNKNOWN_RETRY_S = 30.0  # a kind this version does not know: a newer one, started meanwhile, takes it
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Transaction, Sequence[Any]], Awaitable[None]]
@@ -57,6 +59,7 @@ class Notice:
     subject: str
     body: bytes
     traceparent: str | None = None
+    salt: bytes = b""  # only of an entry that could not be read
 
     @property
     def data(self) -> Any:
@@ -100,7 +103,10 @@ class Consumers:
         return handler
 
     async def handle(self, tx: Transaction, messages: Sequence[Message]) -> None:
-        """Call each function once with all its messages, in the order of arrival."""
+        """Call each function once for each of its kinds, with the messages of that kind in the order of arrival.
+
+        Kinds come in the order of their first message; between kinds the order of arrival is not kept.
+        """
         for handler in self.everything:
             await handler(tx, [message for message in messages if isinstance(message, Entry)])
         for kind in dict.fromkeys(message.kind for message in messages):
@@ -110,10 +116,10 @@ class Consumers:
 
 def transient(failure: BaseException) -> bool:
     """Tell whether the same message may succeed later without anybody's help."""
-    if isinstance(failure, DBAPIError):
-        state = str(getattr(failure.orig, "sqlstate", "") or "")
-        return failure.connection_invalidated or state[:2] in ("08", "40", "53", "57") or not state
-    return isinstance(failure, Later | LostRace | OSError | TimeoutError)
+    state = sqlstate(failure)
+    if isinstance(failure, DBAPIError) and not state:
+        return True
+    return is_away(failure) or state[:2] in ("08", "40", "53", "57") or isinstance(failure, Later | LostRace | OSError)
 
 
 @dataclass(slots=True)
@@ -139,6 +145,8 @@ class GroupCommit:
     async def _transact(self, messages: Sequence[Message]) -> None:
         async with service_transaction(self.engine, self.consumers.service) as tx:
             await self.consumers.handle(tx, messages)
+        for message in messages:
+            self._failures.pop(message.id, None)
         bell.ring()
 
     async def _by_itself(self, message: Message) -> Exception | None:
@@ -155,30 +163,41 @@ class GroupCommit:
         failures = self._failures[message.id] = self._failures.get(message.id, 0) + 1
         if failures < POISON_ATTEMPTS_MAX:
             return failure
+        return await self.park(message, failure)
+
+    async def park(self, message: Message, failure: Exception) -> Exception | None:
+        """Put a message aside for a person. Returns why it must be asked for again, None when it is parked."""
+        reason = _reason(failure)
+        log.error("%s of %s is parked: %s", message.kind, message.tenant, reason)
         try:
-            await self._park(message, failure)
+            async with self.engine.begin() as connection:
+                await connection.execute(
+                    text(
+                        "INSERT INTO parked (id, kind, tenant, body, salt, reason) "
+                        "VALUES (:id, :kind, :tenant, :body, :salt, :reason) ON CONFLICT DO NOTHING"
+                    ),
+                    {
+                        "id": message.id,
+                        "kind": message.kind,
+                        "tenant": message.tenant,
+                        "body": message.body,
+                        "salt": message.salt,
+                        "reason": reason,
+                    },
+                )
         except Exception as worse:  # noqa: BLE001 - not even parked: asked for again
             return worse
-        del self._failures[message.id]
+        self._failures.pop(message.id, None)
         return None
 
-    async def _park(self, message: Message, failure: BaseException) -> None:
-        log.error("%s of %s is parked: %r", message.kind, message.tenant, failure)
-        async with self.engine.begin() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO parked (id, kind, tenant, body, salt, reason) "
-                    "VALUES (:id, :kind, :tenant, :body, :salt, :reason) ON CONFLICT DO NOTHING"
-                ),
-                {
-                    "id": message.id,
-                    "kind": message.kind,
-                    "tenant": message.tenant,
-                    "body": message.body,
-                    "salt": message.salt if isinstance(message, Entry) else b"",
-                    "reason": repr(failure)[:1000],
-                },
-            )
+
+def _reason(failure: Exception) -> str:
+    """Say why in one line; what a field held is not repeated: the reason is also logged."""
+    said = repr(failure)
+    if isinstance(failure, ValidationError):
+        faults = failure.errors(include_url=False, include_context=False, include_input=False)
+        said = "; ".join(f"{'/'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    return said.replace("\0", "")[:1000]  # a text of PostgreSQL holds no NUL
 
 
 def broker(settings: Settings, group: GroupCommit) -> NatsBroker:
@@ -213,49 +232,90 @@ def broker(settings: Settings, group: GroupCommit) -> NatsBroker:
 
 
 def handler(group: GroupCommit) -> Callable[[Sequence[Msg]], Awaitable[None]]:
-    """Return the FastStream handler of a pulled batch: it asks again for what failed; the rest is acknowledged."""
+    """Return the FastStream handler of a pulled batch: it asks again for what failed; the rest is acknowledged.
+
+    Nothing that one message holds may leave it as an exception: FastStream would ask again for the whole batch.
+    """
 
     async def handle(pulled: Sequence[Msg]) -> None:
-        with ExitStack() as spans:
-            read = [(raw, message) for raw in pulled if (message := _read(raw, group.consumers.service, spans))]
-            outcomes = await group.commit([message for _, message in read]) if read else []
+        read: list[tuple[Msg, Message]] = []
+        for raw in pulled:
+            try:
+                read.append((raw, message_of(raw.subject, raw.data, raw.headers or {})))
+            except UnknownKind as newer:
+                log.warning("%s waits for a version that knows %s", group.consumers.service, newer)
+                await _ask_again(raw, UNKNOWN_RETRY_S)
+            except Exception as unreadable:  # noqa: BLE001 - bytes of any shape; the others go on
+                if await group.park(_unreadable(raw), unreadable):
+                    await _ask_again(raw, RETRY_S)
+        if not read:
+            return
+        followed = [(message.traceparent, _about(message)) for _, message in read]
+        with branches(f"{group.consumers.service} consume", followed) as traces:
+            messages = [replace(message, traceparent=on) for (_, message), on in zip(read, traces, strict=True)]
+            outcomes = await group.commit(messages)
         for (raw, _), failure in zip(read, outcomes, strict=True):
             if failure:
-                await raw.nak(delay=RETRY_S * (0.5 + random.random()))  # noqa: S311 - jitter
+                await _ask_again(raw, RETRY_S)
 
     return handle
+
+
+async def _ask_again(raw: Msg, seconds: float) -> None:
+    await raw.nak(delay=seconds * (0.5 + random.random()))  # noqa: S311 - jitter
 
 
 async def _as_it_came(message: StreamMessage[list[Msg]]) -> list[Msg]:
     return message.raw_message
 
 
-def _read(raw: Msg, service: str, spans: ExitStack) -> Message | None:
-    """Read a message and open its span, in its own trace; None for a kind that this version does not know."""
-    headers = raw.headers or {}
-    try:
-        message = message_of(raw.subject, raw.data, headers)
-    except UnknownKind:
-        log.warning("%s ignores an event it does not know: %s", service, headers.get("ce-type"))
-        return None
-    about = {"tenant.code": message.tenant, "event.kind": message.kind}
+def _about(message: Message) -> dict[str, str | int]:
+    about: dict[str, str | int] = {"tenant.code": message.tenant, "event.kind": message.kind}
     if isinstance(message, Entry) and (device := getattr(message.event, "item", None)):
         about["device.id"] = str(device)
-    trace = spans.enter_context(aside(f"{service} consume", parent=message.traceparent, **about))
-    return replace(message, traceparent=trace or message.traceparent)
+    return about
 
 
 def message_of(subject: str, data: bytes, headers: dict[str, str]) -> Message:
-    """Read what came: an entry, a notice or a card of the directory. Raises UnknownKind; ValueError for no entry."""
+    """Read what came: an entry, a notice or a card of the directory.
+
+    Raises UnknownKind; whatever reading strange bytes raises (ValueError, KeyError, TypeError) for no entry.
+    """
     first, _, rest = subject.partition(".")
     if first in ("custody", "replay"):
-        return Entry.read(data, bytes.fromhex(headers["ce-salt"]), headers.get("traceparent"))
+        salt = bytes.fromhex(headers["ce-salt"])
+        if len(salt) != SALT_SIZE:
+            raise ValueError(f"a salt has {SALT_SIZE} bytes, this one {len(salt)}: its leaf would be another")
+        return Entry.read(data, salt, headers.get("traceparent"))
     tenant, _, kind = rest.partition(".")
     return Notice(
-        id=UUID(headers["Nats-Msg-Id"]) if "Nats-Msg-Id" in headers else uuid4(),
+        id=_identifier(subject, data, headers),
         kind="people" if first == "people" else f"notice.{kind}",
         tenant=tenant,
         subject=subject,
         body=data,
         traceparent=headers.get("traceparent"),
     )
+
+
+def _unreadable(raw: Msg) -> Notice:
+    """Say of bytes that could not be read what their headers and their subject tell, for the one who looks."""
+    headers = raw.headers or {}
+    subject = raw.subject.removeprefix("replay.").partition(".")[2]  # of the service it is replayed to, or of custody
+    tenant, _, kind = subject.partition(".")
+    if not raw.subject.startswith(("custody.", "replay.")):
+        kind = "people" if raw.subject.startswith("people.") else f"notice.{kind}"
+    try:
+        salt = bytes.fromhex(headers.get("ce-salt", ""))
+    except ValueError:
+        salt = b""
+    kind = headers.get("ce-type", "").removeprefix("jp.meguru.") or kind
+    return Notice(_identifier(raw.subject, raw.data, headers), kind, tenant, raw.subject, raw.data, salt=salt)
+
+
+def _identifier(subject: str, data: bytes, headers: dict[str, str]) -> UUID:
+    """Return the message's id; for one that has none (it was replayed) the same each time it is delivered."""
+    try:
+        return UUID(headers.get("Nats-Msg-Id") or headers["ce-id"])
+    except (KeyError, ValueError):
+        return uuid5(NAMESPACE_URL, f"{subject} {data.hex()}")

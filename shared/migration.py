@@ -7,6 +7,7 @@ message door and the relay; crosses tenants, named so), look-up (NOLOGIN; owns t
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ from uuid import UUID
 
 from alembic import command, context, op
 from alembic.config import Config
-from sqlalchemy import MetaData, pool
+from sqlalchemy import MetaData, pool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from shared.database import url
+from shared.database import sqlstate, url
 from shared.tables import ground
 
 if TYPE_CHECKING:
@@ -25,17 +27,50 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
+log = logging.getLogger(__name__)
+
 ROOT = Path(__file__).parents[1]
 PARTITIONS_FROM = (2026, 1)
-PARTITIONS_AHEAD = (
-    36  # months made by the first migration; a loop keeps making them, and DEFAULT catches a strange clock
-)
+PARTITIONS_FIRST = 36  # months made by a service's first migration
+PARTITIONS_AHEAD = 24  # months from now that every `migrate` makes sure of; DEFAULT catches what comes later
+_PARTITIONS = "SELECT relname FROM pg_inherits JOIN pg_class ON oid = inhrelid WHERE inhparent = 'entries'::regclass"
 TENANT = "tenant = (SELECT current_setting('app.tenant', true))"
 
 
-def migrate(settings: Settings) -> None:
-    """Bring one service's database to the head of its migrations, as its owner."""
+def migrate(settings: Settings, *, now: datetime | None = None) -> None:
+    """Bring one service's database to the head of its migrations, as its owner, and make partitions ahead.
+
+    Each upgrade runs it. An installation that is not upgraded for PARTITIONS_AHEAD months writes into DEFAULT: nothing
+    is refused.
+    """
     command.upgrade(configuration(settings), "head")
+    asyncio.run(make_partitions(settings, now or datetime.now(UTC)))
+
+
+async def make_partitions(settings: Settings, now: datetime) -> None:
+    """Make each missing month of the entries up to PARTITIONS_AHEAD from now; one query when none is missing.
+
+    A month that DEFAULT already holds rows of cannot be cut out of it; a table somebody holds is not waited for long,
+    since all writers would queue behind. Both are skipped and said: the rows stay, and the next run tries again.
+    """
+    year, month = PARTITIONS_FROM
+    months = (now.year - year) * 12 + now.month - month + PARTITIONS_AHEAD
+    wanted = [_month(year, month, nth) for nth in range(months + 1)]
+    engine = create_async_engine(url(settings, "owner"), poolclass=pool.NullPool)
+    try:
+        async with engine.connect() as connection:
+            there = set(await connection.scalars(text(_PARTITIONS)))
+        for missing in [one for one in wanted if "entries_{:04d}_{:02d}".format(*one) not in there]:
+            try:
+                async with engine.begin() as connection:
+                    await connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+                    await connection.execute(text(partition_sql(*missing)))
+            except DBAPIError as refused:
+                if sqlstate(refused) not in ("23514", "55P03"):  # a row in DEFAULT; the lock not had in time
+                    raise
+                log.warning("%s: no partition for %04d-%02d: %s", settings.service, *missing, refused.orig)
+    finally:
+        await engine.dispose()
 
 
 def configuration(settings: Settings) -> Config:
@@ -159,11 +194,15 @@ def _first_uuid(year: int, month: int) -> UUID:
     return UUID(int=int(datetime(year, month, 1, tzinfo=UTC).timestamp() * 1000) << 80)
 
 
+def _month(year: int, month: int, later: int) -> tuple[int, int]:
+    months = month - 1 + later
+    return year + months // 12, months % 12 + 1
+
+
 def _partitions() -> None:
     year, month = PARTITIONS_FROM
-    for ahead in range(PARTITIONS_AHEAD):
-        months = month - 1 + ahead
-        op.execute(partition_sql(year + months // 12, months % 12 + 1))
+    for nth in range(PARTITIONS_FIRST):
+        op.execute(partition_sql(*_month(year, month, nth)))
     op.execute("CREATE TABLE entries_default PARTITION OF entries DEFAULT")
 
 

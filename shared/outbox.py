@@ -9,9 +9,8 @@ publishes again with the same message id, which JetStream absorbs.
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -21,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import bell
 from shared.database import Transaction, alone
-from shared.entry import Entry, moment
+from shared.entry import Entry
 from shared.ids import uuid7
-from shared.telemetry import aside, traceparent
+from shared.telemetry import branches, traceparent
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +97,19 @@ async def relay_window(connection: AsyncConnection, nats: Client) -> int:
 
 
 async def publish(nats: Client, parcels: Sequence[Parcel]) -> None:
-    """Publish a window, all or nothing; a window with a known message id goes out one by one, where that is absorbed.
+    """Publish a window as one batch a JetStream stream, each all or nothing.
 
-    Raises ConnectionError or TimeoutError when the bus did not acknowledge: publish the same window again.
+    A batch with a known message id is refused whole; then its messages go out one after the other, in their order (of
+    a directory the last one stays), and the known ones are absorbed. Raises ConnectionError or TimeoutError when the
+    bus did not acknowledge: some may be stored; publish the same window again.
     """
-    for stream in dict.fromkeys(parcel.subject.split(".", 1)[0] for parcel in parcels):
-        window = [parcel for parcel in parcels if parcel.subject.split(".", 1)[0] == stream]
-        if len(window) == 1 or not await _publish_batch(nats, window):
-            await asyncio.gather(*(_publish_one(nats, parcel) for parcel in window))
+    with branches("relay publish", [(parcel.headers.get("traceparent"), parcel.about) for parcel in parcels]) as traces:
+        going = [_following(parcel, trace) for parcel, trace in zip(parcels, traces, strict=True)]
+        for stream in dict.fromkeys(parcel.subject.split(".", 1)[0] for parcel in going):
+            window = [parcel for parcel in going if parcel.subject.split(".", 1)[0] == stream]
+            if len(window) == 1 or not await _publish_batch(nats, window):
+                for parcel in window:
+                    await _publish_one(nats, parcel)
 
 
 def parcel_of(position: int, entry_body: bytes, salt: bytes, trace: str | None) -> Parcel:
@@ -156,17 +160,17 @@ async def _waiting(connection: AsyncConnection) -> list[Parcel]:
 
 async def _publish_batch(nats: Client, window: Sequence[Parcel]) -> bool:
     batch = uuid4().hex
-    with ExitStack() as spans:
-        for nth, parcel in enumerate(window, 1):
-            traced = spans.enter_context(_traced(parcel))
-            headers = {**parcel.headers, **traced, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(nth)}
-            if nth < len(window):
-                await nats.publish(parcel.subject, parcel.body, headers=headers)
-            else:
-                headers["Nats-Batch-Commit"] = "1"
-                answer = json.loads(
-                    (await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=headers)).data
-                )
+    for nth, parcel in enumerate(window[:-1], 1):
+        headers = {**parcel.headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(nth)}
+        await nats.publish(parcel.subject, parcel.body, headers=headers)
+    last = window[-1]
+    headers = {
+        **last.headers,
+        "Nats-Batch-Id": batch,
+        "Nats-Batch-Sequence": str(len(window)),
+        "Nats-Batch-Commit": "1",
+    }
+    answer = json.loads((await nats.request(last.subject, last.body, timeout=ACK_TIMEOUT_S, headers=headers)).data)
     if "error" not in answer:
         return True
     if answer["error"].get("err_code") == DUPLICATE:
@@ -175,26 +179,15 @@ async def _publish_batch(nats: Client, window: Sequence[Parcel]) -> bool:
 
 
 async def _publish_one(nats: Client, parcel: Parcel) -> None:
-    with _traced(parcel) as traced:
-        headers = {**parcel.headers, **traced}
-        answer = await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=headers)
+    answer = await nats.request(parcel.subject, parcel.body, timeout=ACK_TIMEOUT_S, headers=parcel.headers)
     acknowledged = json.loads(answer.data)
     if "error" in acknowledged:
         raise ConnectionError(f"JetStream refused a message: {acknowledged['error'].get('description')}")
 
 
-@contextmanager
-def _traced(parcel: Parcel) -> Iterator[dict[str, str]]:
-    """Give an entry its own span in its own trace, also in a shared window, and name it as the consumers' parent.
-
-    What carries no trace (a card of the directory, a proof of the log) starts none: it belongs to no one journey.
-    """
-    before = parcel.headers.get("traceparent")
-    if before is None:
-        yield {}
-        return
-    with aside("relay publish", parent=before, **parcel.about) as now:
-        yield {"traceparent": now or before}
+def _following(parcel: Parcel, trace: str | None) -> Parcel:
+    """Name the relay's span as the parent of whoever consumes this."""
+    return replace(parcel, headers={**parcel.headers, "traceparent": trace}) if trace else parcel
 
 
-__all__ = ["Parcel", "moment", "notify", "parcel_of", "parcel_of_entry", "publish", "relay", "relay_window"]
+__all__ = ["Parcel", "notify", "parcel_of", "parcel_of_entry", "publish", "relay", "relay_window"]

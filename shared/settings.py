@@ -11,10 +11,18 @@ Service = Literal["erasure", "tracking", "certificates", "refurb", "donations"]
 SERVICES: tuple[Service, ...] = ("tracking", "erasure", "certificates", "refurb", "donations")
 
 
-class Settings(BaseSettings):
-    """One service's settings. A password that a process does not need is not set there (worker, api, migration)."""
+class BusSettings(BaseSettings):
+    """Where the bus is, and who connects: all that declaring the streams needs."""
 
     model_config = SettingsConfigDict(env_prefix="MEGURU_", frozen=True, extra="ignore")
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_user: str = ""
+    nats_password: SecretStr = SecretStr("")
+
+
+class Settings(BusSettings):
+    """One service's settings. A password that a process does not need is not set there (worker, api, migration)."""
 
     service: Service
     role: Literal["api", "worker", "all"] = "all"  # api: no bus, no loops; all: one process a service, on one machine
@@ -24,9 +32,6 @@ class Settings(BaseSettings):
     owner_password: SecretStr = SecretStr("")
     app_password: SecretStr = SecretStr("")
     consumer_password: SecretStr = SecretStr("")
-    nats_url: str = "nats://127.0.0.1:4222"
-    nats_user: str = ""
-    nats_password: SecretStr = SecretStr("")
     blobs: str = "file:///var/lib/meguru/blobs"
     keys: Path = Path("/var/lib/meguru/keys")
     jwks: Path = Path("/var/lib/meguru/keys/jwks.json")

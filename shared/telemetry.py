@@ -4,7 +4,7 @@ Span names are templates, never ids: with 1,741 tenants the number of names stay
 the case go on every span as attributes, by a context that the spans of one piece of work share.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from shared.settings import Settings
 
 _subject: ContextVar[Mapping[str, str]] = ContextVar("subject", default=MappingProxyType({}))
@@ -83,20 +84,40 @@ def span(
 
 
 @contextmanager
-def aside(name: str, *, parent: str | None, **attributes: str | int) -> Iterator[str | None]:
-    """Open one of many spans that are open at once, each in its own trace; none becomes the current one.
+def branches(
+    name: str, things: Sequence[tuple[str | None, Mapping[str, str | int]]]
+) -> Iterator[tuple[str | None, ...]]:
+    """Open one span in every trace that goes on here; none becomes the current one.
 
-    Gives its traceparent, for whatever follows from this one of the many; None when no span is recorded.
+    Each thing names the traceparent it follows from and what it is about; those that follow from the same share a span,
+    with the attributes they agree on. Gives for each thing the traceparent to go on with. What carries no trace starts
+    none: it belongs to no one journey.
     """
-    opened = _tracer.start_span(name, context=_context(parent) if parent else Context(), attributes=attributes)
+    shared: dict[str, list[Mapping[str, str | int]]] = {}
+    for parent, about_it in things:
+        if parent:
+            shared.setdefault(parent, []).append(about_it)
+    opened = {
+        parent: _tracer.start_span(
+            name,
+            context=_context(parent),
+            attributes={
+                key: value for key, value in all_of[0].items() if all(other.get(key) == value for other in all_of)
+            }
+            | ({"count": len(all_of)} if len(all_of) > 1 else {}),
+        )
+        for parent, all_of in shared.items()
+    }
     try:
-        yield _said(opened)
+        yield tuple(_said(opened[parent]) or parent if parent else None for parent, _ in things)
     except BaseException as failure:
-        opened.record_exception(failure)
-        opened.set_status(trace.StatusCode.ERROR)
+        for one in opened.values():
+            one.record_exception(failure)
+            one.set_status(trace.StatusCode.ERROR)
         raise
     finally:
-        opened.end()
+        for one in opened.values():
+            one.end()
 
 
 def past(name: str, began_ns: int, ended_ns: int) -> None:

@@ -112,8 +112,20 @@ async def _connect(known: Settings) -> Client:
 
 
 async def _consume(bus: Any, nats: Client, known: Settings) -> None:
-    await jetstream.refuse_drift(nats, known.service)
-    await bus.start()
+    """Consume for ever. A durable that differs ends the process; a JetStream that does not answer yet is waited for."""
+    started = told = False
+    while not started:
+        try:
+            await jetstream.refuse_drift(nats, known.service)
+            await bus.start()
+            started = True
+        except jetstream.Drift:
+            raise
+        except Exception as unready:  # noqa: BLE001 - whatever it is, JetStream is not there yet
+            if not told:
+                log.warning("JetStream is not ready; %s asks until it is: %r", known.service, unready)
+            told = True
+            await asyncio.sleep(BUS_RETRY_S)
     await asyncio.Event().wait()
 
 

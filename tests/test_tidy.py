@@ -24,10 +24,6 @@ FILE_BYTES_MAX = 512 * 1024
 LONG_MODULES = {
     "meguru/audit.py": (580, "one walk over ledgers and log; each finding stands beside the check that makes it"),
     "meguru/replay/story.py": (530, "the pilot's chapters in the order of time, to be read as one story"),
-    "services/certificates/views.py": (500, "the evidence view and the issuer's queue share their statements"),
-    "services/donations/api.py": (640, "one door: shapes and routes of call, application and hand-over side by side"),
-    "services/donations/pages.py": (650, "one door: the public's pages and the clerk's desk share forms and words"),
-    "services/tracking/api.py": (660, "the front desk's door: parties, items, cages and the public look-up"),
     "services/tracking/reading.py": (520, "every query of the front desk's pages; no branches, only SQL and rows"),
     "tests/deploy/semantics.py": (470, "one table of the defects that schemas do not catch"),
 }

@@ -45,10 +45,8 @@ async def collect(world: World) -> dict[str, Any]:
         "taken_over_by_town": tracking["second_life"]["taken-over"],
         "taken_over_by_kind": tracking["by_kind"]["taken-over"],
         "difference": {
-            "machines": tracking["not_delivered"],
-            "asset_numbers": [
-                asset for asset, label in world.labels.items() if label in set(tracking["not_delivered"])
-            ],
+            "machines": tracking["apart"],
+            "asset_numbers": [asset for asset, label in world.labels.items() if label in set(tracking["apart"])],
         },
         "recycled": refurb["recycled"]["count"],
         "weights_kg": refurb["weights_kg"],

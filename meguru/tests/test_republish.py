@@ -164,6 +164,17 @@ async def test_what_was_parked_is_listed_and_sent_again_once(world: World) -> No
     assert await parked(world.stack) == []
 
 
+async def test_what_is_no_entry_stays_parked_and_keeps_nothing_else_back(world: World) -> None:
+    entry = next(one for one in await world.entries("tracking") if one.kind == "tracking.medium-cleared.v1")
+    statement = "INSERT INTO parked (id, kind, tenant, body, salt, reason) VALUES ($1, $2, $3, $4, $5, 'ValueError()')"
+    odd = uuid7()
+    await world.execute("refurb", statement, odd, entry.kind, TOWN, b"\xff no entry", b"")
+    await world.execute("refurb", statement, entry.id, entry.kind, entry.tenant, entry.body, entry.salt)
+    assert await replay_parked(world.stack, await parked(world.stack)) == 1
+    assert [one.id for one in await parked(world.stack)] == [odd]
+    await world.execute("refurb", "DELETE FROM parked WHERE id = $1", odd)
+
+
 def test_a_date_is_read_as_japan_means_it() -> None:
     assert publishing._moment("2026-11-24").isoformat() == "2026-11-24T00:00:00+09:00"
     assert publishing._moment("2026-11-24T00:00:00Z").utcoffset() == timedelta(0)

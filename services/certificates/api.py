@@ -7,15 +7,15 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from services.certificates import commands, views
+from services.certificates import commands, reading
 from services.certificates.domain.certificate import REASON_LENGTH_MAX
 from services.certificates.domain.number import NUMBER_LENGTH_MAX, BadNumber, Number, parse_number
-from services.certificates.views import Asked
+from services.certificates.reading import Asked
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, TheDoor, receipt, scanned
 from shared.entry import Entry, moment
 from shared.events.certificates import CertificateKind
-from shared.identity import Anyone, Principal, SignedIn, holding
+from shared.identity import Anyone, Principal, Role, SignedIn, holding
 from shared.refused import Forbidden, Invalid, Refused, Unknown
 
 router = APIRouter(prefix="/api/certificates", tags=["certificates"])
@@ -23,7 +23,9 @@ router = APIRouter(prefix="/api/certificates", tags=["certificates"])
 PAGE_MAX = 100
 TEXT_MAX = 200
 State = Annotated[str | None, Query(pattern="^(awaited|requested|ready|issued|revoked)$")]
-Manager = Annotated[Principal, Depends(holding("centre-manager"))]
+# The centre may revoke while its contract runs; the town, whose certificates they are, also when it has ended.
+REVOKERS: tuple[Role, ...] = ("centre-manager", "town-admin")
+Revoker = Annotated[Principal, Depends(holding(*REVOKERS))]
 
 
 def given_number(number: Annotated[str, Path(max_length=NUMBER_LENGTH_MAX)]) -> Number:
@@ -64,7 +66,7 @@ async def certificates(
     wanted = (await door.resolve(scanned(item), who)).item if item else None
     async with door.look(tenant, who) as connection:
         asked = Asked(item=wanted, engagement=engagement, kind=kind, state=state)
-        rows = await views.listed(connection, tenant, asked, most=PAGE_MAX + 1, after=after)
+        rows = await reading.listed(connection, tenant, asked, most=PAGE_MAX + 1, after=after)
     following = after + PAGE_MAX if len(rows) > PAGE_MAX else None
     return JSONResponse({"certificates": [told(row) for row in rows[:PAGE_MAX]], "next": following})
 
@@ -79,8 +81,8 @@ async def overview(
     """Count a town's certificates by kind and state, and what is owed by when; nobody types a total."""
     tenant = town or who.party
     async with door.look(tenant, who) as connection:
-        counted = await views.counts(connection, tenant)
-        owed = await views.deadlines(connection, tenant, engagement)
+        counted = await reading.counts(connection, tenant)
+        owed = await reading.deadlines(connection, tenant, engagement)
     deadlines = [
         {
             "engagement": str(row.engagement),
@@ -118,26 +120,26 @@ class Revocation(Ask):
 
 
 @router.post("/{number}/revocations", status_code=201)
-async def revoke(number: GivenNumber, body: Revocation, door: TheDoor, who: Manager) -> Response:
+async def revoke(number: GivenNumber, body: Revocation, door: TheDoor, who: Revoker) -> Response:
     """Revoke an issued certificate; both files and the reason stay."""
     return receipt(await withdraw(door, who, number, body))
 
 
 @router.post("/{number}/reissues", status_code=409)
-async def reissue(number: GivenNumber, who: Manager) -> Response:  # noqa: ARG001 - who may ask is checked all the same
+async def reissue(number: GivenNumber, who: Revoker) -> Response:  # noqa: ARG001 - who may ask is checked all the same
     """Refuse: a revoked certificate cannot be replaced here yet."""
     raise Refused(
         "no-reissue",
-        f"{number} の再発行はまだできません。誤りは取り消しに理由を書き、町の担当に知らせてください。",
-        f"{number} cannot be reissued yet. Revoke it with the reason and tell the town's desk.",
+        f"{number} の再発行はまだできません。誤りがあれば理由を書いて取り消し、町とセンターに知らせてください。",
+        f"{number} cannot be reissued yet. If it is wrong, revoke it with the reason and tell town and centre.",
     )
 
 
 async def withdraw(door: Door, who: Principal, number: Number, ask: Revocation) -> Entry[Any]:
-    """Revoke by number. Raises Unknown for one that is not this party's."""
+    """Revoke by number. Raises Unknown for one that is not, or no longer, this party's."""
 
     async def do(tx: Transaction, _found: Found) -> Entry[Any]:
-        row = await views.one(tx.connection, str(number))
+        row = await reading.one(tx.connection, str(number))
         if row is None:
             raise unknown(number)
         return await commands.revoke(tx, row.certificate, ask.reason)
@@ -150,7 +152,7 @@ async def entitled(door: Door, who: Principal, number: Number) -> Any:
     try:
         found = await door.resolve(number.label, who)
         async with door.look(found.tenant, who) as connection:
-            return await views.one(connection, str(number))
+            return await reading.one(connection, str(number))
     except (Unknown, Forbidden):
         return None
 
@@ -158,7 +160,7 @@ async def entitled(door: Door, who: Principal, number: Number) -> Any:
 async def publicly(door: Door, number: Number) -> Any:
     """Return what anybody may know. Raises Unknown."""
     async with door.engine.connect() as connection:
-        known = await views.public(connection, str(number))
+        known = await reading.public(connection, str(number))
     if known is None:
         raise unknown(number)
     return known

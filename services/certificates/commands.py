@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Any
 from uuid import UUID
 
 from services.certificates import views
 from services.certificates.domain.certificate import Made, fold, stream_of
 from services.certificates.domain.number import Number
+from services.certificates.waiting import Late
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
@@ -24,9 +24,11 @@ async def request(
     item: UUID,
     medium: UUID | None,
     cites: Sequence[Entry[Any]],
-    due_on: date | None,
 ) -> Entry[Any]:
-    """Record the intent to issue, with exactly the entries it will stand on. A second time changes nothing."""
+    """Record the intent to issue, with exactly the entries it will stand on. A second time changes nothing.
+
+    The deadline is not recorded here: it runs from the receipt, a message of another stream that may come later.
+    """
     stream = stream_of(number.kind, medium or item)
     history = await ledger.read(tx, stream)
     if there := _first(history, CertificateRequested):
@@ -40,7 +42,6 @@ async def request(
         label=number.label.id,
         medium=medium,
         cites=[Cited(entry=one.id, stream=one.stream, sequence=one.sequence) for one in cites],
-        due_on=due_on,
     )
     return await _append(tx, history, event)
 
@@ -58,7 +59,7 @@ async def issue(tx: Transaction, certificate: UUID, made: Made) -> Entry[Any]:
     return await _append(replace(tx, tenant=asked.tenant, because=asked), history, event)
 
 
-async def fall_due(tx: Transaction, late: views.Late) -> None:
+async def fall_due(tx: Transaction, late: Late) -> None:
     """Record that the deadline passed without it, unless it came meanwhile."""
     stream = stream_of(late.kind, late.medium or late.item)
     history = await ledger.read(tx, stream)

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import text
 
 from services.certificates import commands, views
-from services.certificates.domain.certificate import due_on
 from services.certificates.domain.number import Number
 from services.certificates.tables import metadata
 from shared.database import Transaction
@@ -67,19 +66,13 @@ async def on_logged(tx: Transaction, notices: Sequence[Notice]) -> None:
 
 
 async def _request(tx: Transaction, entry: Entry[Any], number: Number, item: Any, medium: UUID | None) -> None:
-    due = due_on(item.received_at, item.certificate_days) if item.received_at and item.certificate_days else None
-    await commands.request(tx.following(entry), number, item=item.item, medium=medium, cites=[entry], due_on=due)
+    await commands.request(tx.following(entry), number, item=item.item, medium=medium, cites=[entry])
 
 
 async def _known(tx: Transaction, items: Sequence[UUID]) -> dict[UUID, Any]:
-    """Return label, media, receipt and contract of items. Raises Later for one whose registration has not come."""
-    rows = await tx.connection.execute(
-        text(
-            "SELECT i.item, i.label, i.data, r.received_at, e.certificate_days FROM items i "
-            "LEFT JOIN receipts r USING (item) LEFT JOIN engagements e USING (engagement) WHERE i.item = ANY(:items)"
-        ),
-        {"items": list(items)},
-    )
+    """Return label and media of items. Raises Later for one whose registration has not come."""
+    query = text("SELECT item, label, data FROM items WHERE item = ANY(:items)")
+    rows = await tx.connection.execute(query, {"items": list(items)})
     found = {row.item: row for row in rows}
     if missing := set(items) - found.keys():
         raise Later(f"{len(missing)} item(s) are not registered here yet")

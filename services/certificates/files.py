@@ -2,16 +2,17 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from fastapi import APIRouter, Query
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from services.certificates import keys, views
+from services.certificates import keys, reading
 from services.certificates.api import TEXT_MAX, GivenNumber, entitled, unknown
 from services.certificates.domain.certificate import JST
 from shared import blobs
@@ -42,7 +43,7 @@ async def lot(
     """Return every issued certificate of a town (or of one engagement) as it is packed, with a list."""
     tenant = town or who.party
     async with door.look(tenant, who) as connection:
-        rows = await views.issued(connection, tenant, engagement)
+        rows = await reading.issued(connection, tenant, engagement)
     if not rows:
         raise Refused(
             "nothing-issued",
@@ -51,7 +52,12 @@ async def lot(
         )
     name = f"{tenant}-certificates.zip"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_packed(tenant, rows), media_type="application/zip", headers=headers)
+    parts = _packed(tenant, rows)
+    try:
+        first = await anext(parts)
+    except blobs.Away as away:
+        raise HTTPException(503) from away
+    return StreamingResponse(_after(first, parts), media_type="application/zip", headers=headers)
 
 
 @router.get("/{number}.pdf")
@@ -91,6 +97,8 @@ async def _file(number: Any, door: Any, who: Any, kind: Literal["pdf", "json"]) 
             "ファイルが保管庫にないか、壊れています。記録は残っています。運用の担当に知らせてください。",
             "The file is missing from the store, or damaged. The record stands. Tell the operator.",
         ) from lost
+    except blobs.Away as away:
+        raise HTTPException(503) from away
     return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
@@ -113,15 +121,30 @@ class _Pipe:
         return taken
 
 
+async def _after(first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for part in parts:
+        yield part
+
+
 async def _packed(tenant: str, rows: Sequence[Any]) -> AsyncIterator[bytes]:
-    pipe = _Pipe()
+    """Pack a lot; the list comes last and names what is lost.
+
+    A store that stops answering breaks the zip off, so that nobody takes it for whole: the same call may succeed later.
+    """
+    pipe, lost = _Pipe(), dict[str, list[str]]()
     with ZipFile(pipe, "w", ZIP_STORED) as archive:  # type: ignore[call-overload]  # a stream without tell, which zipfile allows
-        archive.writestr(_named("list.csv", rows[-1].issued_at), _list(rows))
         for row in rows:
             folder = "revoked/" if row.revoked_at else ""
             for kind, sha256 in (("pdf", row.pdf_sha256), ("json", row.json_sha256)):
-                archive.writestr(_named(f"{folder}{row.number}.{kind}", row.issued_at), await blobs.get(tenant, sha256))
+                try:
+                    content = await blobs.get(tenant, sha256)
+                except blobs.Missing:
+                    lost.setdefault(row.number, []).append(kind.upper())
+                else:
+                    archive.writestr(_named(f"{folder}{row.number}.{kind}", row.issued_at), content)
             yield pipe.take()
+        archive.writestr(_named("list.csv", rows[-1].issued_at), _list(rows, lost))
     yield pipe.take()
 
 
@@ -130,13 +153,15 @@ def _named(name: str, at: datetime) -> ZipInfo:
     return ZipInfo(name, (local.year, local.month, local.day, local.hour, local.minute, local.second))
 
 
-def _list(rows: Sequence[Any]) -> bytes:
+def _list(rows: Sequence[Any], lost: Mapping[str, Sequence[str]]) -> bytes:
     """Write the list of a lot for a spreadsheet; the mark at its head lets Excel see UTF-8."""
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["証明書番号", "種類", "追跡ID", "発行", "取消", "PDF SHA-256", "JSON SHA-256"])
+    table.writerow(["証明書番号", "種類", "追跡ID", "発行", "取消", "PDF SHA-256", "JSON SHA-256", "備考"])
     for row in rows:
         revoked = row.revoked_at.astimezone(JST).isoformat(timespec="seconds") if row.revoked_at else ""
         issued = row.issued_at.astimezone(JST).isoformat(timespec="seconds")
-        table.writerow([row.number, row.kind, row.label, issued, revoked, row.pdf_sha256, row.json_sha256])
+        kinds = "と".join(lost.get(row.number, ()))
+        said = f"{kinds}のファイルが保管庫にないか、壊れています。運用の担当に知らせてください。" if kinds else ""
+        table.writerow([row.number, row.kind, row.label, issued, revoked, row.pdf_sha256, row.json_sha256, said])
     return out.getvalue().encode("utf-8-sig")

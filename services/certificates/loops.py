@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.certificates import commands, filling, issuing, keys, views
+from services.certificates import commands, filling, issuing, keys, views, waiting
 from services.certificates.document.inputs import canonical
 from services.certificates.domain.certificate import JST
 from services.certificates.issuing import Files, Order
@@ -90,7 +90,7 @@ class Issuer:
             return 0
         async with self.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
-            orders = await views.open_orders(connection, place, without=list(self.in_hand))
+            orders = await waiting.open_orders(connection, place, without=list(self.in_hand))
         for order, stored in await prepare(self.engine, orders, self.origin, datetime.now(UTC)) if orders else ():
             self.in_hand[order.certificate] = asyncio.create_task(self._issue(order, stored))
         return len(orders)
@@ -150,7 +150,7 @@ async def _fix(engine: AsyncEngine, orders: Sequence[Order], origin: str, at: da
         else:
             hashes[order.certificate] = await blobs.put(order.tenant, canonical(given))
     async with engine.begin() as connection:
-        return await views.fix_inputs(connection, hashes)
+        return await waiting.fix_inputs(connection, hashes)
 
 
 async def make(room: PressRoom, order: Order, stored: bytes) -> Files:
@@ -178,7 +178,7 @@ async def finish(engine: AsyncEngine, order: Order, files: Files) -> Entry[Any]:
 async def _note(engine: AsyncEngine, order: Order, failure: Exception) -> None:
     log.error("%s cannot be issued: %r", order.number, failure)
     async with engine.begin() as connection:
-        await views.set_failure(connection, order.certificate, str(failure) or repr(failure))
+        await waiting.set_failure(connection, order.certificate, str(failure) or repr(failure))
 
 
 async def note_overdue(work: Work) -> None:
@@ -192,7 +192,7 @@ async def note_overdue(work: Work) -> None:
 async def overdue_round(engine: AsyncEngine, at: datetime) -> int:
     """Append `overdue` for what is late, each in a transaction of its own. Returns how many were late."""
     async with engine.connect() as connection:
-        late = await views.overdue(connection, at.astimezone(JST).date())
+        late = await waiting.overdue(connection, at.astimezone(JST).date())
     for one in late:
         async with service_transaction(engine, SERVICE, at=at) as tx:
             await commands.fall_due(tx, one)

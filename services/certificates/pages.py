@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from services.certificates import api, keys, views
-from services.certificates.api import GivenNumber, Manager, entitled, numbered, publicly
+from services.certificates import api, keys, reading
+from services.certificates.api import REVOKERS, GivenNumber, Revoker, entitled, numbered, publicly
 from services.certificates.domain.certificate import JST, REASON_LENGTH_MAX
 from services.certificates.domain.number import BadNumber, parse_number
-from services.certificates.views import Asked
+from services.certificates.reading import Asked
 from shared.door import Door, TheDoor
 from shared.identity import Anyone, SignedIn
 from shared.ids import uuid7
@@ -68,7 +68,7 @@ async def certificates(
 ) -> Response:
     """Show a town's deadlines and certificates, and where to take them all."""
     async with door.look(who.party, who) as connection:
-        towns = await views.towns(connection, who.party)
+        towns = await reading.towns(connection, who.party)
     chosen = town or next(iter(towns), who.party)
     asked = Asked(
         engagement=engagement,
@@ -76,10 +76,10 @@ async def certificates(
         state=state if state in STATES else None,
     )
     async with door.look(chosen, who) as connection:
-        rows = await views.listed(connection, chosen, asked, most=PAGE_ROWS + 1, after=(page - 1) * PAGE_ROWS)
-        counts = await views.counts(connection, chosen)
-        deadlines = await views.deadlines(connection, chosen, engagement)
-        engagements = await views.engagements(connection, chosen)
+        rows = await reading.listed(connection, chosen, asked, most=PAGE_ROWS + 1, after=(page - 1) * PAGE_ROWS)
+        counts = await reading.counts(connection, chosen)
+        deadlines = await reading.deadlines(connection, chosen, engagement)
+        engagements = await reading.engagements(connection, chosen)
     chosen_query = {
         "town": chosen,
         "engagement": str(engagement) if engagement else "",
@@ -135,11 +135,11 @@ async def certificate(
     row = await entitled(door, who, number) if who else None
     if row is None:
         return RedirectResponse(f"/verify/{number}", 303)
-    return _one(request, row, may_revoke=bool(who and who.has("centre-manager")), done=done == "revoked")
+    return _one(request, row, may_revoke=bool(who and who.has(*REVOKERS)), done=done == "revoked")
 
 
 @router.post("/certificates/{number}/revoke")
-async def revoke(request: HttpRequest, number: GivenNumber, door: TheDoor, who: Manager) -> Response:
+async def revoke(request: HttpRequest, number: GivenNumber, door: TheDoor, who: Revoker) -> Response:
     """Revoke what the form on the certificate's page says; a refusal shows on the same page."""
     form = Form(await request.form())
     reason = form.need("reason", _("取り消す理由"), longest=REASON_LENGTH_MAX)

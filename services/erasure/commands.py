@@ -166,10 +166,10 @@ def _meant(there: Sequence[Registered], serial: str) -> Registered:
         )
     raise Refused(
         "another-drive",
-        "報告の製造番号は、この機器に登録された媒体のものではありません。ラベルを確かめ、"
-        "登録が間違いなら町の担当に訂正を頼んでください。",
-        "The report's serial is not that of a medium registered for this device. Check the label; if the registration "
-        "is wrong, ask the town's desk to correct it.",
+        "報告の製造番号は、この機器に登録された媒体のものではありません。ラベルを確かめてください。"
+        "登録のない媒体なら、記憶媒体として登録するよう、町の担当に頼んでください。",
+        "The report's serial is not that of a medium registered for this device. Check the label; if the medium is not "
+        "registered at all, ask the town's desk to register it as a storage medium of its own.",
     )
 
 

@@ -16,14 +16,12 @@ join(consumers, metadata.tables)
 
 @consumers.on(ReuseCandidateNamed)
 async def on_reuse_candidate_named(tx: Transaction, entries: Sequence[Entry[ReuseCandidateNamed]]) -> None:
-    """Open a work order for each candidate; a leased chassis goes back to its lessor and is only listed."""
-    await views.turn_away(tx, [entry for entry in entries if entry.event.leased], reason="leased")
+    """Open a work order for each candidate."""
     for entry in entries:
         event = entry.event
-        if not event.leased:
-            await commands.start(
-                tx.following(entry), event.item, label=event.label, item_kind=event.item_kind, route="reuse"
-            )
+        await commands.start(
+            tx.following(entry), event.item, label=event.label, item_kind=event.item_kind, route="reuse"
+        )
 
 
 @consumers.on(RecyclingChosen)

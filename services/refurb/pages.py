@@ -36,7 +36,6 @@ MATERIALS = {
     "other": _("そのほか"),
 }
 KINDS = {"notebook": _("ノート"), "desktop": _("デスクトップ"), "loose-drive": _("単体の記憶媒体")}
-REASONS = {"leased": _("リース機です。筐体は貸主へ返してください。")}
 # The domain's msgids of what may be missing, carried into the catalogue; a test holds the two together.
 NEEDED = (_("もとの記憶媒体の抹消か破壊の証跡"), _("等級の判定"), _("新しいSSDの製造番号の記録"))
 EVENTS = {
@@ -74,7 +73,6 @@ async def board(request: HttpRequest, door: TheDoor, who: SignedIn, town: str = 
         words=_WORDS,
         kinds=KINDS,
         materials=MATERIALS,
-        reasons=REASONS,
         now=door.now(),
         may_work=who.has("refurbisher"),
     )

@@ -1,4 +1,4 @@
-"""Refurb's views: the history of work orders, what is known of the original media, and who was turned away."""
+"""Refurb's views: the history of work orders and what is known of the original media."""
 
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
@@ -35,17 +35,4 @@ clearances = Table(
     Column("sequence", Integer, nullable=False),  # of the medium's clearance stream at tracking: the latest wins
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Index("clearances_item", "item"),
-)
-
-turned_away = Table(
-    "turned_away",
-    metadata,
-    Column("item", Uuid, primary_key=True),
-    Column("tenant", Text, nullable=False),
-    Column("label", Text, nullable=False),
-    Column("item_kind", Text, nullable=False),
-    Column("maker", Text),
-    Column("model", Text),
-    Column("reason", Text, nullable=False),  # a code; the page has the words
-    Column("named_at", DateTime(timezone=True), nullable=False),
 )

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.refurb.domain.work_order import Stage, WorkOrder, fold
-from services.refurb.tables import clearances, metadata, turned_away, works
+from services.refurb.tables import clearances, metadata, works
 from shared.database import Transaction
 from shared.entry import Entry, Event
 from shared.events.refurb import (
@@ -25,12 +25,11 @@ from shared.events.refurb import (
     Step,
     WorkStarted,
 )
-from shared.events.tracking import Medium, MediumCleared, MediumReopened, ReuseCandidateNamed
+from shared.events.tracking import Medium, MediumCleared, MediumReopened
 
 REBUILT: tuple[Table, ...] = (
     works,
     clearances,
-    turned_away,
     *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
 )
 OWN = "refurb."
@@ -86,21 +85,6 @@ async def keep_clearances(tx: Transaction, entries: Sequence[Entry[MediumCleared
         )
 
 
-async def turn_away(tx: Transaction, entries: Sequence[Entry[ReuseCandidateNamed]], reason: str) -> None:
-    """List candidates that are not opened, so that nobody loses them; nothing is recorded about them."""
-    rows = [
-        {
-            **entry.event.model_dump(include={"item", "label", "item_kind", "maker", "model"}),
-            "tenant": entry.tenant,
-            "reason": reason,
-            "named_at": entry.occurred_at,
-        }
-        for entry in entries
-    ]
-    if rows:
-        await tx.connection.execute(insert(turned_away).on_conflict_do_nothing(), rows)
-
-
 async def media(connection: AsyncConnection, item: UUID) -> tuple[Medium, ...] | None:
     """Return the original media of an item as registered; None while its registration has not come."""
     found = await connection.scalar(text("SELECT data->'media' FROM items WHERE item = :item"), {"item": item})
@@ -133,17 +117,6 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedAway:
-    """A candidate that was not opened, and why."""
-
-    label: str
-    item_kind: str
-    name: str
-    reason: str
-    named_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Board:
     """Everything of a town that is or was in the workshop, oldest first in each column."""
 
@@ -153,7 +126,6 @@ class Board:
     delivered: list[Card]
     to_recycle: list[Card]
     recycled: list[Card]
-    turned_away: list[TurnedAway]
     steps: dict[str, int]  # how many chassis have each step done
 
 
@@ -238,7 +210,6 @@ async def board(connection: AsyncConnection, tenant: str, now: datetime) -> Boar
         delivered=columns["delivered"],
         to_recycle=columns["to-recycle"],
         recycled=columns["recycled"],
-        turned_away=await _turned_away(connection, tenant),
         steps=dict(steps),
     )
 
@@ -315,17 +286,6 @@ async def _items(
         names[row.item] = _name(row.maker, row.model)
         open_media[row.item] = tuple(sorted(medium["serial"] for medium in row.media if medium["id"] not in done))
     return names, open_media
-
-
-async def _turned_away(connection: AsyncConnection, tenant: str) -> list[TurnedAway]:
-    rows = await connection.execute(
-        text(
-            "SELECT label, item_kind, maker, model, reason, named_at FROM turned_away WHERE tenant = :tenant "
-            "ORDER BY named_at, label"
-        ),
-        {"tenant": tenant},
-    )
-    return [TurnedAway(row.label, row.item_kind, _name(row.maker, row.model), row.reason, row.named_at) for row in rows]
 
 
 def _event(kind: str, data: dict[str, Any]) -> Event:

@@ -11,6 +11,7 @@ from shared.directory import join
 from shared.entry import Entry
 from shared.events.certificates import CertificateIssued
 from shared.events.erasure import ErasureFailed, ErasureVerified, MediumDestroyed, MediumErased
+from shared.events.tracking import Received
 from shared.messaging import Consumers
 
 consumers = Consumers("tracking")
@@ -23,7 +24,7 @@ async def on_everything(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     await views.leave(tx, entries)
 
 
-join(consumers, metadata.tables)
+join(consumers, metadata.tables, owns_people=True)
 
 
 @consumers.on(MediumErased, MediumDestroyed, ErasureFailed, ErasureVerified)
@@ -31,6 +32,13 @@ async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Clear a medium for its chassis, or take that back, as the evidence says."""
     for entry in entries:
         await custody.weigh(tx.following(entry), entry.event.item, entry.event.medium)
+    await custody.close_uncertified(tx, entries)
+
+
+@consumers.on(Received)
+async def on_received(tx: Transaction, entries: Sequence[Entry[Received]]) -> None:
+    """Close the custody of what was proved in the town hall and needs nothing more than to have arrived."""
+    await custody.close_uncertified(tx, entries)
 
 
 @consumers.on(CertificateIssued)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from threading import Lock
 
 import qrcode
 import typst
@@ -14,6 +15,7 @@ from qrcode.constants import ERROR_CORRECT_Q
 from shared.ids import qr_url
 
 PER_SHEET = 24
+_ONE_CALLER = Lock()  # the compiler refuses a second one ("Already borrowed")
 QUIET_MODULES = 4
 
 _TEMPLATE = """
@@ -58,9 +60,10 @@ def sheet(labels: Sequence[Printed], *, origin: str, town: str, fonts: Path, sta
         "ask": "読み取ると、追跡が見られます",
         "labels": printed,
     }
-    pdf = _compiler(fonts).compile(
-        _TEMPLATE.encode(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)}, format="pdf"
-    )
+    with _ONE_CALLER:
+        pdf = _compiler(fonts).compile(
+            _TEMPLATE.encode(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)}, format="pdf"
+        )
     if not isinstance(pdf, bytes):
         raise TypeError("typst makes one PDF of one document")
     return pdf

@@ -33,6 +33,7 @@ ROUND_LEAVES_MAX = 1000
 NOTICE_LEAVES_MAX = 100
 ROUND_S = 0.1  # rounds are at least this far apart, so that leaves share their tiles and checkpoint
 RETRY_S = 0.5
+LOOK_AGAIN_S = 60.0  # after the log was found changed: somebody has to mend it first
 CITED = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "tracking.custody-closed.v1")
 
 
@@ -57,7 +58,10 @@ def log_signer(folder: Path, origin: str) -> NoteSigner:
 
 
 async def sequence(work: Work) -> None:
-    """Integrate what is new a few times a second, for ever."""
+    """Integrate what is new a few times a second, for ever.
+
+    A log that was changed is never signed again: the sequencer says so and waits, the doors of the house stay open.
+    """
     signer = log_signer(work.settings.keys, work.settings.log_origin)
     heard = bell.listen()
     while True:
@@ -70,8 +74,11 @@ async def sequence(work: Work) -> None:
                         await asyncio.sleep(ROUND_S)
                     else:
                         await bell.wait(heard, bell.pause_s(work.settings.role))
-        except (asyncio.CancelledError, Inconsistent):
+        except asyncio.CancelledError:
             raise
+        except Inconsistent:
+            log.critical("the log is not what was signed; nothing more is signed until it is", exc_info=True)
+            await asyncio.sleep(LOOK_AGAIN_S)
         except Exception:
             log.exception("the sequencer lost its database; it goes on in %s s", RETRY_S)
             await asyncio.sleep(RETRY_S)

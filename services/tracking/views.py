@@ -1,7 +1,7 @@
 """Tracking's views: the timeline of everything, the leaves on their way to the log, and what is read from them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,46 +80,49 @@ async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         await tx.connection.execute(insert(leaves).on_conflict_do_nothing(), rows)
 
 
+_SEEN = (
+    "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved, "
+    "data->>'passed' AS passed, data->>'number' AS number FROM timeline WHERE item = ANY(:items) "
+    "AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) ORDER BY occurred_at, recorded_at, sequence"
+)
+_PROOFS = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "erasure.erasure-verified.v1")
+
+
 async def seen(connection: AsyncConnection, item: UUID) -> list[Seen]:
-    """Return what the timeline knows of an item that bears on its custody."""
-    rows = await connection.execute(
-        text(
-            "SELECT kind, occurred_at, entry, data->>'medium' AS medium, data->>'achieved' AS achieved, "
-            "data->>'number' AS number FROM timeline WHERE item = :item"
-        ),
-        {"item": item},
-    )
-    return [
-        Seen(
-            kind=row.kind,
-            occurred_at=row.occurred_at,
-            entry=row.entry,
-            medium=UUID(row.medium) if row.medium else None,
-            level=Level.DESTROY
-            if row.kind == "erasure.medium-destroyed.v1"
-            else Level(row.achieved)
-            if row.achieved
-            else None,
-            number=row.number if row.kind == "certificates.issued.v1" else None,
-        )
-        for row in rows
-    ]
+    """Return what the timeline knows of an item that bears on its custody, oldest first."""
+    rows = await connection.execute(text(_SEEN), {"items": [item], "kinds": None})
+    return [_seen(row) for row in rows]
 
 
 async def levels(connection: AsyncConnection, items: Sequence[UUID]) -> dict[UUID, Level]:
     """Return the highest level proved for each medium of the items, as far as this view has heard."""
+    rows = await connection.execute(text(_SEEN), {"items": list(items), "kinds": list(_PROOFS)})
+    return reached(_seen(row) for row in rows)
+
+
+def _seen(row: Any) -> Seen:
+    achieved = Level(row.achieved) if row.achieved else None
+    return Seen(
+        kind=row.kind,
+        occurred_at=row.occurred_at,
+        entry=row.entry,
+        medium=row.medium,
+        level=Level.DESTROY if row.kind == "erasure.medium-destroyed.v1" else achieved,
+        disproved=row.passed == "false",
+        number=row.number if row.kind == "certificates.issued.v1" else None,
+    )
+
+
+async def uncertified(connection: AsyncConnection, items: Collection[UUID]) -> set[UUID]:
+    """Return those of the items whose custody no certificate of destruction will close."""
     rows = await connection.execute(
         text(
-            "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved "
-            "FROM timeline WHERE item = ANY(:items) "
-            "AND kind IN ('erasure.medium-erased.v1', 'erasure.medium-destroyed.v1')"
+            "SELECT item FROM items WHERE item = ANY(:items) "
+            "AND data->'required'->>'at_centre' IS DISTINCT FROM 'destroy'"
         ),
         {"items": list(items)},
     )
-    return reached(
-        Seen(row.kind, row.occurred_at, row.entry, row.medium, Level(row.achieved) if row.achieved else Level.DESTROY)
-        for row in rows
-    )
+    return {row.item for row in rows}
 
 
 async def issued(connection: AsyncConnection, item: UUID) -> dict[UUID, frozenset[str]]:
@@ -175,7 +178,9 @@ class Overview:
     second_life: dict[str, int]
     by_kind: dict[str, dict[str, int]]  # second life by item kind
     not_taken_over: list[str]  # labels delivered by the centre's count and not taken over by the town's
-    not_delivered: list[str]  # labels refurbished and not delivered
+    not_delivered: list[str]  # labels refurbished and not delivered, by the centre's count
+    apart: list[str]  # labels refurbished by the centre's count and not taken over by the town's
+    excepted: list[str]  # labels that are not erased and need not be: an exception allows to destroy only
 
 
 async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
@@ -205,12 +210,14 @@ async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
     return Overview(
         items=items,
         held=held,
-        lots=await _lots(connection, engagement),
+        lots=await lots_of(connection, engagement),
         stations={name: sum(counted[kind].values()) for name, kind in STATIONS},
         second_life={name: sum(counted[kind].values()) for name, kind in SECOND_LIFE},
         by_kind={name: dict(counted[kind]) for name, kind in SECOND_LIFE},
         not_taken_over=await _only(connection, engagement, "refurb.delivered-to-town.v1", "tracking.taken-over.v1"),
-        not_delivered=await _only(connection, engagement, "refurb.ready.v1", "tracking.taken-over.v1"),
+        not_delivered=await _only(connection, engagement, "refurb.ready.v1", "refurb.delivered-to-town.v1"),
+        apart=await _only(connection, engagement, "refurb.ready.v1", "tracking.taken-over.v1"),
+        excepted=await _only(connection, engagement, "tracking.exception-approved.v1", "erasure.medium-erased.v1"),
     )
 
 
@@ -239,12 +246,20 @@ async def story(connection: AsyncConnection, item: UUID) -> list[Happened]:
     return [Happened(*row) for row in rows]
 
 
+async def lot_of(connection: AsyncConnection, label: str, party: str) -> tuple[UUID, str] | None:
+    """Return a lot and its tenant, for a party that is or acts for that town; None for anybody else."""
+    look = text("SELECT lot, tenant FROM lot_of(:label, :party)")
+    found = (await connection.execute(look, {"label": label, "party": party})).one_or_none()
+    return (found.lot, found.tenant) if found else None
+
+
 def grouped(label: str) -> str:
     """Write a label as it is printed."""
     return f"{label[:4]}-{label[4:8]}-{label[8:]}"
 
 
-async def _lots(connection: AsyncConnection, engagement: UUID) -> list[Counted]:
+async def lots_of(connection: AsyncConnection, engagement: UUID) -> list[Counted]:
+    """Return each lot of an engagement with its count at every hand."""
     moved = "(SELECT (t.data->>'count')::int FROM timeline t WHERE t.stream = l.lot AND t.data->>'step' = '{}')"
     rows = await connection.execute(
         text(

@@ -12,18 +12,20 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from starlette.responses import Response
 
 from services.tracking.commands import parties
 from shared import ledger
-from shared.database import Transaction
+from shared.database import Transaction, engine, url
 from shared.door import ATTEMPTS_MAX, Ask, Door, TheDoor, receipt
 from shared.entry import Entry
 from shared.events.tracking import LotMoved
 from shared.identity import Principal
-from shared.ids import uuid7
+from shared.ids import Label, uuid7
 from shared.ledger import LostRace
 from shared.refused import Forbidden, Refused
+from shared.stack.ports import free_port
 from shared.stack.stack import Stack
 from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, Service, service
 from shared.web.recipe import create_app
@@ -165,6 +167,26 @@ async def test_a_lost_race_is_tried_again_with_the_new_history(tracking: Service
     assert seen[2:] == [1], "one of them came again, and read what the other had appended"
 
 
+async def test_a_deadlock_is_a_lost_race(door: Door) -> None:
+    """PostgreSQL breaks it by failing one of the two (40P01): that one comes again."""
+    met, tries = asyncio.Barrier(2), 0
+
+    async def locking(tx: Transaction, *names: int) -> int:
+        nonlocal tries
+        tries += 1
+        for nth, name in enumerate(names):
+            await tx.connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": name})
+            if not nth and tries <= 2:
+                await met.wait()
+        return names[0]
+
+    both = await asyncio.gather(
+        door.act(TOWN, CLERK, lambda tx: locking(tx, 1, 2)), door.act(TOWN, CLERK, lambda tx: locking(tx, 2, 1))
+    )
+    assert list(both) == [1, 2]
+    assert tries == 3
+
+
 async def test_a_race_that_is_always_lost_is_refused_with_a_sentence(door: Door) -> None:
     tries = 0
 
@@ -247,6 +269,102 @@ def test_a_request_is_the_same_whenever_it_is_sent() -> None:
     other = Counted(request=request, lot=lot, captured_at=NOW, sent_at=NOW, count=2)
     assert first.identity.digest == again.identity.digest
     assert first.identity.digest != other.identity.digest
+
+
+def test_a_version_that_knows_one_more_field_gives_the_same_digest_to_what_an_older_page_had_queued() -> None:
+    class Newer(Counted):
+        weight_g: int | None = None
+
+    queued = {"request": uuid7(), "lot": uuid7(), "captured_at": NOW}
+    assert Newer(**queued).identity == Counted(**queued).identity
+    assert Newer(**queued, weight_g=1300).identity.digest != Newer(**queued).identity.digest
+
+
+@asynccontextmanager
+async def refused(_tracking: Service) -> AsyncIterator[AsyncEngine]:
+    """A server that is not there."""
+    made = create_async_engine(f"postgresql+asyncpg://nobody:none@127.0.0.1:{free_port()}/none")
+    yield made
+    await made.dispose()
+
+
+@asynccontextmanager
+async def restarted(tracking: Service) -> AsyncIterator[AsyncEngine]:
+    """A server that came back: what the pool holds is dead."""
+    made = engine(tracking.settings, "app", pool_size=1)
+    async with made.connect() as connection:
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+    admin = await tracking.stack.connect("tracking")
+    await admin.execute("SELECT pg_terminate_backend($1)", pid)
+    await admin.close()
+    yield made
+    await made.dispose()
+
+
+@asynccontextmanager
+async def full(tracking: Service) -> AsyncIterator[AsyncEngine]:
+    """A server that takes no more connections."""
+    made = engine(tracking.settings, "app", pool_size=1)
+    admin = await tracking.stack.connect("tracking")
+    await admin.execute("ALTER ROLE tracking_app CONNECTION LIMIT 0")
+    try:
+        yield made
+    finally:
+        await admin.execute("ALTER ROLE tracking_app CONNECTION LIMIT -1")
+        await admin.close()
+        await made.dispose()
+
+
+@asynccontextmanager
+async def exhausted(tracking: Service) -> AsyncIterator[AsyncEngine]:
+    """A pool whose connections are all in use."""
+    made = create_async_engine(url(tracking.settings, "app"), pool_size=1, max_overflow=0, pool_timeout=0.1)
+    async with made.connect():
+        yield made
+    await made.dispose()
+
+
+@pytest.mark.parametrize("away", [refused, restarted, full, exhausted])
+@pytest.mark.parametrize("way", ["act", "look", "resolve", "asking"])
+async def test_a_database_that_is_away_is_answered_503_whichever_way_it_was_asked(
+    tracking: Service, away: Any, way: str
+) -> None:
+    async with away(tracking) as lost:
+        door = Door(lost, "tracking", lambda: NOW)
+        app = application(door)
+
+        @app.get("/api/{asked}")
+        async def ask(asked: str, the_door: TheDoor) -> None:
+            if asked == "act":
+                await the_door.act(TOWN, CLERK, lambda tx: count(tx, uuid7(), 1))
+            elif asked == "resolve":
+                await the_door.resolve_all([Label("AAAA0000A")], CLERK)
+            elif asked == "look":
+                async with the_door.look(TOWN, CLERK) as connection:
+                    await connection.execute(text("SELECT 1"))
+            else:
+                async with the_door.asking() as connection:
+                    await connection.execute(text("SELECT 1"))
+
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            answer = await client.get(f"/api/{way}")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unready")
+    assert answer.headers["retry-after"] == "5"
+
+
+async def test_a_wrong_question_to_the_database_stays_a_fault_of_ours(door: Door) -> None:
+    app = application(door)
+
+    @app.get("/api/wrong")
+    async def wrong(the_door: TheDoor) -> None:
+        async with the_door.asking() as connection:
+            await connection.execute(text("SELECT nothing"))
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/api/wrong")
+    assert answer.status_code == 500
 
 
 @pytest.mark.parametrize(("off", "flag"), [(0, None), (299, None), (-299, None), (3600, 3600), (-86_400, -86_400)])

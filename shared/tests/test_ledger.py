@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +14,8 @@ from shared.ledger import History, LostRace
 from shared.refused import Reused
 from shared.stack.stack import Stack
 from shared.testing import CLERK, OTHER_TOWN, TOWN, Service, service
+
+ROUNDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +129,30 @@ async def test_many_writers_on_one_stream_leave_no_gap(tracking: Service) -> Non
         history = await ledger.read(tx, stream)
     assert [entry.sequence for entry in history.entries] == list(range(1, 13))
     assert all(isinstance(event, Event) for event in history.events)
+
+
+async def test_two_batches_over_the_same_things_in_opposite_order_wait_and_do_not_deadlock(tracking: Service) -> None:
+    lost = 0
+
+    async def write(streams: list[UUID]) -> None:
+        nonlocal lost
+        try:
+            async with tracking.acting() as tx:
+                await ledger.append_all(tx, [(History(stream), moved()) for stream in streams])
+        except LostRace:
+            lost += 1
+
+    for _ in range(ROUNDS):
+        streams = [uuid7() for _ in range(300)]
+        await asyncio.gather(write(streams), write(streams[::-1]))
+        found = await tracking.rows("SELECT stream, sequence FROM entries WHERE stream = ANY(:s)", s=streams)
+        assert len(found) == len(streams), "one wrote everything, the other nothing"
+    assert lost == ROUNDS
+
+
+async def test_the_outbox_keeps_the_order_in_which_it_was_decided(tracking: Service) -> None:
+    streams = sorted((uuid7() for _ in range(9)), reverse=True)
+    async with tracking.acting() as tx:
+        await ledger.append_all(tx, [(History(stream), moved()) for stream in streams])
+    waiting = await tracking.rows("SELECT stream FROM outbox WHERE stream = ANY(:s) ORDER BY position", s=streams)
+    assert [row.stream for row in waiting] == streams

@@ -1,5 +1,6 @@
-"""A late answer to an old request holds nothing back here; in the stock subscriber it holds messages to the time-out.
+"""What is pulled is handled or given back at once, and a late answer holds nothing back.
 
+A late answer to an old request holds nothing back here; in the stock subscriber it holds messages to the time-out.
 nats-py puts every request of a fetch on one inbox. When its timer beats the server's, the 408 of the old request comes
 while the next one waits, and is taken for its answer. Here the 408 is sent by hand, so that it is late every time.
 """
@@ -16,7 +17,8 @@ from faststream.nats.subscriber.usecases.stream_pull_subscriber import BatchPull
 
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
-from shared.long_pull import LongPull
+from shared.jetstream import ACK_WAIT_S
+from shared.long_pull import DRAIN_S, LongPull
 from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import parcel_of_entry, publish
 from shared.stack.stack import Stack
@@ -76,3 +78,57 @@ async def test_a_late_answer_holds_no_message_back(tracking: Service) -> None:
 async def test_the_stock_subscriber_holds_messages_back(tracking: Service) -> None:
     """Why LongPull is there; when this fails, a new FastStream may do without it."""
     assert await slowest(tracking, BatchPullStreamSubscriber, lambda one: str(one.subscription._deliver)) > LIMIT_S
+
+
+async def test_what_nobody_took_at_the_stop_goes_to_the_next_at_once(tracking: Service) -> None:
+    """Given back, not waited for: JetStream itself would deliver it again only after ACK_WAIT_S."""
+    first, busy, may_end = {uuid7() for _ in range(3)}, asyncio.Event(), asyncio.Event()
+    taken: list[UUID] = []
+
+    def handling(*, slowly: bool) -> Any:
+        names = Consumers("tracking")
+
+        @names.on(LotMoved)
+        async def on_moved(_tx: Any, entries: Any) -> None:
+            ours = [entry.stream for entry in entries if entry.stream in first | later]
+            if ours and slowly:
+                busy.set()
+                await may_end.wait()
+            taken.extend(ours)
+
+        return broker(tracking.settings, GroupCommit(tracking.consumer, names))
+
+    later = {uuid7() for _ in range(5)}
+    client = await tracking.client()
+    bus, following = handling(slowly=True), handling(slowly=False)
+    await bus.start()
+    await asyncio.sleep(1)  # what other tests left on the stream goes by
+    await publish(client, [parcel_of_entry(moved(stream)) for stream in first])
+    await busy.wait()
+    await publish(client, [parcel_of_entry(moved(stream)) for stream in later])
+    (pulling,) = (one for one in bus.subscribers if one.extra_options["durable"] == "tracking")
+    for _ in range(100):
+        if len(pulling.arrived) == len(later):
+            break
+        await asyncio.sleep(0.02)
+    assert len(pulling.arrived) == len(later), "pulled, and nobody has taken it"
+    stopping = asyncio.create_task(bus.stop())
+    await asyncio.sleep(0.1)
+    may_end.set()
+    await asyncio.wait_for(stopping, DRAIN_S * 3)
+    stopped = time.monotonic()
+    await following.start()
+    try:
+        while set(taken) != first | later and time.monotonic() < stopped + ACK_WAIT_S:
+            await asyncio.sleep(0.02)
+        waited = time.monotonic() - stopped
+    finally:
+        await following.stop()
+        await client.close()
+    assert set(taken) == first | later
+    assert waited < ACK_WAIT_S / 3
+    assert len(taken) == len(first | later), "and nothing twice"
+
+
+def moved(stream: UUID) -> Any:
+    return recorded(LotMoved(lot=stream, step="received", count=1), stream=stream)

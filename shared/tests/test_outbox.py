@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import nats
@@ -152,6 +153,28 @@ async def test_a_notice_goes_out_with_its_own_id(tracking: Service, bus: Client)
             assert await relay_window(connection, bus) == 1
     assert [(one.subject, one.headers["Nats-Msg-Id"]) for one in heard] == [(f"people.{TOWN}.abe", str(identifier))]
     assert await waiting(tracking, "notices") == 0
+
+
+async def test_of_a_directory_no_newer_card_overtakes_one_that_was_not_taken(tracking: Service, bus: Client) -> None:
+    subject = f"people.{TOWN}.{uuid7()}"
+    known, refused, newer = (
+        Parcel(nth, "notices", subject, body, {"Nats-Msg-Id": str(uuid7())})
+        for nth, body in enumerate((b"known", b"refused", b"newer"))
+    )
+    once = replace(refused, headers=refused.headers | {"Nats-Expected-Last-Msg-Id": "another"})
+    operator = await nats.connect(**tracking.stack.nats_options())
+
+    async def last() -> bytes | None:
+        return (await operator.jetstream().get_last_msg("PEOPLE", subject)).data
+
+    await publish(bus, [known])  # and its acknowledgement was lost: the window goes out one by one
+    with pytest.raises(ConnectionError, match="refused a message"):
+        await publish(bus, [known, once, newer])
+    await bus.flush()
+    assert await last() == b"known"
+    await publish(bus, [known, refused, newer])
+    assert await last() == b"newer"
+    await operator.close()
 
 
 async def test_a_second_relay_of_a_service_waits_until_the_first_is_gone(tracking: Service) -> None:

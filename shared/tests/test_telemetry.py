@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from shared import telemetry
 from shared.settings import Settings
-from shared.telemetry import SubjectProcessor, about, span, start, traceparent
+from shared.telemetry import SubjectProcessor, about, branches, span, start, traceparent
 
 DEVICE = UUID(int=7)
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -58,6 +58,28 @@ def test_a_stored_traceparent_is_continued_and_links_point_elsewhere(spans: InMe
     assert f"{one.parent.span_id:016x}" == PARENT.split("-")[2]
     assert [f"{link.context.trace_id:032x}" for link in one.links] == [other.split("-")[1]]
     assert (one.attributes or {})["leaves"] == 3
+
+
+def test_what_follows_from_the_same_span_shares_one_and_other_journeys_have_their_own(
+    spans: InMemorySpanExporter,
+) -> None:
+    other = "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01"
+    things = [
+        (PARENT, {"tenant.code": "town-063622", "device.id": "a"}),
+        (None, {"tenant.code": "town-063622"}),
+        (other, {"tenant.code": "town-063622", "device.id": "c"}),
+        (PARENT, {"tenant.code": "town-063622", "device.id": "b"}),
+    ]
+    with branches("consume", things) as traces:
+        assert traceparent() is None, "none of them is the current one"
+    assert traces[0] == traces[3] != PARENT
+    assert traces[1] is None
+    assert [one and one.split("-")[1] for one in traces[::2]] == [PARENT.split("-")[1], other.split("-")[1]]
+    by_trace = {f"{one.context.trace_id:032x}": dict(one.attributes or {}) for one in spans.get_finished_spans()}
+    assert by_trace == {
+        PARENT.split("-")[1]: {"tenant.code": "town-063622", "count": 2},
+        other.split("-")[1]: {"tenant.code": "town-063622", "device.id": "c"},
+    }
 
 
 def test_outside_of_every_span_there_is_no_traceparent() -> None:

@@ -62,12 +62,18 @@ class Form:
         pattern: re.Pattern[str] | None = None,
         example: str = "",
     ) -> str:
-        """Return an optional text, trimmed; too long or against the pattern is noted."""
+        """Return an optional text, trimmed; too long or against the pattern is noted.
+
+        What fits the pattern only after NFKC (full-width digits) comes back so; what fits as typed stays: the letters
+        of a name are nobody's to change.
+        """
         text = self.value(name).strip()
+        if text and pattern and not pattern.fullmatch(text):
+            text = unicodedata.normalize("NFKC", text)
+            if not pattern.fullmatch(text):
+                self.wrong(name, label, _("書き方が違います。例のように入れてください。"), example)
         if len(text) > longest:
             self.wrong(name, label, _("長すぎます。短くしてください。"))
-        elif text and pattern and not pattern.fullmatch(unicodedata.normalize("NFKC", text)):
-            self.wrong(name, label, _("書き方が違います。例のように入れてください。"), example)
         return text
 
     def need(
@@ -102,9 +108,9 @@ class Form:
         return said
 
     def choices(self, name: str, label: str, allowed: Iterable[str], *, least: int = 0) -> list[str]:
-        """Return the ticked values among the allowed ones; fewer than `least` is noted."""
+        """Return the ticked values among the allowed ones, each once; fewer than `least` is noted."""
         good = set(allowed)
-        said = [value for value in self.values(name) if value in good]
+        said = [value for value in dict.fromkeys(self.values(name)) if value in good]
         if len(said) < least:
             self.wrong(name, label, _("1つ以上選んでください。"))
         return said

@@ -3,6 +3,7 @@
 Under `/api/` the answer is always problem+json; elsewhere the Accept header decides and a browser gets a page.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,10 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from shared.database import is_away
 from shared.ids import BadLabel
 from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown, Unready
 from shared.web.i18n import Language, language, translator
 from shared.web.i18n import msgid as _
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 50  # more faults than a person mends at once
@@ -30,6 +34,11 @@ _STATUS: tuple[tuple[type[Refused], int], ...] = (
     (SignIn, 401),
     (Unready, 503),
 )
+
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"www-authenticate": "Bearer"},  # RFC 9110 §11.6.1
+    503: {"retry-after": "5"},  # §10.2.3, in s: as the gateway says while a service starts
+}
 
 # What happened, and what to do next.
 _SENTENCES: Mapping[int, tuple[str, str]] = {
@@ -142,8 +151,7 @@ def refuse(request: Request, refusal: Refused) -> Response:
     missing = [gettext(text) for text in refusal.missing]
     problem = _problem(status, refusal.code, gettext, detail=sentence)
     problem.missing, problem.facts = missing or None, dict(refusal.detail) or None
-    challenge = {"www-authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None  # RFC 9110 §11.6.1
-    return _respond(request, problem, sentence, missing, challenge)
+    return _respond(request, problem, sentence, missing, _HEADERS.get(status))
 
 
 def faults(errors: list[Any], lang: Language) -> list[Fault]:
@@ -209,6 +217,14 @@ def _respond(
 async def on_refused(request: Request, refusal: Exception) -> Response:
     """Answer a Refused and its kin."""
     return refuse(request, refusal) if isinstance(refusal, Refused) else answer(request, 500)
+
+
+async def on_away(request: Request, failure: Exception) -> Response:
+    """Answer 503 when the database is away; what else it raises is a fault of ours, and goes on to be one."""
+    if not is_away(failure):
+        raise failure
+    log.warning("the database is away: %r", failure)
+    return refuse(request, Unready())
 
 
 async def on_http(request: Request, error: Exception) -> Response:

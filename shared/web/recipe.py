@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from shared.database import AWAY
 from shared.refused import Refused
 from shared.web import problems, static_files
 from shared.web.guard import BODY_BYTES_MAX, MEDIA_TYPES, Bounded, SameOrigin, Sealed
@@ -71,6 +72,8 @@ def create_app(
     app.add_exception_handler(Refused, problems.on_refused)
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_validation)
+    for away in AWAY:
+        app.add_exception_handler(away, problems.on_away)
     app.add_exception_handler(Exception, problems.on_crash)
     app.add_route("/healthz", _live, include_in_schema=False)
     app.add_route("/readyz", _readiness(ready), include_in_schema=False)

@@ -51,7 +51,6 @@ class Certificate:
         label: str,
         medium: UUID | None,
         cites: Sequence[Cited],
-        due_on: date | None,
     ) -> CertificateRequested:
         """Decide to ask for it. Raises Refused when it was asked for before."""
         if self.requested:
@@ -68,7 +67,6 @@ class Certificate:
             label=label,
             medium=medium,
             cites=tuple(cites),
-            due_on=due_on,
         )
 
     def issue(self, made: Made) -> CertificateIssued:

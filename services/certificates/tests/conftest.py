@@ -109,6 +109,7 @@ async def web(house: House) -> AsyncIterator[Web]:
     key = make_identity_key(known.keys)
     people = {
         "clerk": Principal("clerk", TOWN, frozenset({"clerk"}), "town", "最上町"),
+        "admin": Principal("admin", TOWN, frozenset({"town-admin"}), "town", "最上町"),
         "manager": Principal("manager", CENTRE, frozenset({"centre-manager"}), "centre", "ITADセンター"),
         "worker": Principal("worker", CENTRE, frozenset({"worker"}), "centre", "ITADセンター"),
         "stranger": Principal("stranger", "centre-other", frozenset({"centre-manager"}), "centre", "ほか"),

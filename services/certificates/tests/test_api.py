@@ -1,3 +1,4 @@
+import csv
 import io
 import zipfile
 from pathlib import Path
@@ -6,13 +7,18 @@ import pytest
 
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House, Web
-from services.certificates.tests.world import ENGAGEMENT, Machine
+from services.certificates.tests.world import ENGAGEMENT, Machine, opened
+from shared.events.tracking import EngagementEnded
 from shared.ids import uuid7
 from shared.settings import settings
-from shared.testing import OTHER_TOWN, TOWN
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, recorded
 from verifier import Keys
 
 pytestmark = sample.needs_fonts
+
+
+def listed(archive: zipfile.ZipFile) -> list[dict[str, str]]:
+    return list(csv.DictReader(archive.read("list.csv").decode("utf-8-sig").splitlines()))
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +88,53 @@ async def test_a_file_that_was_damaged_in_the_store_is_never_handed_out(house: H
     await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
     await house.issue()
     sha256 = (await web.get(f"/api/certificates/{machine.number()}")).json()["json_sha256"]
-    stored = Path(settings().blobs.removeprefix("file://")) / TOWN / sha256[:2] / sha256
+    stored = stored_at(sha256)
     kept = stored.read_bytes()
     stored.write_bytes(b"{}")
     answer = await web.get(f"/certificates/{machine.number()}.json")
     stored.write_bytes(kept)
     assert (answer.status_code, answer.json()["code"]) == (409, "file-lost")
+
+
+def stored_at(sha256: str) -> Path:
+    return Path(settings().blobs.removeprefix("file://")) / TOWN / sha256[:2] / sha256
+
+
+async def test_a_lot_goes_on_without_a_lost_file_and_its_list_names_it(house: House, web: Web) -> None:
+    machines = [Machine.new() for _ in range(2)]
+    for machine in machines:
+        destroyed = machine.destroyed()
+        await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
+    await house.issue()
+    sha256 = (await web.get(f"/api/certificates/{machines[0].number()}")).json()["pdf_sha256"]
+    kept = stored_at(sha256).read_bytes()
+    stored_at(sha256).unlink()
+    answer = await web.get("/certificates/lot.zip")
+    stored_at(sha256).write_bytes(kept)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        said = {row["証明書番号"]: row["備考"] for row in listed(archive)}
+    assert f"{machines[0].number()}.pdf" not in names
+    assert f"{machines[0].number()}.json" in names
+    assert f"{machines[1].number()}.pdf" in names
+    assert "PDFのファイルが保管庫にない" in said.pop(machines[0].number())
+    assert set(said.values()) == {""}
+
+
+async def test_a_store_that_does_not_answer_is_said_to_be_busy_and_never_a_lost_file(house: House, web: Web) -> None:
+    machine = Machine.new()
+    destroyed = machine.destroyed()
+    await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
+    await house.issue()
+    folder = Path(settings().blobs.removeprefix("file://")) / TOWN
+    aside = folder.rename(folder.with_name("aside"))
+    folder.write_bytes(b"no folder: the store's own fault, and not a missing file")
+    answers = [await web.get(path) for path in (f"/certificates/{machine.number()}.pdf", "/certificates/lot.zip")]
+    folder.unlink()
+    aside.rename(folder)
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert (await web.get("/certificates/lot.zip")).status_code == 200
 
 
 async def test_the_public_learns_the_state_of_a_number_and_no_more(web: Web, issued: Machine) -> None:
@@ -115,8 +162,7 @@ async def test_a_lot_comes_as_one_zip_that_holds_every_issued_file_and_a_list(ho
             one = (await web.get(f"/certificates/{machine.number()}.pdf")).content
             assert archive.read(f"{machine.number()}.pdf") == one
             assert f"{machine.number()}.json" in names
-        rows = archive.read("list.csv").decode("utf-8-sig").splitlines()
-    assert len(rows) == (len(names) - 1) // 2 + 1
+        assert len(listed(archive)) == (len(names) - 1) // 2
     assert (await web.get(f"/certificates/lot.zip?engagement={uuid7()}")).status_code == 409
     assert (await web.get(f"/certificates/lot.zip?town={TOWN}", who="stranger")).status_code == 403
 
@@ -151,3 +197,27 @@ async def test_a_revocation_needs_the_manager_and_a_reason_and_is_said_once(hous
     refused = await web.post(f"{path}/reissues", {})
     assert (refused.status_code, refused.json()["code"]) == (409, "no-reissue")
     assert (await web.post(f"/api/certificates/{Machine.new().number()}/revocations", body)).status_code == 404
+
+
+async def test_when_the_contract_has_ended_the_town_still_revokes_and_the_centre_no_longer(
+    house: House, web: Web
+) -> None:
+    machine = Machine.new(engagement=uuid7())
+    deal = opened(machine.item.engagement, TOWN, CENTRE)
+    destroyed = machine.destroyed()
+    await house.hear(recorded(deal), machine.registered, destroyed, house.log.notice(destroyed))
+    await house.issue()
+    await house.hear(recorded(EngagementEnded(engagement=deal.engagement, town=TOWN, centre=CENTRE)))
+    path = f"/api/certificates/{machine.number()}"
+    body = {"request": str(uuid7()), "reason": "署名鍵の盗難"}
+    assert (await web.post(f"{path}/revocations", body, who="manager")).status_code == 404
+    assert (await web.post(f"{path}/revocations", body, who="clerk")).status_code == 403
+    page = f"/certificates/{machine.number()}"
+    assert f'action="{page}/revoke"' in (await web.page(page, who="admin")).text
+    assert (await web.post(f"{path}/revocations", body, who="admin")).status_code == 201
+    assert (await web.get(path, who="")).json()["state"] == "revoked"
+    theirs = Machine.new(tenant=OTHER_TOWN)
+    told = theirs.destroyed()
+    await house.hear(theirs.registered, told)
+    refused = await web.post(f"/api/certificates/{theirs.number()}/revocations", body, who="admin")
+    assert refused.status_code == 404

@@ -1,5 +1,3 @@
-from datetime import date
-
 import pytest
 
 from services.certificates import commands
@@ -25,7 +23,6 @@ async def asked(house: House, machine: Machine) -> Entry[CertificateRequested]:
             item=machine.item.item,
             medium=machine.item.media[0].id,
             cites=[destroyed],
-            due_on=date(2027, 1, 6),
         )
 
 

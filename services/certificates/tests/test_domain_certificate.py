@@ -30,7 +30,6 @@ def decide(state: Certificate, act: str) -> Event:
                 label="000000000",
                 medium=MEDIUM,
                 cites=[CITED],
-                due_on=None,
             )
         case "issue":
             return state.issue(MADE)

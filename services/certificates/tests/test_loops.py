@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from services.certificates import issuing, keys, loops, views
+from services.certificates import commands, issuing, keys, loops, waiting
 from services.certificates.filling import WITNESSES_MAX
 from services.certificates.issuing import Instrument
 from services.certificates.pressroom import PressRoom
@@ -134,6 +134,22 @@ async def test_each_medium_of_a_machine_has_its_own_certificate_and_closing_brin
     assert given.due_on.isoformat() == "2027-01-05"
 
 
+async def test_a_tracking_certificate_names_a_certificate_that_stands_and_no_revoked_one(house: House) -> None:
+    machine = Machine.new(media=2)
+    told = [machine.destroyed(nth) for nth in (0, 1)]
+    await house.hear(machine.registered, machine.received(), *told, house.log.notice(*told))
+    assert await house.issue() == 2
+    async with house.made.acting() as tx:
+        await commands.revoke(tx, (await certificate(house, machine.number())).certificate, "写真の取り違え")
+    numbers = [machine.number(), machine.number(nth=2)]
+    closed = machine.closed(machine.registered, *told, certificates=numbers)
+    await house.hear(closed, house.log.notice(closed))
+    assert await house.issue() == 1
+    row = await certificate(house, machine.number("T"))
+    given: Any = issuing.read_input(await content(row, "input"))
+    assert [line.certificate for line in given.media] == [None, numbers[1]]
+
+
 # Where the issuer dies, and what had happened by then.
 CRASHES = ("before the input is kept", "before render", "after render", "after the blobs", "after the append")
 
@@ -147,7 +163,7 @@ async def test_wherever_the_issuer_dies_there_is_one_issued_and_the_same_bytes_b
     instrument = Instrument.load(sample.FOLDER, settings().keys)
     engine = house.made.consumer
     async with engine.connect() as connection:
-        (order,) = await views.open_orders(connection)
+        (order,) = await waiting.open_orders(connection)
     done = CRASHES.index(crash)
     unsigned = None
     if done > 0:
@@ -216,7 +232,7 @@ async def test_a_missing_photo_is_told_and_tried_again_without_holding_up_the_ot
     await blobs.put(TOWN, photo)
     assert await house.issue() == 0  # not at once again
     async with house.made.consuming() as tx:
-        later = datetime.now(UTC) - timedelta(seconds=views.RETRY_S + 1)
+        later = datetime.now(UTC) - timedelta(seconds=waiting.RETRY_S + 1)
         await tx.connection.execute(pending.update().values(tried_at=later))
     assert await house.issue() == 1
     assert (await certificate(house, machine.number())).issued_at

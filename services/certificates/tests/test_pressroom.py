@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.certificates import issuing, keys, loops, views
+from services.certificates import issuing, keys, loops, waiting
 from services.certificates.issuing import Order
 from services.certificates.pressroom import Died, NotReady, PressRoom, Unmakeable
 from services.certificates.tests import sample
@@ -25,7 +25,7 @@ async def job(house: House) -> tuple[Order, bytes, dict[str, bytes]]:
     told = machine.destroyed()
     await house.hear(machine.registered, told, house.log.notice(told))
     async with house.made.consumer.connect() as connection:
-        orders = await views.open_orders(connection)
+        orders = await waiting.open_orders(connection)
     ((order, stored),) = await loops.prepare(
         house.made.consumer, [order for order in orders if order.item == machine.item.item], settings().origin, NOW
     )

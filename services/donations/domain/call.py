@@ -21,6 +21,7 @@ from shared.events.donations import (
 from shared.refused import Invalid, Refused
 
 State = Literal["draft", "open", "closed", "settled"]
+Stage = Literal["ahead", "open", "over", "closed", "settled"]
 Reason = Literal["late", "early", "not-eligible"]
 
 
@@ -225,3 +226,12 @@ def fold(events: Sequence[Event]) -> Call:
             case _:
                 raise TypeError(f"{event.kind} is no event of a call")
     return call
+
+
+def stage(call: CallOpened, *, closed: bool, allocated: bool, now: datetime) -> Stage:
+    """Tell where a call stands by the clock as well: before its window (ahead), in it, or over and not yet closed."""
+    if allocated:
+        return "settled"
+    if closed:
+        return "closed"
+    return "ahead" if now < call.opens_at else "open" if now < call.closes_at else "over"

@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import re
+import unicodedata
 from uuid import UUID
 
 from shared.ids import ALPHABET
 
-PASSPHRASE_LENGTH = 8  # 40 bits, guessed against a limit (services/donations/api.py)
+PASSPHRASE_LENGTH = 8  # 40 bits, guessed against a limit (services/donations/intake.py)
 RECEIPT = re.compile(r"[0-9]{6}-[0-9]{4,6}", re.ASCII)
 SECRET_SIZE = 32  # bytes of a town's secret
 
@@ -39,7 +40,12 @@ def passphrase(secret: bytes, application: UUID) -> str:
     return f"{text[:4]}-{text[4:]}"
 
 
+def canonical(given: str) -> str:
+    """Return a typed passphrase as it was given out; case, width, dashes, spaces and look-alikes do not matter."""
+    bare = re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", given).upper()).translate(_FOLD)
+    return f"{bare[:4]}-{bare[4:]}"
+
+
 def hashed(application: UUID, given: str) -> bytes:
-    """Return what is stored of a passphrase; any case, dashes, spaces and look-alike letters are the same to it."""
-    bare = re.sub(r"[\s-]", "", given.upper()).translate(_FOLD)
-    return hashlib.sha256(application.bytes + bare.encode()).digest()
+    """Return what is stored of a passphrase, however it is typed."""
+    return hashlib.sha256(application.bytes + canonical(given).encode()).digest()

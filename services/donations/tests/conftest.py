@@ -143,11 +143,11 @@ class Web:
 @pytest.fixture
 async def web(made: Service) -> AsyncIterator[Web]:
     """Clients of the ASGI application, its lifespan running."""
-    from services.donations import api
+    from services.donations import intake
     from services.donations.app import app
 
     assert made.settings.service == "donations"
-    api._guesses.storage.reset()
+    intake._guesses.storage.reset()
     key = make_identity_key(settings().keys)
     transport = httpx.ASGITransport(app=app)
     clients: dict[tuple[str, ...], httpx.AsyncClient] = {}

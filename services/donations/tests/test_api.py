@@ -149,6 +149,25 @@ async def test_a_call_is_over_to_the_second(web: Web) -> None:
     assert ahead["code"] == "arrival-ahead"
 
 
+async def test_pages_and_programs_are_told_the_same_of_where_a_call_stands(web: Web) -> None:
+    now = datetime.now(UTC)
+    hour = timedelta(hours=1)
+    windows = {
+        "063622-2026-7": (now + hour, now + 2 * hour, "ahead", "受付の前"),
+        "063622-2026-8": (now - hour, now + hour, "open", "受付中"),
+        "063622-2026-9": (now - 2 * hour, now - hour, "over", "受付終了"),
+    }
+    for number, (opens, closes, _state, _said) in windows.items():
+        await opened(web, number=number, opens_at=opens.isoformat(), closes_at=closes.isoformat())
+    everything = {one["number"]: one["state"] for one in (await web.public.get("/api/donations/calls")).json()["calls"]}
+    for number, (_opens, _closes, state, said) in windows.items():
+        assert everything[number] == state
+        assert (await web.public.get(f"/api/donations/calls/{number}")).json()["state"] == state
+        assert f"{said}</" in (await web.public.get(f"/calls/{number}")).text
+    await post(web.clerk, "/api/donations/calls/063622-2026-9/close")
+    assert (await web.public.get("/api/donations/calls/063622-2026-9")).json()["state"] == "closed"
+
+
 async def test_three_hundred_applicants_at_once_get_receipts_of_their_own_in_the_recorded_order(
     made: Service, web: Web
 ) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from services.donations.domain.receipt import hashed, nth, order, passphrase, receipt_number
+from services.donations.domain.receipt import canonical, hashed, nth, order, passphrase, receipt_number
 from shared.ids import ALPHABET, uuid7
 
 
@@ -26,5 +26,7 @@ def test_what_people_type_for_what_they_read_opens_all_the_same() -> None:
     application = uuid7()
     kept = hashed(application, "K1G4-02BD")
     assert kept == hashed(application, " kIg4 o2bd ") == hashed(application, "KLG402BD")
+    assert kept == hashed(application, "Ｋ１Ｇ４　０２ｂｄ")
+    assert canonical(" kIg4　o2bd ") == "K1G4-02BD"
     assert kept != hashed(application, "K1G4-02BE")
     assert kept != hashed(uuid7(), "K1G4-02BD")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from services.donations.tests.conftest import Web, person, prepare_stock
-from services.donations.tests.test_api import NUMBER, an_opening
+from services.donations.tests.test_api import NUMBER, an_application, an_opening
 from shared.ids import uuid7
 from shared.testing import OTHER_TOWN, Service
 
@@ -89,6 +89,22 @@ async def test_a_receipt_opens_only_with_its_passphrase(web: Web) -> None:
     assert empty.status_code == 422
 
 
+async def test_a_passphrase_opens_its_receipt_however_a_phone_types_it(web: Web) -> None:
+    await opened(web)
+    body = an_application()
+    slip = (await web.public.post(f"/api/donations/calls/{NUMBER}/applications", json=body)).json()
+    first, second = slip["passphrase"].split("-")
+    full = str.maketrans({chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)})
+    typed = (f"{first}　{second}", f"{first.lower()} {second}", f"　{first}-{second}".translate(full))
+    for receipt in (slip["receipt"], slip["receipt"].translate(full)):
+        for passphrase in typed:
+            sent = await web.public.post("/calls/receipt", data={"receipt": receipt, "passphrase": passphrase})
+            assert sent.status_code == 303, passphrase
+            shown = await web.public.get("/calls/receipt")
+            assert slip["passphrase"] in shown.text
+            web.public.cookies.clear()
+
+
 async def test_a_closed_call_says_so_in_a_sentence(web: Web) -> None:
     await opened(web)
     first = await web.public.get(APPLY)
@@ -102,11 +118,8 @@ async def test_a_closed_call_says_so_in_a_sentence(web: Web) -> None:
     assert (await web.public.get(APPLY)).status_code == 303
 
 
-async def test_a_clerk_works_a_call_from_its_opening_to_the_record(made: Service, web: Web) -> None:
-    await prepare_stock(made, 4)
-    page = await web.clerk.get("/donations/calls")
-    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
-    opening = {
+def opening_form(page: httpx.Response, now: datetime) -> dict[str, str]:
+    return {
         **hidden(page),
         "number": NUMBER,
         "title": "再生パソコンを無償でお譲りします",
@@ -124,14 +137,33 @@ async def test_a_clerk_works_a_call_from_its_opening_to_the_record(made: Service
         "consent_version": "1",
         "contact": "情報企画係",
     }
-    bad = await web.clerk.post("/donations/calls", data=opening | {"number": "011002-2026-1", "categories": "集落"})
-    assert bad.status_code == 422
-    assert "記号 名前 上限の台数" in bad.text
-    foreign = await web.clerk.post("/donations/calls", data=opening | {"number": "011002-2026-1"})
-    assert "団体コード 063622" in foreign.text
-    assert (await web.clerk.post("/donations/calls", data=opening)).status_code == 303
+
+
+async def test_what_is_wrong_with_an_opening_is_said_beside_its_field_and_full_width_is_not_wrong(web: Web) -> None:
+    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    opening = opening_form(await web.clerk.get("/donations/calls"), now)
+    wrong = (
+        ({"number": "011002-2026-1", "categories": "集落"}, "記号 名前 上限の台数"),
+        ({"number": "011002-2026-1"}, "団体コード 063622"),
+        ({"categories": "\n".join(f"c{n} 区分{n} 2" for n in range(21))}, "区分が多すぎます"),
+        ({"opens_at": "0001-01-01T00:00"}, "日時として読めません"),
+    )
+    for change, said in wrong:
+        refused = await web.clerk.post("/donations/calls", data=opening | change)
+        assert refused.status_code == 422
+        assert said in refused.text
+    wide = opening | {"number": NUMBER.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"})}
+    assert (await web.clerk.post("/donations/calls", data=wide)).headers["location"] == DESK
+    assert (await web.clerk.post("/donations/calls", data=opening)).status_code == 303  # the same again
     twice = await web.clerk.post("/donations/calls", data=opening | {"request": str(uuid7())})
     assert twice.status_code == 409
+
+
+async def test_a_clerk_works_a_call_from_its_opening_to_the_record(made: Service, web: Web) -> None:
+    await prepare_stock(made, 4)
+    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    opening = opening_form(await web.clerk.get("/donations/calls"), now)
+    assert (await web.clerk.post("/donations/calls", data=opening)).status_code == 303
 
     paper = {"arrived_at": (now - timedelta(hours=1)).isoformat(timespec="minutes"), "category": "hamlet", "units": "2"}
     ahead = {"arrived_at": (now + timedelta(hours=1)).isoformat(timespec="minutes")}
@@ -157,6 +189,12 @@ async def test_a_clerk_works_a_call_from_its_opening_to_the_record(made: Service
     ]
     over = f"{DESK}/applications/063622-0001/hand-over"
     assert (await web.clerk.post(over, data={"request": str(uuid7()), "labels": ""})).status_code == 303
+    nothing = {"request": str(uuid7()), "receipt": "063622-0001", "told": "、 ,", "difficulty": ""}
+    unread = await web.clerk.post(f"{DESK}/usage", data=nothing)
+    assert unread.status_code == 422
+    assert "使い道を「、」で区切って" in unread.text
+    flood = {"request": str(uuid7()), "labels": "x " * 1001}
+    assert (await web.clerk.post(over, data=flood)).status_code == 422
     told = {"request": str(uuid7()), "receipt": "063622-0001", "told": "総会資料、<i>研修</i>", "difficulty": ""}
     assert (await web.clerk.post(f"{DESK}/usage", data=told)).status_code == 303
     record = await web.public.get("/donations")

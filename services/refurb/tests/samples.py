@@ -78,7 +78,7 @@ def registered(*, tenant: str = TOWN, media: int = 1, kind: Any = "desktop", mak
     )
 
 
-def named(known: Entry[Any], *, leased: bool = False) -> Entry[Any]:
+def named(known: Entry[Any]) -> Entry[Any]:
     e = known.event
     return recorded(
         ReuseCandidateNamed(
@@ -88,7 +88,6 @@ def named(known: Entry[Any], *, leased: bool = False) -> Entry[Any]:
             maker=e.maker,
             model=e.model,
             media=tuple(medium.id for medium in e.media),
-            leased=leased,
         ),
         stream=e.item,
         sequence=2,

@@ -16,7 +16,6 @@ from shared.testing import NOW, TOWN, Service
 COLUMNS = {
     "works": "sequence, tenant, item, kind, data",
     "clearances": "medium, tenant, item, cleared, reason, sequence, occurred_at",
-    "turned_away": "item, tenant, label, item_kind, maker, model, reason, named_at",
     "items": "item, label, tenant, kind, data",
 }
 
@@ -31,15 +30,13 @@ async def rows(made: Service, items: list[Any]) -> dict[str, list[Any]]:
 
 async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(refurb: Service) -> None:
     dice = random.Random(3)
-    reborn, waste, leased = registered(media=2), registered(), registered()
-    items = [one.event.item for one in (reborn, waste, leased)]
+    reborn, waste = registered(media=2), registered()
+    items = [one.event.item for one in (reborn, waste)]
     entries = [
         reborn,
         waste,
-        leased,
         named(reborn),
         to_material(waste),
-        named(leased, leased=True),
         cleared(reborn, 0, sequence=1),
         reopened(reborn, 0, sequence=2),
         cleared(reborn, 0, sequence=3),
@@ -49,7 +46,7 @@ async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(refurb: Se
     ]
     await hear(refurb, entries)
     first = await rows(refurb, items)
-    assert [len(first[table]) for table in COLUMNS] == [2, 3, 1, 3]
+    assert [len(first[table]) for table in COLUMNS] == [2, 3, 2]
     for _ in range(4):
         shuffled = entries * 2
         dice.shuffle(shuffled)
@@ -93,15 +90,6 @@ async def test_a_work_order_acts_for_the_town_and_names_its_cause(refurb: Servic
     read = Entry.read(body.body, b"")
     assert read.because == cause.id
     assert read.event.route == ("reuse" if make is named else "recycle")  # type: ignore[attr-defined]  # a WorkStarted, by its stream
-
-
-async def test_a_leased_candidate_is_listed_and_nothing_is_recorded_of_it(refurb: Service) -> None:
-    known = registered()
-    await hear(refurb, [known, named(known, leased=True)])
-    assert not await refurb.rows("SELECT 1 FROM entries WHERE stream = :s", s=derived(known.event.item, "work"))
-    async with refurb.acting() as tx:
-        board = await views.board(tx.connection, TOWN, NOW)
-    assert known.event.label in {one.label for one in board.turned_away}
 
 
 async def test_the_views_are_rebuilt_from_the_entries_and_come_out_equal(refurb: Service) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from services.tracking import views
 from services.tracking.commands.items import excepted
+from services.tracking.commands.parties import known_person
 from services.tracking.domain import cage, item
 from shared import ledger
 from shared.database import Transaction
@@ -35,6 +36,7 @@ async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str,
             f"カゴ車 {number} はもう封印されています。番号を確かめてください。",
             f"Cage {number} is already sealed. Check its number.",
         )
+    await _engaged(tx, engagement)
     event = cage.seal(cage=history.stream, number=number, engagement=engagement, seal_number=seal_number, items=items)
     return await ledger.append(tx, history, event)
 
@@ -54,25 +56,18 @@ async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> lis
     levels = await views.levels(tx.connection, list(histories))
     allowed = await excepted(tx, [medium for state in states.values() for medium in state.media])
     decided: list[tuple[History, Event]] = []
-    missing: list[str] = []
+    lacking: list[item.Lack] = []
     for stream, state in states.items():
         try:
             event = state.ship_out(
                 cage=cage_, seal=sealed.sealed.seal, carrier=carrier, vehicle=vehicle, reached=levels, excepted=allowed
             )
-        except Refused as refusal:
-            if refusal.code != "evidence-missing":
-                raise
-            missing += [f"{views.grouped(state.registered.label)}　{what}" for what in refusal.missing]
+        except item.EvidenceMissing as refusal:
+            lacking += [one.of(views.grouped(state.registered.label)) for one in refusal.lacking]
         else:
             decided.append((histories[stream], event))
-    if missing:
-        raise Refused(
-            "evidence-missing",
-            f"まだ出庫できません。あと{len(missing)}つ必要です。消去の報告を追加するか、消去できない機器として申し出てください。",
-            f"Cannot ship yet: {len(missing)} thing(s) missing. Add an erasure report or ask for an exception.",
-            missing=tuple(missing),
-        )
+    if lacking:
+        raise item.EvidenceMissing(lacking)
     return await ledger.append_all(tx, decided)
 
 
@@ -97,6 +92,8 @@ async def open_(
         )
     sealed = _sealed(history)
     await _engaged(tx, sealed.sealed.engagement)
+    if difference:
+        await known_person(tx, sealed.sealed.engagement, difference.second, field="second")
     opened = sealed.open(seal_seen=seal_seen, found=found, confirmed=difference is not None)
     histories = await ledger.read_all(tx, list(dict.fromkeys(found)))
     decided: list[tuple[History, Event]] = [(history, opened)]
@@ -159,6 +156,8 @@ async def find_difference(tx: Transaction, item_: UUID, *, reason: str, second: 
         raise Refused(
             "two-persons", "差を確かめるもう一人は、別の人が必要です。", "The second person must be somebody else."
         )
+    registered = item.fold((await ledger.read(tx, item_)).events).registered
+    await known_person(tx, registered.engagement, second, field="second")
     event = DiscrepancyFound(discrepancy=stream, about="delivery", items=(item_,), reason=reason, second=second)
     return await ledger.append(tx, history, event)
 

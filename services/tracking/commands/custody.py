@@ -1,5 +1,6 @@
 """Commands that follow from evidence: clear a medium for its chassis, close an item's custody."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,14 @@ async def weigh(tx: Transaction, item_: UUID, medium: UUID) -> Entry[Any] | None
     seen = await views.seen(tx.connection, item_)
     event = custody.clearance(registered, medium, custody.reached(seen), history.events)
     return await ledger.append(tx, history, event) if event else None
+
+
+async def close_uncertified(tx: Transaction, heard: Sequence[Entry[Any]]) -> None:
+    """Close the custody of the items that were heard of, where no certificate will come to close it."""
+    waiting = await views.uncertified(tx.connection, {entry.event.item for entry in heard})
+    for entry in heard:
+        if entry.event.item in waiting:
+            await close(tx.following(entry), entry.event.item)
 
 
 async def close(tx: Transaction, item_: UUID) -> Entry[Any] | None:

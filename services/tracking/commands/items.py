@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.tracking import views
-from services.tracking.commands.parties import policy_in_force
+from services.tracking.commands.parties import known_person, policy_in_force
 from services.tracking.domain import exemption, item, lot
 from services.tracking.domain.inventory import Row
 from services.tracking.domain.policy import required
@@ -99,7 +99,7 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
     entries = await ledger.append_all(tx, decided)
     await keep(tx, metadata.tables, entries)  # labels resolve at once, the bus down or not
     appended = {entry.stream: entry for entry in entries}
-    return [appended.get(one.item) or histories[one.item].entries[0] for one in drawn]
+    return [appended.get(one.item) or ledger.again(histories[one.item].entries[0]) for one in drawn]
 
 
 async def register_lot(
@@ -186,6 +186,7 @@ async def request_exception(tx: Transaction, item_: UUID, medium: UUID, *, reaso
         return done
     asked = exemption.fold([(e.event, e.by.person) for e in history.entries])
     event = asked.request(item=item_, medium=medium, reason=reason, witness=witness, requester=tx.by.person)
+    await known_person(tx, known.registered.engagement, witness, field="witness")
     return await ledger.append(tx, history, event)
 
 
@@ -208,7 +209,7 @@ async def excepted(tx: Transaction, media: Sequence[UUID]) -> set[UUID]:
     }
 
 
-async def missing_before_ship_out(tx: Transaction, item_: UUID) -> tuple[str, ...]:
+async def missing_before_ship_out(tx: Transaction, item_: UUID) -> tuple[item.Lack, ...]:
     """Return, in words, what the item still needs before it may leave."""
     known = item.fold((await ledger.read(tx, item_)).events)
     levels = await views.levels(tx.connection, [item_])

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.tracking.tables import metadata
@@ -16,7 +17,7 @@ from shared.entry import Entry
 from shared.events.tracking import EngagementEnded, EngagementOpened, PartyAdded, PartyKind, PolicyRow, PolicySet
 from shared.ids import FOUNDATION, derived
 from shared.outbox import notify
-from shared.refused import Refused
+from shared.refused import Invalid, Refused
 
 
 def party_stream(party: str) -> UUID:
@@ -73,6 +74,23 @@ async def enrol(
             "This reference is already somebody's. Choose another.",
         )
     await notify(tx, f"people.{tx.tenant}.{person}", json.dumps(card, ensure_ascii=False).encode())
+
+
+async def known_person(tx: Transaction, engagement: UUID, person: str, *, field: str) -> None:
+    """Raise Invalid unless the person is on the directory of the engagement's town or centre: "x" is nobody's eyes."""
+    if not await tx.connection.scalar(
+        text(
+            "SELECT count(*) FROM people p JOIN engagements e ON p.party IN (e.town, e.centre) "
+            "WHERE e.engagement = :engagement AND p.person = :person"
+        ),
+        {"engagement": engagement, "person": person},
+    ):
+        raise Invalid(
+            "nobody",
+            "この人は、町にもセンターにも名簿がありません。名簿にある別の人を選んでください。",
+            "This person is on neither the town's nor the centre's directory. Choose another person who is.",
+            field=field,
+        )
 
 
 async def open_engagement(

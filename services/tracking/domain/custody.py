@@ -20,21 +20,28 @@ class Seen:
     medium: UUID | None = None
     level: Level | None = None
     number: str | None = None  # of a certificate
+    disproved: bool = False  # a re-check found data
 
 
+RECEIVED = "tracking.received.v1"
 STEPS: Mapping[str, str] = {
     "tracking.item-registered.v1": "registered",
     "erasure.medium-erased.v1": "erased",
     "tracking.shipped-out.v1": "shipped-out",
-    "tracking.received.v1": "received",
+    RECEIVED: "received",
     "erasure.medium-destroyed.v1": "destroyed",
 }
 
 
 def reached(seen: Iterable[Seen]) -> dict[UUID, Level]:
-    """Return the highest level that evidence proves for each medium."""
+    """Return the highest level that evidence proves for each medium; `seen` is given oldest first.
+
+    A re-check that finds data takes back every erasure before it, until one is proved anew. What is crushed stays so.
+    """
     levels: dict[UUID, Level] = {}
     for one in seen:
+        if one.medium and one.disproved and levels.get(one.medium) is not Level.DESTROY:
+            levels.pop(one.medium, None)
         if one.medium and one.level and not at_least(levels.get(one.medium), one.level):
             levels[one.medium] = one.level
     return levels
@@ -46,7 +53,10 @@ def is_cleared(level: Level | None, required: Required) -> bool:
 
 
 def certificates_required(required: Required) -> frozenset[str]:
-    """Return the kinds of certificate a medium needs before custody closes: a destroyed one its photos' certificate."""
+    """Return the kinds of certificate a medium needs before custody closes: a destroyed one its photos' certificate.
+
+    `views.uncertified` asks the same of the database.
+    """
     return frozenset({"destruction"}) if required.at_centre is Level.DESTROY else frozenset()
 
 
@@ -67,7 +77,12 @@ def clearance(
 def closing(
     registered: ItemRegistered, seen: Sequence[Seen], issued: Mapping[UUID, frozenset[str]], at: datetime
 ) -> CustodyClosed | None:
-    """Decide that custody ends: every medium cleared and its required certificates issued."""
+    """Decide that custody ends: every medium cleared and its required certificates issued.
+
+    Where no certificate is required the item must have been received: until then its way is not over.
+    """
+    if not certificates_required(registered.required) and all(one.kind != RECEIVED for one in seen):
+        return None
     levels = reached(seen)
     for medium in registered.media:
         if not is_cleared(levels.get(medium.id), registered.required):

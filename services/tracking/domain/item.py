@@ -1,6 +1,6 @@
 """An item: a device with its media, from the label on it to the certificate. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -28,6 +28,36 @@ WORDS: Mapping[Level, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """One thing that must still be proved, in both languages."""
+
+    ja: str
+    en: str
+
+    def of(self, what: str) -> "Lack":
+        """Return it with the name of what lacks it in front."""
+        return Lack(f"{what}　{self.ja}", f"{what} {self.en}")
+
+
+class EvidenceMissing(Refused):
+    """Something may not leave yet; `lacking` says why in both languages, `missing` in Japanese."""
+
+    def __init__(self, lacking: Sequence[Lack]) -> None:
+        super().__init__(
+            "evidence-missing",
+            f"まだ出庫できません。あと{len(lacking)}つ必要です。消去の報告を追加するか、消去できない機器として申し出てください。",
+            f"Cannot ship yet: {len(lacking)} thing(s) missing. Add an erasure report or ask for an exception.",
+            missing=tuple(one.ja for one in lacking),
+        )
+        self.lacking = tuple(lacking)
+
+    @property
+    def english(self) -> Refused:
+        """The same refusal with its list in English."""
+        return Refused(self.code, self.ja, self.en, missing=tuple(one.en for one in self.lacking))
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """What is known of an item from its own stream."""
 
@@ -42,11 +72,11 @@ class Item:
         """The original media."""
         return tuple(medium.id for medium in self.registered.media)
 
-    def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID]) -> tuple[str, ...]:
+    def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID]) -> tuple[Lack, ...]:
         """Return, in words, what must still be proved before this item may leave the town hall."""
         needed = self.registered.required.on_site
         return tuple(
-            f"{medium.serial}：{WORDS[needed]}以上の消去の証跡（いまは{_said(reached.get(medium.id))}）"
+            _lack(medium.serial, needed, reached.get(medium.id))
             for medium in self.registered.media
             if needed and medium.id not in excepted and not at_least(reached.get(medium.id), needed)
         )
@@ -69,12 +99,7 @@ class Item:
                 "This item was already shipped out. Check the cage's list.",
             )
         if missing := self.missing_before_ship_out(reached, excepted):
-            raise Refused(
-                "evidence-missing",
-                f"まだ出庫できません。あと{len(missing)}つ必要です。消去の報告を追加するか、消去できない機器として申し出てください。",
-                f"Cannot ship yet: {len(missing)} thing(s) missing. Add an erasure report or ask for an exception.",
-                missing=missing,
-            )
+            raise EvidenceMissing(missing)
         return ShippedOut(item=self.registered.item, cage=cage, seal=seal, carrier=carrier, vehicle=vehicle)
 
     def receive(self, *, cage: UUID | None, centre: str) -> Received:
@@ -168,5 +193,9 @@ def _next(item: Item | None, event: Event) -> Item:  # noqa: PLR0911 - one line 
             raise ValueError(f"{event.kind} is no event of an item")
 
 
-def _said(level: Level | None) -> str:
-    return WORDS[level] if level else "証跡なし"
+def _lack(serial: str, needed: Level, proved: Level | None) -> Lack:
+    return Lack(
+        f"{serial}：{WORDS[needed]}以上の消去の証跡（いまは{WORDS[proved] if proved else '証跡なし'}）",
+        f"{serial}: evidence of {needed.value.capitalize()} or more "
+        f"(now {proved.value.capitalize() if proved else 'no evidence'})",
+    )

@@ -68,7 +68,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         open_ = [one for one in await reading.differences(connection) if one.outcome is None]
         asked = await reading.exceptions_asked(connection)
         loaded = await reading.cages(connection, here.engagement)
-        apart = await _machines(connection, counts.not_delivered, open_)
+        apart = await _machines(connection, counts.apart, open_)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
     waits = Waits(place, today, open_, apart, due, asked, loaded, where["on-its-way"], held)
@@ -161,9 +161,9 @@ def _nodes(ways: dict[str, dict[str, int]], lang: Language) -> list[Node]:
     if left:
         nodes.append(Node("open", gettext(_("行き先は未定")), left, 1, "gray"))
     if taken:
-        nodes.append(Node("taken", gettext(_("町へ納品")), taken, 2, "life"))
+        nodes.append(Node("taken", gettext(_("町が受け取り")), taken, 2, "life"))
     if waiting:
-        nodes.append(Node("waiting", gettext(_("未納品")), waiting, 2, "warn"))
+        nodes.append(Node("waiting", gettext(_("未受け取り")), waiting, 2, "warn"))
     return nodes
 
 

@@ -25,7 +25,7 @@ from shared.events.tracking import ItemRegistered, Medium
 from shared.identity import Principal, SignedIn
 from shared.ids import Label, derived
 from shared.levels import Level
-from shared.refused import Forbidden, Refused
+from shared.refused import Forbidden, Invalid, Refused
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
@@ -70,7 +70,7 @@ class Whole:
     registered: ItemRegistered
     state: domain.Item
     media: tuple[Looked, ...]
-    missing: tuple[str, ...]
+    missing: tuple[domain.Lack, ...]
     story: list[views.Happened]
     lines: Lines
     kinds: frozenset[str]
@@ -162,11 +162,13 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
         reason = form.need("reason", _("差の理由"), longest=500)
         other = form.need("second", _("確かめたもう一人"), longest=64)
         return lambda tx, found: cages.find_difference(tx, found.item, reason=reason, second=other)
+    if act == "recycling":
+        why = form.may("why", _("再資源化にまわす理由"), longest=200) or None
+        return lambda tx, found: _recycle(tx, found.item, why)
     acts: dict[Act, Callable[[Transaction, Found], Awaitable[Entry[Any]]]] = {
         "approval": lambda tx, found: _approve(tx, found.item, form.value("medium")),
         "take-over": lambda tx, found: _take_over(tx, found.item, asked),
         "candidate": lambda tx, found: commands.name_candidate(tx, found.item),
-        "recycling": lambda tx, found: commands.choose_recycling(tx, found.item, None),
     }
     return acts[act]
 
@@ -178,6 +180,15 @@ async def _ask_exception(tx: Transaction, item: UUID, said: str, *, reason: str,
 
 async def _approve(tx: Transaction, item: UUID, said: str) -> Entry[Any]:
     return await commands.approve_exception(tx, await _medium(tx, item, said))
+
+
+async def _recycle(tx: Transaction, item: UUID, why: str | None) -> Entry[Any]:
+    try:
+        return await commands.choose_recycling(tx, item, why)
+    except Refused as refusal:
+        if refusal.code != "leased":
+            raise
+        raise Invalid(refusal.code, refusal.ja, refusal.en, field="why") from refusal  # said beside the field
 
 
 async def _take_over(tx: Transaction, item: UUID, asked: Asked) -> Entry[Any]:
@@ -270,12 +281,13 @@ def _may(who: Principal, whole: Whole) -> frozenset[Act]:
     """Return the acts that this reader may take now: what a page offers must be able to succeed."""
     ready, taken = "refurb.ready.v1" in whole.kinds, whole.state.taken_over
     waiting = any(one.requested and not one.approved for one in whole.media)
+    undecided = whole.state.received is not None and whole.state.route is None
     possible: dict[Act, bool] = {
         "exception": not whole.state.shipped and any(one.missing and not one.requested for one in whole.media),
         "approval": waiting,
         "take-over": ready and not taken,
-        "candidate": whole.state.received is not None and whole.state.route is None,
-        "recycling": whole.state.received is not None and whole.state.route is None,
+        "candidate": undecided and whole.registered.lease is None,
+        "recycling": undecided,
         "difference": ready and not taken,
     }
     return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

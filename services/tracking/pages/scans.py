@@ -9,20 +9,21 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
-from services.tracking import reading
+from services.tracking import reading, views
 from services.tracking.commands import cages
 from services.tracking.commands import items as commands
 from services.tracking.commands.items import Step
+from services.tracking.domain import lot
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.items import Looked, lacking
 from services.tracking.pages.place import Place, ThePlace
-from services.tracking.pages.words import ITEM_KINDS, LEVELS
+from services.tracking.pages.words import ITEM_KINDS, LEVELS, LOT_KINDS
 from shared.database import Transaction
 from shared.door import Door, Found, TheDoor, scanned
 from shared.entry import Entry
 from shared.identity import Principal, holding
 from shared.ids import LABEL_INPUT_MAX, LABEL_LENGTH, Label
-from shared.refused import Forbidden, Invalid, Refused
+from shared.refused import Forbidden, Invalid, Refused, Unknown
 from shared.web.guard import CSP_CAMERA
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
@@ -168,6 +169,7 @@ async def _receiving(
     async with door.look(place.town, who) as connection:
         loaded = [one for one in await reading.cages(connection, place.here.engagement) if one.shipped]
         people = await reading.people(connection, place.parties)
+        lots = await views.lots_of(connection, place.here.engagement)
     chosen = next((one for one in loaded if one.cage == cage), None)
     chosen = chosen or next((one for one in loaded if not one.opened), None)
     return render(
@@ -181,6 +183,8 @@ async def _receiving(
         found=sum(one.received for one in loaded),
         people=[one for one in people if one.person != who.person],
         item_kinds=ITEM_KINDS,
+        lots=lots,
+        lot_kinds=LOT_KINDS,
         **asked.said,
     )
 
@@ -258,6 +262,28 @@ async def hand_over(request: Request, door: TheDoor, who: Worker, place: ThePlac
     return await _cages(request, door, who, place, asked)
 
 
+@router.post("/lots/{step}")
+async def count_lot(request: Request, door: TheDoor, who: Worker, place: ThePlace, step: lot.Step) -> Response:
+    """Record what was counted of a lot where it leaves or arrives."""
+    asked = await Asked.of(request)
+    label = asked.form.need("lot", _("まとめて預かっている物"), longest=LABEL_LENGTH)
+    count = asked.form.number("counted", _("数えた台数"), least=0, most=100_000)
+    if not asked.form.errors:
+        async with door.engine.connect() as connection:
+            found = await views.lot_of(connection, label, who.party)
+        if found is None:
+            raise Unknown
+        stream, town = found
+        try:
+            await door.act(town, who, lambda tx: commands.move_lot(tx, stream, step, count), ask=asked.ask)
+        except Refused as refusal:
+            asked.refuse(refusal)
+        else:
+            return again(f"/{'cages' if step == 'shipped-out' else 'receiving'}?{place.query}")
+    show = _cages if step == "shipped-out" else _receiving
+    return await show(request, door, who, place, asked)
+
+
 @dataclass(frozen=True, slots=True)
 class Lacking:
     """One medium that keeps a cage here."""
@@ -268,7 +294,7 @@ class Lacking:
 
 
 async def _cages(request: Request, door: Door, who: Principal, place: Place, asked: Asked) -> Response:
-    async def look(tx: Transaction) -> tuple[list[reading.Cage], dict[UUID, list[Lacking]]]:
+    async def look(tx: Transaction) -> tuple[list[reading.Cage], dict[UUID, list[Lacking]], list[views.Counted]]:
         loaded = await reading.cages(tx.connection, place.here.engagement)
         waiting = [cage for cage in loaded if not cage.shipped]
         known = await lacking(tx, [item.item for cage in waiting for item in cage.items])
@@ -281,9 +307,9 @@ async def _cages(request: Request, door: Door, who: Principal, place: Place, ask
             ]
             for cage in waiting
         }
-        return loaded, missing
+        return loaded, missing, await views.lots_of(tx.connection, place.here.engagement)
 
-    loaded, missing_of = await door.act(place.town, who, look)
+    loaded, missing_of, lots = await door.act(place.town, who, look)
     async with door.engine.connect() as connection:
         carrier = await connection.scalar(
             text("SELECT name FROM parties WHERE party = :party"), {"party": place.here.carrier}
@@ -298,5 +324,7 @@ async def _cages(request: Request, door: Door, who: Principal, place: Place, ask
         missing_of=missing_of,
         carrier=carrier or place.here.centre_name,
         levels=LEVELS,
+        lots=lots,
+        lot_kinds=LOT_KINDS,
         **asked.said,
     )

@@ -34,7 +34,7 @@ PLACES: Mapping[str, str] = {
     "centre": _("ITADセンター"),
     "recycled": _("再資源化済み"),
     "on-its-way": _("町へ納品中（町は未確認）"),
-    "taken-over": _("役場（納品済み）"),
+    "taken-over": _("役場（受け取り済み）"),
     "given": _("寄贈先"),
 }
 STEPS: Mapping[str, str] = {
@@ -49,7 +49,7 @@ STEPS: Mapping[str, str] = {
     "cleaning": _("クリーニング"),
     "support": _("サポート設定"),
     "ready": _("再生完了"),
-    "taken-over": _("納品"),
+    "taken-over": _("受け取り"),
     "given": _("寄贈"),
     "recycled": _("再資源化"),
 }
@@ -123,7 +123,7 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "refurb.part-replaced.v1": (_("部品の取り替え"), "life"),
     "refurb.step-done.v1": (_("再生の作業"), "life"),
     "refurb.ready.v1": (_("再生完了"), "life"),
-    "refurb.delivered-to-town.v1": (_("センターから発送"), "life"),
+    "refurb.delivered-to-town.v1": (_("町へ納品"), "life"),
     "refurb.recycled.v1": (_("再資源化"), "life"),
-    "tracking.taken-over.v1": (_("納品"), "life"),
+    "tracking.taken-over.v1": (_("受け取り"), "life"),
 }

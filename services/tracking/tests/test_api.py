@@ -11,14 +11,18 @@ import httpx
 import pypdfium2
 import pytest
 
+from services.tracking import views
+from services.tracking.api import items as routes
+from services.tracking.api.shapes import Scan
 from services.tracking.commands.parties import engagement_of
 from services.tracking.tests.test_commands import destroyed, erased, hear
+from services.tracking.tests.world import founded, peopled, registered, row
 from shared.database import PLATFORM
 from shared.entry import Entry
 from shared.identity import Principal, issue, make_identity_key
 from shared.ids import new_label, uuid7
 from shared.settings import settings
-from shared.testing import CENTRE, NOW, TOWN, Service
+from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, Service
 
 CARRIER, OTHER_CENTRE, OTHER_CARRIER = "carrier-yamabiko", "centre-other", "carrier-other"
 FIRST, LAST = date(2026, 1, 1), date(2036, 1, 1)
@@ -117,6 +121,7 @@ async def api(tracking: Service) -> AsyncIterator[Api]:
             } | dates
             await made.do("admin", "/engagements", **said)
         await made.do("admin", "/policies", version="1", on_site="purge")
+        await peopled(tracking)
         yield made
 
 
@@ -149,10 +154,26 @@ async def test_the_town_s_list_is_looked_at_first_and_registered_once(api: Api) 
     seen = await api.file_list(*lines, preview=True)
     assert (seen.status_code, seen.json()) == (200, {"rows": 2, "faults": []})
     first, again = await api.file_list(*lines), await api.file_list(*lines)
+    assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["items"] == again.json()["items"]
     assert [one["asset_number"] for one in first.json()["items"]] == ["A-L1", "A-L2"]
     listed = await api.send("clerk", "GET", "/items", params={"town": TOWN, "engagement": str(api.engagement)})
     assert {one["label"] for one in first.json()["items"]} <= {one["label"] for one in listed.json()["items"]}
+
+
+async def test_a_long_list_comes_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await api.items("N1", "N2", "N3")
+    monkeypatch.setattr(routes, "LIST_MAX", 2)
+    query = {"town": TOWN, "engagement": str(api.engagement)}
+    seen: list[str] = []
+    page: int | None = 1
+    while page:
+        answer = (await api.send("clerk", "GET", "/items", params=query | {"page": page})).json()
+        assert 0 < len(answer["items"]) <= 2
+        seen += [one["label"] for one in answer["items"]]
+        page = answer["next"]
+    there = await api.tracking.rows("SELECT label FROM items WHERE engagement = :e", e=api.engagement)
+    assert sorted(seen) == sorted(one.label for one in there)
 
 
 async def test_a_bad_row_stops_the_list_and_is_named_with_its_line(api: Api) -> None:
@@ -227,6 +248,10 @@ async def test_a_cage_leaves_when_all_is_proved_in_the_hands_of_its_own_engageme
     other = await api.sealed("other", "2", [theirs], api.other)
     refused = await api.do("worker", f"/cages/{cage}/hand-over", status=409, town=TOWN)
     assert (refused["code"], len(refused["missing"])) == ("evidence-missing", 2)
+    asked = {"json": {"request": str(uuid7())}, "params": {"town": TOWN}, "lang": "en"}
+    english = (await api.send("worker", "POST", f"/cages/{cage}/hand-over", **asked)).json()
+    assert english["missing"][0].endswith("C1: evidence of Purge or more (now no evidence)")
+    assert len(english["missing"]) == 2
     await hear(api.tracking, [erased(await api.entry(label)) for label in (first, second, theirs)])
     foreign = await api.do("worker", f"/cages/{other}/hand-over", status=403, town=TOWN)
     assert foreign["code"] == "no-engagement"
@@ -247,6 +272,25 @@ async def test_a_cage_leaves_when_all_is_proved_in_the_hands_of_its_own_engageme
     assert again["code"] == "already-opened"
 
 
+async def test_a_label_of_another_town_is_named_and_never_recorded_under_this_one(api: Api) -> None:
+    theirs = await founded(api.tracking, town=OTHER_TOWN, contract="R8-other")  # the same centre's second town
+    (foreign,) = await registered(api.tracking, theirs, [row("T1")], town=OTHER_TOWN)
+    (own,) = await api.items("T2")
+    said: dict[str, Any] = {"number": "T", "seal": "4817", "labels": [foreign.event.label]}
+    wrong = await api.do("worker", "/cages", status=409, town=TOWN, engagement=str(theirs), **said)
+    assert (wrong["code"], wrong["missing"]) == ("another-town", [views.grouped(foreign.event.label)])
+    cage = await api.sealed("worker", "T", [own], api.engagement)
+    both: dict[str, Any] = {
+        "seal_seen": "4817",
+        "labels": [own, foreign.event.label],
+        "reason": "余分",
+        "second": "worker2",
+    }
+    answer = await api.do("worker", f"/cages/{cage}/receipt", status=409, town=TOWN, **both)
+    assert (answer["code"], answer["missing"]) == ("another-town", [views.grouped(foreign.event.label)])
+    await api.do("worker", f"/cages/{cage}/receipt", town=TOWN, seal_seen="4817", labels=[own])
+
+
 async def test_an_exception_needs_three_persons(api: Api) -> None:
     (label,) = await api.items("X1")
     path = f"/items/{label}/exception"
@@ -254,7 +298,14 @@ async def test_an_exception_needs_three_persons(api: Api) -> None:
     assert (await api.do("approver", f"{path}/approval", status=409))["code"] == "not-requested"
     wrong: dict[str, Any] = asked | {"witness": "worker"}
     assert (await api.do("worker", path, status=409, **wrong))["code"] == "two-persons"
+    nobody: dict[str, Any] = asked | {"witness": "x"}
+    assert (await api.do("worker", path, status=422, **nobody))["code"] == "nobody"
     await api.do("worker", path, **asked)
+    lacking = [(await api.send("worker", "GET", f"/items/{label}", lang=lang)).json() for lang in ("ja", "en")]
+    assert [one["missing_before_ship_out"] for one in lacking] == [
+        ["X1：Purge（除去）以上の消去の証跡（いまは証跡なし）"],
+        ["X1: evidence of Purge or more (now no evidence)"],
+    ]
     assert (await api.do("worker", path, status=409, **asked))["code"] == "already-requested"
     assert (await api.do("worker", f"{path}/approval", status=403))["code"] == "role"
     await api.do("approver", f"{path}/approval")
@@ -324,6 +375,8 @@ async def test_a_person_is_enrolled_in_ones_own_party(api: Api) -> None:
     assert (await api.send("admin", "PUT", "/people/satou", json=foreign)).status_code == 403
     taken = await api.send("operator", "PUT", "/people/satou", json=foreign)
     assert (taken.status_code, taken.json()["code"]) == (409, "person-taken")
+    for broken in ({"party": "town-063622 x"}, {"party": "anything"}, {"roles": ["king"]}):
+        assert (await api.send("operator", "PUT", "/people/satou", json=card | broken)).status_code == 422
     mighty = card | {"roles": ["platform-operator"]}
     assert (await api.send("operator", "PUT", "/people/satou", json=mighty)).status_code == 403
     notices = await api.tracking.rows("SELECT subject FROM notices WHERE subject LIKE '%satou'")
@@ -334,6 +387,17 @@ async def test_a_body_with_what_nobody_asked_for_is_refused_by_its_place(api: Ap
     wrong = await api.do("clerk", "/lots", status=422, engagement=str(api.engagement), kind="car", count=0, more=1)
     assert {one["pointer"] for one in wrong["errors"]} >= {"/body/kind", "/body/count", "/body"}
     assert all(one["detail"].endswith("。") for one in wrong["errors"])
+
+
+def test_a_scan_queued_before_an_upgrade_repeats_itself() -> None:
+    class Later(Scan):
+        battery: int | None = None
+
+    said = {"requestId": str(uuid7()), "work": "received", "label": "7K3D9Q2MX"}
+    item = uuid7()
+    for more in ({}, {"capturedAt": None}, {"capturedAt": NOW.isoformat()}):
+        now, later = (shape.model_validate(said | more).asked(item, None, NOW).request for shape in (Scan, Later))
+        assert now.digest == later.digest
 
 
 async def test_the_log_is_everybody_s(api: Api) -> None:

@@ -7,20 +7,21 @@ import pytest
 from services.tracking import views
 from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
-from services.tracking.tests.world import founded, registered, row
+from services.tracking.tests.world import founded, peopled, registered, row
 from shared.entry import By, Entry
 from shared.events.certificates import CertificateIssued
 from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
 from shared.ids import derived, uuid7
 from shared.levels import Level
-from shared.refused import Refused, Reused
-from shared.testing import CENTRE, NOW, TOWN, WORKER, Service, recorded
+from shared.refused import Forbidden, Invalid, Refused, Reused
+from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, WORKER, Service, recorded
 
 EVIDENCE = Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli")
 
 
 @pytest.fixture(scope="module")
 async def engagement(tracking: Service) -> UUID:
+    await peopled(tracking)
     return await founded(tracking)
 
 
@@ -131,6 +132,8 @@ async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracki
         )
     medium = bad.event.media[0].id
     async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Invalid, match="名簿にある別の人"):
+            await items.request_exception(tx, bad.stream, medium, reason="媒体が応答しない", witness="x")
         await items.request_exception(tx, bad.stream, medium, reason="媒体が応答しない", witness="witness")
     async with tracking.acting(by=WORKER) as tx:
         with pytest.raises(Refused, match="別の人"):
@@ -163,6 +166,9 @@ async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_f
         with pytest.raises(Refused, match="別の人"):
             alone = cages.Difference("x", WORKER.person)
             await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=alone)
+        with pytest.raises(Invalid, match="名簿にある別の人"):
+            nobody = cages.Difference("x", "x")
+            await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=nobody)
         await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=difference)
     discrepancy = derived(cage, "discrepancy")
     async with tracking.acting(by=WORKER) as tx:
@@ -178,6 +184,23 @@ async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_f
     async with tracking.acting(by=WORKER) as tx:
         with pytest.raises(Refused, match="もう閉じて"):
             await cages.resolve(tx, discrepancy, "found", "x")
+
+
+async def test_a_cage_is_sealed_under_an_engagement_of_its_own_town(tracking: Service, engagement: UUID) -> None:
+    theirs = await founded(tracking, town=OTHER_TOWN, contract="R8-other")
+    (foreign,) = await registered(tracking, theirs, [row("O1")], town=OTHER_TOWN)
+    async with tracking.acting(by=WORKER) as tx:
+        with pytest.raises(Forbidden, match="別の契約"):
+            await cages.seal(tx, theirs, "9", "1", [foreign.stream])
+
+
+async def test_a_difference_in_delivery_is_seen_by_two_who_are_known(tracking: Service, engagement: UUID) -> None:
+    (one,) = await registered(tracking, engagement, [row("F1")])
+    async with tracking.acting() as tx:
+        with pytest.raises(Invalid) as refused:
+            await cages.find_difference(tx, one.stream, reason="届いていない", second="x")
+        assert refused.value.detail == {"field": "second"}
+        await cages.find_difference(tx, one.stream, reason="届いていない", second="second")
 
 
 async def test_a_scan_sent_again_is_answered_again_and_another_body_is_refused(

@@ -1,7 +1,9 @@
 """Tracking hears everything: each function twice and in any order leaves the same rows and the same entries."""
 
+import json
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +13,14 @@ from services.tracking.commands import custody, items, parties
 from services.tracking.consumers import consumers
 from services.tracking.tests.test_commands import destroyed, erased, hear, issued
 from services.tracking.tests.world import founded, registered, row
-from services.tracking.views import overview
+from services.tracking.views import levels, overview
 from shared.entry import Entry
 from shared.events.erasure import ErasureVerified, MediumErased
 from shared.events.tracking import EngagementOpened, PartyAdded
 from shared.ids import derived, uuid7
 from shared.levels import Level
-from shared.messaging import Later
-from shared.testing import TOWN, WORKER, Service, recorded
+from shared.messaging import Later, Notice
+from shared.testing import NOW, TOWN, WORKER, Service, recorded
 
 ROWS = {
     "timeline": "SELECT stream, sequence, entry, tenant, item, kind, data::text FROM timeline ORDER BY 1, 2",
@@ -113,6 +115,50 @@ async def test_a_destroyed_medium_without_its_certificate_keeps_custody_open(
     assert await kinds(tracking, derived(one.stream, "custody")) == []
 
 
+async def received(tracking: Service, item: Entry[Any]) -> Entry[Any]:
+    async with tracking.acting(TOWN, WORKER, request=uuid7()) as tx:
+        assert tx.request
+        (entry,) = await items.scan(tx, [items.Scanned(item.stream, "received", tx.request, NOW)])
+    assert isinstance(entry, Entry)
+    return heard_again(entry)
+
+
+@pytest.mark.parametrize("first", ["evidence", "receipt"])
+async def test_what_needs_no_certificate_closes_with_the_last_of_evidence_and_receipt(
+    tracking: Service, engagement: UUID, first: str
+) -> None:
+    (one,) = await registered(tracking, engagement, [row(f"W-{first}", zone="lgwan")])
+    said = [erased(one), await received(tracking, one)]
+    for entry in said if first == "evidence" else said[::-1]:
+        assert await kinds(tracking, derived(one.stream, "custody")) == []
+        await hear(tracking, [entry])
+    assert await kinds(tracking, derived(one.stream, "custody")) == ["tracking.custody-closed.v1"]
+
+
+async def test_a_failed_recheck_reopens_a_medium_until_it_is_proved_anew(tracking: Service, engagement: UUID) -> None:
+    (one,) = await registered(tracking, engagement, [row("V1", zone="lgwan")])
+    medium = one.event.media[0].id
+
+    def verified(sequence: int, *, passed: bool) -> Entry[Any]:
+        event = ErasureVerified(medium=medium, item=one.stream, verifier="second", method="read back", passed=passed)
+        return recorded(event, stream=medium, sequence=sequence, at=NOW + timedelta(minutes=sequence))
+
+    again = recorded(erased(one).event, stream=medium, sequence=4, at=NOW + timedelta(minutes=4))
+    cleared, reopened = "tracking.medium-cleared.v1", "tracking.medium-reopened.v1"
+    steps = [
+        (erased(one), [cleared]),
+        (verified(2, passed=True), [cleared]),
+        (verified(3, passed=False), [cleared, reopened]),
+        (again, [cleared, reopened, cleared]),
+    ]
+    for entry, expected in steps:
+        await hear(tracking, [entry, entry])
+        assert await kinds(tracking, derived(medium, "clearance")) == expected
+        async with tracking.acting() as tx:
+            proved = await levels(tx.connection, [one.stream])
+        assert proved == ({} if expected[-1] == reopened else {medium: Level.PURGE})
+
+
 async def test_a_certificate_of_an_item_that_is_not_here_yet_comes_back_later(tracking: Service) -> None:
     async with tracking.consuming() as tx:
         with pytest.raises(Later):
@@ -145,6 +191,25 @@ async def test_the_lots_are_held_and_each_hands_count_stands(tracking: Service) 
         seen = await overview(tx.connection, engagement)
     assert seen.held == {"monitor": 59}
     assert [(one.registered, one.shipped_out, one.received) for one in seen.lots] == [(59, 59, 58)]
+
+
+async def test_a_card_that_comes_back_late_undoes_nothing_and_a_tombstone_forgets(tracking: Service) -> None:
+    def said(roles: list[str] | None) -> Notice:
+        card = {"name": "阿部", "title": None, "contact": None, "roles": roles}
+        return Notice(uuid7(), "people", TOWN, f"people.{TOWN}.abe", json.dumps(card).encode() if roles else b"")
+
+    async def hear_of(notice: Notice) -> list[tuple[str, list[str]]]:
+        async with tracking.consuming() as tx:
+            await consumers.handle(tx, [notice])
+        found = await tracking.rows("SELECT person, roles FROM people WHERE person = 'abe'")
+        return [(row.person, row.roles) for row in found]
+
+    async with tracking.acting() as tx:
+        await parties.enrol(tx, "abe", name="阿部", title=None, contact=None, roles=["clerk"])
+    assert await hear_of(said(["clerk", "approver"])) == [("abe", ["clerk"])], "the older card, with a role taken since"
+    assert await hear_of(said(None)) == []
+    assert await hear_of(said(["clerk"])) == [("abe", ["clerk"])], "the card came after the tombstone"
+    assert await hear_of(said(None)) == []
 
 
 def test_every_kind_that_tracking_acts_on_is_named() -> None:

@@ -4,7 +4,7 @@ from uuid import UUID
 from services.tracking.domain import custody
 from services.tracking.domain.custody import Seen
 from services.tracking.tests.test_domain_item import M1, M2, registered
-from shared.events.tracking import MediumCleared, MediumReopened
+from shared.events.tracking import MediumCleared, MediumReopened, Required
 from shared.levels import Level
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -14,7 +14,8 @@ def seen(kind: str, medium: UUID | None = None, level: Level | None = None, numb
     return Seen(kind, AT, UUID(int=7), medium, level, number)
 
 
-DESTROYED = "erasure.medium-destroyed.v1"
+DESTROYED, VERIFIED = "erasure.medium-destroyed.v1", "erasure.erasure-verified.v1"
+ON_SITE = Required(media_class=3, on_site=Level.CLEAR, assurance="witnessed", policy_version="1")
 ISSUED = seen("certificates.issued.v1", M1, None, "D-1")
 
 
@@ -26,6 +27,27 @@ def test_a_medium_is_cleared_when_the_last_thing_asked_of_it_is_proved_and_only_
     assert cleared.media_open == 1
     assert custody.clearance(known, M1, {M1: Level.DESTROY}, (cleared,)) is None
     assert isinstance(custody.clearance(known, M1, {}, (cleared,)), MediumReopened)
+
+
+def test_a_recheck_that_finds_data_takes_the_erasure_back_until_it_is_proved_anew() -> None:
+    erased = seen("erasure.medium-erased.v1", M1, Level.PURGE)
+    failed = Seen(VERIFIED, AT, UUID(int=7), M1, disproved=True)
+    passed = Seen(VERIFIED, AT, UUID(int=7), M1)
+    assert custody.reached([erased, passed]) == {M1: Level.PURGE}
+    assert custody.reached([erased, failed]) == {}
+    assert custody.reached([erased, failed, erased]) == {M1: Level.PURGE}
+    assert custody.reached([seen(DESTROYED, M1, Level.DESTROY), failed]) == {M1: Level.DESTROY}
+    assert custody.reached([erased, seen("erasure.medium-erased.v1", M2, Level.CLEAR), failed]) == {M2: Level.CLEAR}
+
+
+def test_what_needs_no_certificate_closes_when_it_was_received() -> None:
+    known = registered(media=(M1,)).model_copy(update={"required": ON_SITE})
+    erased = seen("erasure.medium-erased.v1", M1, Level.CLEAR)
+    assert custody.closing(known, [erased], {}, AT) is None
+    assert custody.closing(known, [seen(custody.RECEIVED)], {}, AT) is None
+    closed = custody.closing(known, [erased, seen(custody.RECEIVED)], {}, AT)
+    assert closed
+    assert [step.step for step in closed.steps] == ["erased", "received", "closed"]
 
 
 def test_custody_closes_when_every_medium_is_destroyed_and_certified() -> None:

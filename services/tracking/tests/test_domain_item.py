@@ -107,10 +107,14 @@ def test_the_rules_of_an_item(line: str) -> None:
 def test_ship_out_names_every_medium_that_is_not_proved() -> None:
     known = item.fold([registered(media=(M1, M2))])
     missing = known.missing_before_ship_out({M1: Level.CLEAR}, set())
-    assert missing == (
+    assert [one.ja for one in missing] == [
         "S2：Purge（除去）以上の消去の証跡（いまはClear（消去））",
         "S3：Purge（除去）以上の消去の証跡（いまは証跡なし）",
-    )
+    ]
+    assert [one.en for one in missing] == [
+        "S2: evidence of Purge or more (now Clear)",
+        "S3: evidence of Purge or more (now no evidence)",
+    ]
 
 
 def test_an_event_of_somebody_else_in_the_history_is_an_error() -> None:

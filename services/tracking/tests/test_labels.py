@@ -1,6 +1,7 @@
 """Label sheets as a scanner sees them: rasterised at the 150 dpi of an office printer's draft, and read."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pypdfium2
@@ -92,3 +93,9 @@ def test_a_code_is_small_and_has_its_quiet_zone() -> None:
     size = int(svg.split('viewBox="0 0 ')[1].split()[0])
     assert size == 29 + 2 * QUIET_MODULES, "version 3: upper case keeps it small"
     assert "M0 " not in svg
+
+
+def test_two_desks_may_print_at_once() -> None:
+    with ThreadPoolExecutor(4) as desks:
+        printed = [desks.submit(sheet, drawn(24), origin=ORIGIN, town="最上町", fonts=FONTS) for _ in range(8)]
+    assert all(one.result().startswith(b"%PDF") for one in printed)

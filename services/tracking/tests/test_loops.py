@@ -1,8 +1,10 @@
+import asyncio
 import json
 from base64 import b64decode
 from pathlib import Path
 
 import pytest
+from nats.aio.client import Client
 from sqlalchemy import text
 
 from services.tracking import loops, views
@@ -11,6 +13,7 @@ from services.tracking.log.note import Checkpoint, NoteSigner
 from services.tracking.tests.test_commands import destroyed
 from services.tracking.tests.world import founded, registered, row
 from shared.testing import Service
+from shared.worker import Work
 
 ORIGIN = "meguru.test/log"
 
@@ -70,6 +73,21 @@ async def test_a_log_whose_tiles_were_changed_is_not_signed_again(tracking: Serv
             await loops.integrate(connection, signer)
     (head,) = await tracking.rows("SELECT max(size) AS size FROM checkpoints")
     assert head.size == 300
+
+
+async def test_a_changed_log_is_said_and_looked_at_again_while_the_process_lives_on(
+    tracking: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(loops, "LOOK_AGAIN_S", 0.01)
+    heads = [tuple(row) for row in await tracking.rows("SELECT size, note FROM checkpoints ORDER BY size")]
+    sequencer = asyncio.create_task(loops.sequence(Work(tracking.settings, tracking.consumer, Client())))
+    async with asyncio.timeout(20):
+        while caplog.text.count("nothing more is signed") < 3:  # it found the change, waited, and looked again
+            await asyncio.sleep(0.01)
+    assert not sequencer.done()
+    sequencer.cancel()
+    await asyncio.gather(sequencer, return_exceptions=True)
+    assert [tuple(row) for row in await tracking.rows("SELECT size, note FROM checkpoints ORDER BY size")] == heads
 
 
 def test_the_logs_key_is_made_once(tmp_path: Path) -> None:

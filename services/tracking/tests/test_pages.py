@@ -18,6 +18,7 @@ from services.tracking.pages.lines import Moment, lines
 from services.tracking.pages.office import pack, unpack
 from services.tracking.pages.place import desk
 from services.tracking.tests.world import CARRIER, founded, registered, row
+from services.tracking.views import overview
 from shared.entry import Entry, Event
 from shared.events.certificates import CertificateIssued
 from shared.events.donations import HandedOver
@@ -447,12 +448,84 @@ async def test_an_exception_takes_three_people_and_a_refusal_keeps_what_was_type
     assert asked.status_code == 303
     waiting = await web.get(f"/dashboard?{world.query}", who="approver")
     assert "承認待ち" in waiting.text
+    assert "あと2" in waiting.text
+    assert "例外 " not in waiting.text
     assert (await web.post(f"{path}/approval", who="clerk", medium=medium)).status_code == 403
     approved = await web.post(f"{path}/approval", who="approver", medium=medium)
     assert approved.status_code == 303
+    counted = (await web.get(f"/dashboard?{world.query}", who="approver")).text
+    assert "例外 1" in counted
+    assert "あと1" in counted, "what is allowed to leave unerased is not left to do"
     page = (await web.get(approved.headers["location"], who="worker")).text
     assert "記録しました" in page
     assert "まだ出庫できません" not in page
+
+
+async def test_a_leased_chassis_is_recycled_for_a_reason_given_on_its_page(
+    web: Web, tracking: Service, world: World
+) -> None:
+    (leased,) = await registered(tracking, world.engagement, [row("LEASED", lessor="見本リース")])
+    path = f"/items/{leased.event.label}"
+    assert (await web.post("/capture/received", who="worker", scan=leased.event.label)).status_code == 303
+    page = (await web.get(path, who="worker")).text
+    assert 'for="why"' in page
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)), "what a label or a link points at is one thing"
+    assert f'action="{path}/candidate"' not in page, "it would only be refused"
+    silent = await web.post(f"{path}/recycling", who="worker", lang="en", why=" ")
+    assert silent.status_code == 422
+    assert re.search(r'id="why-e">.*A leased chassis goes back to the lessor', silent.text)
+    sent = await web.post(f"{path}/recycling", who="worker", why="貸主の処分依頼書 R8-3")
+    assert sent.status_code == 303
+    assert "貸主の処分依頼書 R8-3" in (await web.get(path, who="clerk")).text
+
+
+async def test_a_lot_is_counted_where_it_leaves_and_where_it_arrives(web: Web, tracking: Service) -> None:
+    engagement = await founded(tracking, contract="R8-lots")
+    async with tracking.acting() as tx:
+        one = await items.register_lot(tx, engagement, "monitor", 59)
+    await heard(tracking)
+    label, query = one.event.label, f"town={TOWN}&engagement={engagement}"
+    for path, step, count, word in (
+        ("/cages", "shipped-out", "59", "出庫の台数を記録する"),
+        ("/receiving", "received", "58", "入庫の台数を記録する"),
+    ):
+        page = (await web.get(f"{path}?{query}", who="worker")).text
+        assert word in page
+        ids = re.findall(r' id="([^"]+)"', page)
+        assert len(ids) == len(set(ids)), "what a label or a link points at is one thing"
+        wrong = await web.post(f"/lots/{step}?{query}", who="worker", lot=label, counted="たくさん")
+        assert wrong.status_code == 422
+        assert 'id="counted-e"' in wrong.text
+        sent = await web.post(f"/lots/{step}?{query}", who="worker", lot=label, counted=count)
+        assert sent.headers["location"].startswith(path)
+        page = (await web.get(sent.headers["location"], who="worker")).text
+        assert word not in page
+        assert f">{count}<" in page
+    again = await web.post(f"/lots/received?{query}", who="worker", lot=label, counted="59")
+    assert again.status_code == 409
+    assert "もう記録されています" in again.text
+    assert (await web.post(f"/lots/received?{query}", who="clerk", lot=label, counted="59")).status_code == 403
+    strange = await web.post(f"/lots/received?{query}", who="worker", lot="7K3D9Q2MX", counted="59")
+    assert strange.status_code == 404
+
+
+async def test_what_the_town_takes_over_and_what_the_centre_delivers_have_two_words(
+    web: Web, tracking: Service, world: World
+) -> None:
+    page = (await web.get(f"/items/{world.rich.event.label}", who="clerk")).text
+    assert "受け取り済み" in page
+    assert "町へ納品" in page
+    assert "納品済み" not in page
+    async with tracking.acting() as tx:
+        counts = await overview(tx.connection, world.engagement)
+    assert world.waiting.event.label in counts.apart
+    assert counts.not_delivered == [world.waiting.event.label]
+    delivered = DeliveredToTown(item=world.waiting.stream, label=world.waiting.event.label, item_kind="notebook")
+    await heard(tracking, recorded(delivered, stream=uuid7(), by=WORKER))
+    async with tracking.acting() as tx:
+        counts = await overview(tx.connection, world.engagement)
+    assert (counts.not_delivered, counts.apart) == ([], [world.waiting.event.label])
 
 
 async def test_a_form_sent_twice_records_once(web: Web, world: World, tracking: Service) -> None:

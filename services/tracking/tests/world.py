@@ -13,9 +13,10 @@ from shared.entry import Entry
 from shared.events.tracking import Zone
 from shared.ids import uuid7
 from shared.levels import Level
-from shared.testing import CENTRE, TOWN, Service
+from shared.testing import CENTRE, CLERK, TOWN, WORKER, Service
 
 CARRIER = "carrier-yamabiko"
+PEOPLE = {TOWN: ("clerk", "admin", "witness", "boss"), CENTRE: ("worker", "worker2", "second")}
 
 
 def row(serial: str, *, kind: str = "notebook", zone: Zone = "mynumber", lessor: str | None = None) -> Row:
@@ -50,6 +51,14 @@ async def founded(tracking: Service, *, town: str = TOWN, contract: str = "R8-1"
             certificate_days=43,
         )
     return entry.stream
+
+
+async def peopled(tracking: Service) -> None:
+    """Those of the town and of the centre who may stand beside another."""
+    for party, people in PEOPLE.items():
+        async with tracking.acting(party, WORKER if party == CENTRE else CLERK) as tx:
+            for person in people:
+                await parties.enrol(tx, person, name=person, title=None, contact=None, roles=[])
 
 
 async def registered(tracking: Service, engagement: UUID, rows: Sequence[Row], *, town: str = TOWN) -> list[Entry[Any]]:

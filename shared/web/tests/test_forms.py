@@ -36,6 +36,17 @@ def test_what_is_wrong_is_named_once_a_field() -> None:
     assert form.errors["org"].say == "入れてください。"
 
 
+def test_full_width_comes_back_as_the_pattern_wants_it_and_a_name_as_it_was_typed() -> None:
+    form = Form(FormData([("no", "０６３６２２－２０２６－１"), ("name", "\ufa19谷（①）"), ("use", "1"), ("use", "1")]))
+    assert form.need("no", "番号", pattern=re.compile(r"[0-9]{6}-[0-9]{4}-[0-9]"), longest=13) == "063622-2026-1"
+    assert form.need("name", "氏名", pattern=re.compile(r"[^\x00-\x1f]*")) == "\ufa19谷（①）"
+    assert form.choices("use", "使い道", ["1"], least=1) == ["1"]
+    assert form.errors == {}
+    form = Form(FormData([("no", "㍿" * 4)]))
+    form.may("no", "番号", pattern=re.compile(r"[株式会社]*"), longest=15)  # sixteen characters, once they are plain
+    assert list(form.errors) == ["no"]
+
+
 def test_earlier_pages_are_carried_on() -> None:
     form = Form(FormData([("org", "集落"), ("use", "1"), ("use", "2")]))
     assert carried(form, ["org", "use", "none"]) == {"org": ["集落"], "use": ["1", "2"]}

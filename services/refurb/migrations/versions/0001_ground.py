@@ -11,8 +11,7 @@ down_revision = None
 
 def upgrade() -> None:
     lay_ground("refurb")
-    own = ("works", "clearances", "turned_away")
+    own = ("works", "clearances")
     metadata.create_all(op.get_bind(), tables=[metadata.tables[name] for name in own])
     protect("refurb", "works")
     protect("refurb", "clearances", write=False)
-    protect("refurb", "turned_away", write=False)

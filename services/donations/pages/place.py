@@ -1,0 +1,84 @@
+"""A call as donations' pages show it, and the fields that the public and the desk fill in alike."""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.donations import views
+from services.donations.domain.applicant import is_phone
+from services.donations.domain.call import Stage, stage
+from services.donations.intake import PRINTABLE, PROSE, Place, public
+from services.donations.pages.words import CHIPS, WORDS
+from shared.door import Door
+from shared.events.donations import CallOpened
+from shared.ids import uuid7
+from shared.web.forms import Form
+from shared.web.i18n import msgid as _
+from shared.web.pages import render
+from shared.web.viewer import PUBLIC, Help
+
+LINE, LINES = re.compile(PRINTABLE.strip("^$")), re.compile(PROSE.strip("^$"))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A call as a page shows it."""
+
+    call: CallOpened
+    tenant: str
+    state: Stage
+    closed_at: datetime | None
+    allocated_at: datetime | None
+    stock: tuple[UUID, ...] = ()
+
+    @classmethod
+    def of(cls, row: Any, tenant: str, now: datetime) -> "Shown":
+        """Read a row of the calls and say where the call stands now."""
+        call = CallOpened.model_validate(row.data)
+        state = stage(call, closed=bool(row.closed_at), allocated=bool(row.allocated_at), now=now)
+        return cls(call, tenant, state, row.closed_at, row.allocated_at, tuple(getattr(row, "stock", None) or ()))
+
+
+def page(request: Request, template: str, status: int = 200, *, desk: str = "", **context: Any) -> Response:
+    """Answer with a page; `desk` is whom its reader may ask."""
+    if desk:
+        viewer = getattr(request.state, "viewer", PUBLIC)
+        request.state.viewer = replace(viewer, help=Help(desk=desk))
+    return render(request, template, status, words=WORDS, chips=CHIPS, **context)
+
+
+async def shown_call(door: Door, place: Place) -> Shown:
+    """Return the call of a place as it stands now."""
+    async with door.look(place.tenant, public(place)) as connection:
+        row = next(row for row in await views.opened(connection) if row.call == place.call)
+    return Shown.of(row, place.tenant, door.now())
+
+
+def request_id(form: Form) -> UUID:
+    """Return the id that a form carries."""
+    try:
+        return UUID(form.value("request"))
+    except ValueError:  # a page of ours always carries one; whoever made this request did without a replay
+        return uuid7()
+
+
+def person(form: Form, call: CallOpened) -> dict[str, Any]:
+    """Read who applies for what: the first page of the application, and most of what a clerk keys."""
+    facts = {
+        "category": form.choice("category", _("区分"), [one.code for one in call.categories]),
+        "group": form.need("group", _("団体の名前"), longest=200, pattern=LINE),
+        "representative": form.need("representative", _("代表の方の氏名"), longest=200, pattern=LINE),
+        "address": form.need("address", _("町内の住所"), longest=200, pattern=LINE),
+        "phone": form.need("phone", _("電話番号"), longest=40, pattern=LINE, example="0233-43-2261"),
+        "mail": form.may("mail", _("メールアドレス"), longest=200, pattern=LINE),
+    }
+    if facts["phone"] and not is_phone(facts["phone"]):
+        form.wrong("phone", _("電話番号"), _("けたが合いません。市外局番から入れてください。"), "0233-43-2261")
+    if facts["mail"] and not re.fullmatch(r"[^@\s]+@[^@\s]+", facts["mail"]):
+        form.wrong("mail", _("メールアドレス"), _("書き方が違います。例のように入れてください。"), "a@example.jp")
+    return facts

@@ -1,0 +1,113 @@
+"""Cages on their way, and the differences they leave."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Request as HttpRequest
+from starlette.responses import JSONResponse, Response
+
+from services.tracking.api.roles import Either, Worker
+from services.tracking.api.shapes import Difference, HandOver, Receipt, Resolution, Sealing
+from services.tracking.commands import cages
+from services.tracking.domain.item import EvidenceMissing
+from shared.database import Transaction
+from shared.door import Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
+from shared.entry import Entry
+from shared.identity import Principal
+from shared.refused import Refused
+from shared.web.i18n import language
+
+router = APIRouter()
+
+
+@router.post("/cages", status_code=201)
+async def seal(body: Sealing, door: TheDoor, who: Worker, town: str) -> Response:
+    """Lock and seal a loaded cage."""
+    found = await _of_town(door, who, town, body.labels)
+    _one_engagement(found, body.engagement)
+
+    async def do(tx: Transaction) -> Entry[Any]:
+        return await cages.seal(tx, body.engagement, body.number, body.seal, [one.item for one in found])
+
+    return receipt(await door.act(town, who, do, ask=body))
+
+
+@router.post("/cages/{cage}/hand-over", status_code=201)
+async def hand_over(
+    cage: UUID, body: HandOver, door: TheDoor, *, who: Worker, town: str, http: HttpRequest
+) -> Response:
+    """Hand a sealed cage to the carrier (出庫)."""
+
+    async def do(tx: Transaction) -> list[Entry[Any]]:
+        return await cages.hand_over(tx, cage, vehicle=body.vehicle)
+
+    try:
+        entries = await door.act(town, who, do, ask=body)
+    except EvidenceMissing as refusal:
+        raise refusal if language(http) == "ja" else refusal.english from refusal
+    return JSONResponse({"shipped": len(entries)}, 200 if all(entry.replayed for entry in entries) else 201)
+
+
+@router.post("/cages/{cage}/receipt", status_code=201)
+async def receive_cage(cage: UUID, body: Receipt, door: TheDoor, who: Worker, town: str) -> Response:
+    """Confirm what came out of a cage (入庫)."""
+    found = await _of_town(door, who, town, body.labels)
+    difference = cages.Difference(body.reason, body.second) if body.reason and body.second else None
+
+    async def do(tx: Transaction) -> list[Entry[Any]]:
+        return await cages.open_(
+            tx,
+            cage,
+            seal_seen=body.seal_seen,
+            found=[one.item for one in found],
+            centre=who.party,
+            difference=difference,
+        )
+
+    return receipt((await door.act(town, who, do, ask=body))[0])
+
+
+@router.post("/discrepancies/{discrepancy}/resolution", status_code=201)
+async def resolve(discrepancy: UUID, body: Resolution, door: TheDoor, who: Either, town: str) -> Response:
+    """Close a difference by what resolved it."""
+    return receipt(
+        await door.act(town, who, lambda tx: cages.resolve(tx, discrepancy, body.outcome, body.explanation), ask=body)
+    )
+
+
+@router.post("/items/{label}/difference", status_code=201)
+async def find_difference(label: GivenLabel, body: Difference, door: TheDoor, who: Either) -> Response:
+    """Name a machine that the two parties count differently."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        return await cages.find_difference(tx, found.item, reason=body.reason, second=body.second)
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+async def _of_town(door: Door, who: Principal, town: str, typed: Sequence[str]) -> list[Found]:
+    """Return what the labels stand for. Raises Unknown for the first unknown one, Refused for another town's."""
+    read = [scanned(one) for one in typed]
+    known = await door.resolve_all(read, who)
+    for label in read:
+        if label.id not in known:
+            raise unknown(label)
+    if foreign := tuple(str(label) for label in read if known[label.id].tenant != town):
+        raise Refused(
+            "another-town",
+            "別の町の機器のラベルがあります。その機器を分けて、その町の入庫として読み取ってください。",
+            "Some labels are of another town's items. Set those aside and scan them for their own town.",
+            missing=foreign,
+        )
+    return [known[label.id] for label in read]
+
+
+def _one_engagement(found: Sequence[Found], engagement: UUID) -> None:
+    if any(one.engagement != engagement for one in found):
+        raise Refused(
+            "one-engagement",
+            "1台のカゴ車には1つの契約の機器だけを積めます。ほかの契約の機器を降ろしてください。",
+            "A cage carries the items of one engagement only. Take the others out.",
+        )

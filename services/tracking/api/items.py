@@ -1,0 +1,305 @@
+"""Items and lots: registered from the town's list, labelled, scanned, decided, looked at."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import Request as HttpRequest
+from fastapi.encoders import jsonable_encoder
+from sqlalchemy import text
+from starlette.responses import JSONResponse, Response
+
+from services.tracking import labels, views
+from services.tracking.api.roles import SCANNERS, Approver, Clerk, Worker
+from services.tracking.api.shapes import (
+    Decision,
+    Exemption,
+    LotCount,
+    NewLot,
+    Recycling,
+    Result,
+    Results,
+    Scan,
+    Scans,
+)
+from services.tracking.commands import items, parties
+from services.tracking.domain import inventory
+from shared.database import Transaction
+from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
+from shared.entry import Entry
+from shared.identity import Principal, SignedIn
+from shared.ids import Label
+from shared.refused import Forbidden, Invalid, Refused, Unknown
+from shared.settings import settings
+from shared.web.i18n import language
+from shared.web.problems import status_of
+
+LIST_MAX = 500  # items of one page of the list
+PAGES_MAX = 10_000
+
+router = APIRouter()
+
+
+@router.post("/inventories", status_code=201)
+async def register_inventory(
+    *,
+    door: TheDoor,
+    who: Clerk,
+    engagement: Annotated[UUID, Form()],
+    request: Annotated[UUID, Form()],
+    file: Annotated[UploadFile, File()],
+    preview: Annotated[bool, Query()] = False,
+) -> Response:
+    """Register the town's own list. Every problem row is named first; with one, nothing is written."""
+    content = await file.read(inventory.FILE_SIZE_MAX + 1)
+    read = inventory.read(content)
+    faults = [asdict(fault) for fault in read.faults]
+    if preview:
+        return JSONResponse({"rows": len(read.rows), "faults": faults})
+    if faults:
+        first = read.faults[0]
+        raise Invalid(
+            "inventory",
+            f"{len(faults)}か所に直すところがあります。{first.line}行目：{first.ja}",
+            f"{len(faults)} problem(s). Line {first.line}: {first.en}",
+            missing=tuple(f"{fault.line}行目：{fault.ja}" for fault in read.faults[:50]),
+            line=first.line,
+        )
+    if not read.rows:
+        raise Invalid(
+            "inventory", "登録する行がありません。ファイルを確かめてください。", "There are no rows to register."
+        )
+    ask = Ask(request=request)
+    batch = parties.file_batch(engagement, content)
+    entries = await door.act(who.party, who, lambda tx: _register(tx, engagement, batch, read.rows), ask=ask)
+    known = all(entry.replayed for entry in entries)
+    return JSONResponse({"items": [_registered(entry) for entry in entries]}, 200 if known else 201)
+
+
+@router.post("/lots", status_code=201)
+async def register_lot(body: NewLot, door: TheDoor, who: Clerk) -> Response:
+    """Register a counted lot."""
+
+    async def register(tx: Transaction) -> Entry[Any]:
+        await _own_engagement(tx, body.engagement)
+        return await items.register_lot(tx, body.engagement, body.kind, body.count)
+
+    return receipt(await door.act(who.party, who, register, ask=body))
+
+
+@router.post("/lots/{label}/moves", status_code=201)
+async def move_lot(label: GivenLabel, body: LotCount, door: TheDoor, who: Worker) -> Response:
+    """Record that a lot was shipped out or received, with the count at that hand."""
+    async with door.engine.connect() as connection:
+        found = await views.lot_of(connection, label.id, who.party)
+    if found is None:
+        raise unknown(label)
+    lot, tenant = found
+    return receipt(await door.act(tenant, who, lambda tx: items.move_lot(tx, lot, body.step, body.count), ask=body))
+
+
+@router.get("/engagements/{engagement}/labels.pdf")
+async def label_sheet(
+    engagement: UUID,
+    door: TheDoor,
+    who: SignedIn,
+    town: str,
+    start: Annotated[int, Query(ge=0, lt=labels.PER_SHEET)] = 0,
+) -> Response:
+    """Print the labels of an engagement, 24 a sheet."""
+    async with door.look(town, who) as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT l.label, l.token, concat_ws(' ', i.data->>'asset_number', i.data->>'model') AS what "
+                "FROM labels l JOIN items i USING (label) WHERE l.engagement = :engagement ORDER BY l.batch, l.row"
+            ),
+            {"engagement": engagement},
+        )
+        printed = [labels.Printed(row.label, row.token, row.what) for row in rows]
+        name = await connection.scalar(text("SELECT name FROM parties WHERE party = :town"), {"town": town})
+    if not printed:
+        raise Unknown(
+            "no-labels",
+            "この契約のラベルはまだありません。先に機器を登録してください。",
+            "There are no labels yet. Register items first.",
+        )
+    given = settings()
+    pdf = await asyncio.to_thread(
+        labels.sheet, printed, origin=given.origin, town=name or town, fonts=given.fonts, start=start
+    )
+    return Response(pdf, media_type="application/pdf")
+
+
+@router.post("/scans", response_model_exclude_none=True)
+async def scan(body: Scans, http: HttpRequest, door: TheDoor, who: SignedIn) -> Results:
+    """Take in what a device scanned: facts, each answered by itself, all of one town in one transaction."""
+    for work in {one.work for one in body.scans}:
+        if not who.has(*SCANNERS[work]):
+            raise Forbidden
+    answers = await _scan(door, who, body)
+    lang = language(http)
+    return Results(results=[_answered(one, answer, lang) for one, answer in zip(body.scans, answers, strict=True)])
+
+
+@router.post("/items/{label}/exception", status_code=201)
+async def request_exception(label: GivenLabel, body: Exemption, door: TheDoor, who: Worker) -> Response:
+    """Ask that a medium which cannot be erased on site may leave."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        medium = body.medium or await items.only_medium(tx, found.item)
+        return await items.request_exception(tx, found.item, medium, reason=body.reason, witness=body.witness)
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+@router.post("/items/{label}/exception/approval", status_code=201)
+async def approve_exception(label: GivenLabel, body: Decision, door: TheDoor, who: Approver) -> Response:
+    """Allow it, as another person."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        return await items.approve_exception(tx, body.medium or await items.only_medium(tx, found.item))
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+@router.post("/items/{label}/candidate", status_code=201)
+async def name_candidate(label: GivenLabel, body: Decision, door: TheDoor, who: Worker) -> Response:
+    """Name the chassis a candidate for a second life."""
+    return receipt(await door.act_on(label, who, lambda tx, found: items.name_candidate(tx, found.item), ask=body))
+
+
+@router.post("/items/{label}/recycling", status_code=201)
+async def choose_recycling(label: GivenLabel, body: Recycling, door: TheDoor, who: Worker) -> Response:
+    """Send the chassis to material recycling."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        return await items.choose_recycling(tx, found.item, body.reason)
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+@router.get("/items")
+async def list_items(
+    door: TheDoor,
+    who: SignedIn,
+    town: str,
+    engagement: UUID,
+    page: Annotated[int, Query(ge=1, le=PAGES_MAX)] = 1,
+) -> JSONResponse:
+    """List the items of an engagement, 500 a page; `next` is the page after this one, null after the last."""
+    async with door.look(town, who) as connection:
+        rows = await connection.execute(
+            text(
+                "SELECT label, item, kind, data FROM items WHERE engagement = :engagement "
+                "ORDER BY data->>'asset_number', label LIMIT :most OFFSET :start"
+            ),
+            {"engagement": engagement, "most": LIST_MAX + 1, "start": (page - 1) * LIST_MAX},
+        )
+        listed = [
+            {
+                "label": row.label,
+                "item": str(row.item),
+                "kind": row.kind,
+                "asset_number": row.data.get("asset_number"),
+                "media": row.data["media"],
+            }
+            for row in rows
+        ]
+    more = len(listed) > LIST_MAX
+    return JSONResponse({"items": listed[:LIST_MAX], "next": page + 1 if more else None})
+
+
+@router.get("/items/{label}")
+async def show_item(label: GivenLabel, http: HttpRequest, door: TheDoor, who: SignedIn) -> JSONResponse:
+    """Tell an item's story, and what it still needs before it may leave."""
+    found = await door.resolve(label, who)
+
+    japanese = language(http) == "ja"
+
+    async def look(tx: Transaction) -> dict[str, Any]:
+        lacking = await items.missing_before_ship_out(tx, found.item)
+        return {
+            "item": found.item,
+            "story": [asdict(one) for one in await views.story(tx.connection, found.item)],
+            "missing_before_ship_out": [one.ja if japanese else one.en for one in lacking],
+        }
+
+    return _json(await door.act(found.tenant, who, look, device=found.item))
+
+
+@router.get("/overview")
+async def overview(door: TheDoor, who: SignedIn, town: str, engagement: UUID) -> JSONResponse:
+    """Count where everything of an engagement is."""
+    async with door.look(town, who) as connection:
+        return _json(asdict(await views.overview(connection, engagement)))
+
+
+async def _register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence[inventory.Row]) -> list[Entry[Any]]:
+    await _own_engagement(tx, engagement)
+    return await items.register(tx, engagement, batch, rows)
+
+
+async def _own_engagement(tx: Transaction, engagement: UUID) -> None:
+    if not await tx.connection.scalar(
+        text("SELECT count(*) FROM acts_for(:town, :town) AS e(engagement) WHERE e.engagement = :engagement"),
+        {"town": tx.tenant, "engagement": engagement},
+    ):
+        raise Unknown(
+            "no-engagement",
+            "この契約は登録されていないか、期間外です。契約を確かめてください。",
+            "This engagement is not registered or not open. Check it.",
+        )
+
+
+async def _scan(door: Door, who: Principal, body: Scans) -> list[Entry[Any] | Refused]:
+    received = door.now()
+    answers: dict[int, Entry[Any] | Refused] = {}
+    read: dict[int, Label] = {}
+    for nth, one in enumerate(body.scans):
+        try:
+            read[nth] = scanned(one.label)
+        except Refused as refusal:
+            answers[nth] = refusal
+    found = await door.resolve_all(list(read.values()), who)
+    by_tenant: defaultdict[str, list[int]] = defaultdict(list)
+    for nth, label in read.items():
+        if label.id in found:
+            by_tenant[found[label.id].tenant].append(nth)
+        else:
+            answers[nth] = unknown(label)
+    for tenant, numbers in by_tenant.items():
+        asked = [body.scans[nth].asked(found[read[nth].id].item, body.sent_at, received) for nth in numbers]
+
+        async def do(tx: Transaction, asked: Sequence[items.Scanned] = asked) -> list[Entry[Any] | Refused]:
+            return await items.scan(tx, asked)
+
+        answers |= zip(numbers, await door.act(tenant, who, do), strict=True)
+    return [answers[nth] for nth in range(len(body.scans))]
+
+
+def _answered(one: Scan, answer: Entry[Any] | Refused, lang: str) -> Result:
+    if isinstance(answer, Entry):
+        return Result(
+            request_id=one.request_id, label=one.label, status=200 if answer.replayed else 201, entry=answer.id
+        )
+    said = answer.ja if lang == "ja" else answer.en
+    return Result(request_id=one.request_id, label=one.label, status=status_of(answer), code=answer.code, detail=said)
+
+
+def _registered(entry: Entry[Any]) -> dict[str, Any]:
+    event = entry.event
+    return {
+        "label": event.label,
+        "item": str(event.item),
+        "asset_number": event.asset_number,
+        "kind": event.item_kind,
+        "media": [{"id": str(medium.id), "serial": medium.serial} for medium in event.media],
+    }
+
+
+def _json(content: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(jsonable_encoder(content))

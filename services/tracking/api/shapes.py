@@ -1,0 +1,196 @@
+"""What tracking's HTTP door takes in and answers: one shape a body."""
+
+import hashlib
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from services.tracking.commands import items
+from shared.door import Ask
+from shared.entry import Request
+from shared.events.tracking import Assurance, PolicyRow
+from shared.identity import Role
+from shared.ids import LABEL_INPUT_MAX
+from shared.levels import Level
+
+SCANS_MAX = 100
+
+PartyId = Annotated[str, Field(pattern=r"^(town|centre|carrier)-[a-z0-9-]{1,40}$")]
+Said = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class NewTown(Ask):
+    """A municipality by its code; its name comes from the list."""
+
+    code: Annotated[str, Field(min_length=6, max_length=6)]
+    address: Annotated[str, Field(max_length=200)] | None = None
+    contact: Annotated[str, Field(max_length=200)] | None = None
+
+
+class NewParty(Ask):
+    """A centre or a carrier."""
+
+    party: PartyId
+    kind: Literal["centre", "carrier"]
+    name: Said
+    address: Annotated[str, Field(max_length=200)] | None = None
+    contact: Annotated[str, Field(max_length=200)] | None = None
+
+
+class NewPerson(BaseModel):
+    """A person of a party, for the deletable directory."""
+
+    model_config = ConfigDict(extra="forbid")
+    person: Annotated[str, Field(pattern=r"^[a-z0-9-]{2,40}$")]
+    party: PartyId | Literal["platform"]
+    name: Said
+    title: Annotated[str, Field(max_length=100)] | None = None
+    contact: Annotated[str, Field(max_length=200)] | None = None
+    roles: list[Role]
+
+
+class NewEngagement(Ask):
+    """A dated contract by which a centre acts for this town."""
+
+    centre: PartyId
+    carrier: PartyId | None = None
+    title: Said
+    contract: Said
+    starts_on: date
+    ends_on: date
+    certificate_days: Annotated[int, Field(ge=1, le=3650)] = 43
+
+
+class NewPolicy(Ask):
+    """A policy table: the guideline's own with the town's choices, or rows of the town's."""
+
+    version: Said
+    source: Literal["MIC R2.12"] = "MIC R2.12"
+    on_site: Level = Level.CLEAR
+    assurance: Assurance = "onsite_erase_plus_certificate"
+    rows: tuple[PolicyRow, ...] | None = None
+
+
+class NewLot(Ask):
+    """Things without media, counted."""
+
+    engagement: UUID
+    kind: Literal["monitor", "keyboard", "other"]
+    count: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class LotCount(Ask):
+    """What the one who gives a lot away, or takes it, counted."""
+
+    step: Literal["shipped-out", "received"]
+    count: Annotated[int, Field(ge=0, le=100_000)]
+
+
+class Scan(BaseModel):
+    """One scan of a batch, as the capture module sends it; `work` is the step it records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    request_id: UUID
+    work: items.Step
+    label: Annotated[str, Field(max_length=LABEL_INPUT_MAX)]
+    token: Annotated[str, Field(max_length=20)] | None = None
+    captured_at: AwareDatetime | None = None
+
+    def asked(self, item: UUID, sent_at: datetime | None, received: datetime) -> items.Scanned:
+        """Return the scan with its item, its request and its time by our clock.
+
+        A field left at its default is no part of the digest: a scan queued before an upgrade that
+        adds a field still repeats itself.
+        """
+        ask = Ask(request=self.request_id, captured_at=self.captured_at, sent_at=sent_at)
+        said = self.model_dump_json(exclude={"label", "token"}, exclude_unset=True, exclude_none=True).encode()
+        digest = hashlib.sha256(said + item.bytes).hexdigest()
+        request = Request(id=self.request_id, digest=digest, clock_off_s=ask.clock_off_s(received))
+        return items.Scanned(item, self.work, request, ask.occurred_at(received))
+
+
+class Scans(BaseModel):
+    """What a device sends at once; each scan has its own request id and its own result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    sent_at: AwareDatetime | None = None
+    scans: Annotated[tuple[Scan, ...], Field(min_length=1, max_length=SCANS_MAX)]
+
+
+class Result(BaseModel):
+    """What became of one scan: 201 recorded, 200 recorded before, 4xx refused with a sentence."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
+    request_id: UUID
+    label: str
+    status: int
+    entry: UUID | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class Results(BaseModel):
+    """One result for each scan, in their order."""
+
+    results: list[Result]
+
+
+class Sealing(Ask):
+    """A cage, its seal, and what was scanned into it."""
+
+    engagement: UUID
+    number: Said
+    seal: Said
+    labels: Annotated[list[str], Field(max_length=200)]
+
+
+class HandOver(Ask):
+    """The cage goes into the carrier's hands."""
+
+    vehicle: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Receipt(Ask):
+    """What came out of a cage; a difference needs a reason and a second person."""
+
+    seal_seen: Said
+    labels: Annotated[list[str], Field(max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    second: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class Resolution(Ask):
+    """What resolved a difference."""
+
+    outcome: Literal["found", "replaced", "lost"]
+    explanation: Said
+
+
+class Exemption(Ask):
+    """A medium that cannot be erased on site."""
+
+    reason: Said
+    witness: Annotated[str, Field(min_length=1, max_length=64)]
+    medium: UUID | None = None
+
+
+class Decision(Ask):
+    """A step about one item that needs no more than the label."""
+
+    medium: UUID | None = None
+
+
+class Recycling(Ask):
+    """Why the chassis goes to recycling."""
+
+    reason: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Difference(Ask):
+    """Why a machine counted by one party was not counted by the other."""
+
+    reason: Said
+    second: Annotated[str, Field(min_length=1, max_length=64)]
