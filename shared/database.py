@@ -58,7 +58,7 @@ def url(settings: "Settings", role: Role) -> URL:
     )
 
 
-def engine(settings: "Settings", role: Role, *, pool_size: int = 8) -> AsyncEngine:
+def engine(settings: "Settings", role: Role, *, pool_size: int = 5) -> AsyncEngine:
     """Make the engine of one role. The pool is small: five services share one server on one machine.
 
     What does not fit waits for its turn; a connection beyond the pool would be opened and thrown away each time.

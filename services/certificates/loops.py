@@ -36,7 +36,7 @@ RETRY_S = 0.5
 UNREADY_PAUSE_S = 5.0
 OVERDUE_PAUSE_S = 60.0
 SERVICE = "certificates"
-IN_HAND_MAX = 4  # one is made, the others are prepared or recorded; more would make a new one wait
+IN_HAND_MAX = 2  # one is made while the next is prepared or the last recorded; more would make a new one wait
 PASSING = (DBAPIError, OSError, LostRace)  # the database is away, or somebody was faster: of no certificate
 
 

@@ -40,7 +40,7 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    "shared_buffers": "128MB",
+    "shared_buffers": "64MB",  # the machine caches files besides; a cluster brings its own PostgreSQL
     "random_page_cost": "1.1",
     "jit": "off",  # compiling costs more than these short queries
     "shared_preload_libraries": "pg_stat_statements",
