@@ -5,6 +5,7 @@ import asyncio
 import json
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,8 @@ def memory(stack: Stack) -> float:
     seen: dict[int, float] = {}
     for pid in stack.pids.values():
         for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-            seen[process.pid] = process.memory_full_info().pss
+            with suppress(psutil.NoSuchProcess):  # PostgreSQL's helpers come and go
+                seen[process.pid] = process.memory_full_info().pss
     return sum(seen.values()) / 1024**2
 
 

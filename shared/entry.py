@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
 from shared.ids import uuid7
 
@@ -117,7 +118,7 @@ class Entry(Generic[E_co]):
         if because:
             envelope["because"] = str(because)
         envelope["data"] = event.model_dump(mode="json", exclude_none=True)
-        body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+        body = to_json(envelope)
         if len(body) > BODY_SIZE_MAX:
             raise ValueError(f"an entry may have {BODY_SIZE_MAX} bytes, this one has {len(body)}")
         return cls(
