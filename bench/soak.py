@@ -43,6 +43,7 @@ VICTIMS = (*SERVICES, "nats", "postgres", "gateway")
 STRIKES = 3  # a round
 DELAY_MAX_S = 0.03  # from a request's start: most are answered within this
 DRAIN_MAX_S = 60.0
+SETTLE_S = 20.0  # for a process that was killed by the last request
 MINUTES_MAX = 40.0
 MESSAGES, EVERY_S, LIMIT_S = 3000, 0.1, 1.0  # "no message waits": from commit to view
 
@@ -59,6 +60,8 @@ class Strike:
     recovery_s: float = 0.0  # until the process was ready again
 
     def __str__(self) -> str:
+        if not self.in_flight:
+            return f"{self.victim} in {self.chapter} at request {self.nth}: the story was over before"
         return (
             f"{self.victim} in {self.chapter} at request {self.nth}+{self.delay_s * 1000:.0f} ms "
             f"({self.in_flight} requests in flight), ready again after {self.recovery_s:.2f} s"
@@ -103,11 +106,14 @@ async def play(plan: Plan, strikes: Sequence[Strike]) -> Round:
                 for name, chapter in CHAPTERS:
                     falling += [asyncio.create_task(fall(stack, world, one)) for one in strikes if one.chapter == name]
                     await chapter(world)
-                await asyncio.gather(*falling)
+                await asyncio.wait(falling, timeout=SETTLE_S)  # a moment that the story did not reach never comes
             finally:
                 for one in falling:
                     one.cancel()
-            done.wrong, done.kinds, done.drain_s = await examine(stack, world)
+                fallen = await asyncio.gather(*falling, return_exceptions=True)
+            done.wrong += [repr(failure) for failure in fallen if isinstance(failure, Exception)]
+            wrong, done.kinds, done.drain_s = await examine(stack, world)
+            done.wrong += wrong
     done.seconds = time.perf_counter() - began
     return done
 
@@ -120,7 +126,7 @@ async def fall(stack: Stack, world: World, strike: Strike) -> None:
     await asyncio.sleep(strike.delay_s)
     await stack.settled(strike.victim)  # an earlier strike may have found it just before
     while not traffic.in_flight:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     stack.kill(strike.victim)
     strike.in_flight, began = traffic.in_flight, time.perf_counter()
     await stack.settled(strike.victim)
@@ -351,7 +357,7 @@ async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
             done.wrong.append(
                 f"entries by kind differ from the first round's: {kinds - done.kinds} {done.kinds - kinds}"
             )
-        recoveries += [strike.recovery_s for strike in done.strikes]
+        recoveries += [strike.recovery_s for strike in done.strikes if strike.in_flight]
         console.print(f"round {nth}: {'WRONG' if done.wrong else 'right'} in {done.seconds:.1f} s")
         for line in (*done.strikes, *done.wrong):
             console.print(f"   {line}")

@@ -34,4 +34,5 @@ def pause_s(role: str) -> float:
 async def wait(event: asyncio.Event, seconds: float) -> None:
     """Return at the next ring, or after `seconds`."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):  # not wait_for: before Python 3.12 a ring at the same moment eats a cancel
+            await event.wait()

@@ -92,17 +92,17 @@ class LongPull(BatchPullStreamSubscriber):
                 self.seen = time.monotonic()
                 ask = {"batch": room, "expires": EXPIRES_S * NANO, "idle_heartbeat": HEARTBEAT_S * NANO}
                 await connection.publish(to, json.dumps(ask).encode(), f"{self.inbox}.{self.asked}")
-            try:
-                await asyncio.wait_for(self.wake.wait(), WAKE_S)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WAKE_S):
+                    await self.wake.wait()
 
     async def stop(self) -> None:
         """Stop asking, finish what is in hand, give back what nobody took, then let go."""
         subscription, self.subscription = self.subscription, None
         if subscription and self.connection.is_connected:
             with suppress(TimeoutError):
-                await asyncio.wait_for(subscription.drain(), DRAIN_S)  # type: ignore[attr-defined]  # a plain subscription
+                async with asyncio.timeout(DRAIN_S):
+                    await subscription.drain()  # type: ignore[attr-defined]  # a plain subscription
         await super().stop()
         if subscription and self.connection.is_connected:
             for message in self.arrived:

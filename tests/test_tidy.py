@@ -69,6 +69,7 @@ BANNED = (
     Ban("unittest.mock", CODE, "the real thing: shared/testing.py makes databases and a bus in a second"),
     Ban("os.system", CODE, "subprocess with a list"),
     Ban("pickle", CODE, "JSON"),
+    Ban("asyncio.wait_for", CODE, "asyncio.timeout: before Python 3.12 wait_for may swallow a cancel"),
     Ban("__import__", CODE, "an import statement"),
 )
 # Bans that hold in tests too; elsewhere tests may print, wait and ask over HTTP.

@@ -84,7 +84,8 @@ class PressRoom:
         assert process.stdin  # noqa: S101 - opened with PIPE
         process.stdin.close()
         try:
-            await asyncio.wait_for(process.wait(), GRACE_S)
+            async with asyncio.timeout(GRACE_S):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()

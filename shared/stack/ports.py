@@ -41,7 +41,8 @@ def free_port(preferred: int | None = None) -> int:
 async def listens(port: int) -> bool:
     """Tell whether somebody accepts connections on the port."""
     try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(LOOPBACK, port), ANSWER_TIMEOUT_S)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(LOOPBACK, port)
     except (OSError, TimeoutError):
         return False
     await _close(writer)
@@ -51,12 +52,14 @@ async def listens(port: int) -> bool:
 async def answers(port: int, path: str) -> bool:
     """Tell whether an HTTP server on the port answers `path` with 200."""
     try:
-        reader, writer = await asyncio.wait_for(asyncio.open_connection(LOOPBACK, port), ANSWER_TIMEOUT_S)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
     except (OSError, TimeoutError):
         return False
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-        status = await asyncio.wait_for(reader.readline(), ANSWER_TIMEOUT_S)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            status = await reader.readline()
     except (OSError, TimeoutError):
         return False
     finally:
@@ -67,4 +70,5 @@ async def answers(port: int, path: str) -> bool:
 async def _close(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with contextlib.suppress(OSError, TimeoutError):
-        await asyncio.wait_for(writer.wait_closed(), ANSWER_TIMEOUT_S)
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await writer.wait_closed()

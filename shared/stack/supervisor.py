@@ -138,7 +138,8 @@ class Supervisor:
             if time.monotonic() - started > STEADY_S:
                 pause_s = BACKOFF_MIN_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(run.unwanted.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await run.unwanted.wait()
             if run.unwanted.is_set():
                 return
             pause_s = min(pause_s * 2, BACKOFF_MAX_S)
@@ -214,7 +215,8 @@ async def _end(run: _Run) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(run.program.stop_signal)
     try:
-        await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
