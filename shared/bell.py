@@ -33,6 +33,24 @@ def pause_s(role: str) -> float:
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
     """Return at the next ring, or after `seconds`."""
+    _heed()
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):  # not wait_for: before Python 3.12 a ring at the same moment eats a cancel
             await event.wait()
+
+
+async def rest(seconds: float) -> None:
+    """Pause between attempts, and end when a cancel was hidden by what came before."""
+    _heed()
+    await asyncio.sleep(seconds)
+
+
+def _heed() -> None:
+    """Raise a cancel that others hid: whoever goes on after one keeps the whole process from stopping.
+
+    asyncpg answers a cancel in the middle of a statement with "connection is closed"; nats-py's `request` forgets it
+    when the answer comes at the same moment (`asyncio.wait_for` before Python 3.12).
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError

@@ -72,12 +72,12 @@ async def relay(engine: AsyncEngine, nats: Client, service: str, *, pause_s: flo
                     if not await relay_window(connection, nats):
                         await bell.wait(heard, pause_s)
                     else:
-                        await asyncio.sleep(APART_S)
+                        await bell.rest(APART_S)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("the relay of %s lost its database or bus; it goes on in %s s", service, RETRY_S)
-            await asyncio.sleep(RETRY_S)
+            await bell.rest(RETRY_S)
 
 
 async def relay_window(connection: AsyncConnection, nats: Client) -> int:

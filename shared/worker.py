@@ -106,7 +106,7 @@ async def _connect(known: Settings) -> Client:
             log.info("the bus is not there yet: %r", down)
             with suppress(Exception):
                 await nats.close()
-            await asyncio.sleep(BUS_RETRY_S)
+            await bell.rest(BUS_RETRY_S)
         else:
             return nats
 
@@ -125,7 +125,7 @@ async def _consume(bus: Any, nats: Client, known: Settings) -> None:
             if not told:
                 log.warning("JetStream is not ready; %s asks until it is: %r", known.service, unready)
             told = True
-            await asyncio.sleep(BUS_RETRY_S)
+            await bell.rest(BUS_RETRY_S)
     await asyncio.Event().wait()
 
 

@@ -53,7 +53,7 @@ async def issue(work: Work) -> None:
                 taken = await issuer.take()
             except PASSING as failure:
                 log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
-                await asyncio.sleep(RETRY_S)
+                await bell.rest(RETRY_S)
             else:
                 if not taken:
                     await bell.wait(heard, bell.pause_s(known.role))
@@ -70,7 +70,7 @@ async def _prepare(work: Work, room: PressRoom) -> None:
             await room.prepare()
         except (OSError, BadKey) as failure:
             log.critical("no certificate can be issued; tried again in %s s: %s", UNREADY_PAUSE_S, failure)
-            await asyncio.sleep(UNREADY_PAUSE_S)
+            await bell.rest(UNREADY_PAUSE_S)
         else:
             return
 
@@ -108,7 +108,7 @@ class Issuer:
                 await self._make_and_finish(order, stored)
         except PASSING as failure:
             log.warning("%s is tried again in %s s: %r", order.number, RETRY_S, failure)
-            await asyncio.sleep(RETRY_S)
+            await bell.rest(RETRY_S)
         finally:
             del self.in_hand[order.certificate]
             bell.ring()
@@ -186,7 +186,7 @@ async def note_overdue(work: Work) -> None:
     while True:
         with suppress(DBAPIError, OSError, LostRace):
             await overdue_round(work.consumer, datetime.now(UTC))
-        await asyncio.sleep(OVERDUE_PAUSE_S)
+        await bell.rest(OVERDUE_PAUSE_S)
 
 
 async def overdue_round(engine: AsyncEngine, at: datetime) -> int:

@@ -71,17 +71,17 @@ async def sequence(work: Work) -> None:
                     heard.clear()
                     if await integrate(connection, signer):
                         bell.ring()  # the relay has notices to send
-                        await asyncio.sleep(ROUND_S)
+                        await bell.rest(ROUND_S)
                     else:
                         await bell.wait(heard, bell.pause_s(work.settings.role))
         except asyncio.CancelledError:
             raise
         except Inconsistent:
             log.critical("the log is not what was signed; nothing more is signed until it is", exc_info=True)
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await bell.rest(LOOK_AGAIN_S)
         except Exception:
             log.exception("the sequencer lost its database; it goes on in %s s", RETRY_S)
-            await asyncio.sleep(RETRY_S)
+            await bell.rest(RETRY_S)
 
 
 async def integrate(connection: AsyncConnection, signer: NoteSigner) -> int:

@@ -1,6 +1,9 @@
 """The bell: a ring is not lost, and it never eats a cancel."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -32,6 +35,22 @@ async def test_a_ring_at_the_moment_of_a_cancel_does_not_eat_it() -> None:
     task = asyncio.create_task(listening())
     await asyncio.sleep(0.01)
     bell.ring()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(1):
+            await task
+
+
+@pytest.mark.parametrize("pause", [bell.rest, lambda seconds: bell.wait(bell.listen(), seconds)])
+async def test_a_cancel_that_others_hid_ends_the_work_at_its_next_pause(pause: Callable[[float], Any]) -> None:
+    async def trying() -> None:
+        while True:
+            with suppress(asyncio.CancelledError):  # as asyncpg and nats-py do with a cancel
+                await asyncio.sleep(60)
+            await pause(60)
+
+    task = asyncio.create_task(trying())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
