@@ -77,7 +77,10 @@ class Ask(BaseModel):
         """Return when it happened by our clock: captured + (received − sent); now, for a device that says nothing."""
         if self.captured_at is None:
             return received
-        return min(self.captured_at + (received - (self.sent_at or received)), received)
+        try:
+            return min(self.captured_at + (received - (self.sent_at or received)), received)
+        except OverflowError:  # a clock at the end of time says nothing
+            return received
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 The commit of the transaction that appends is the moment a scan becomes true (ARCHITECTURE, "The journey of one scan").
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
 from shared.database import Transaction
 from shared.entry import SALT_SIZE, Entry, Event, Request
-from shared.refused import Reused
+from shared.refused import Invalid, Reused
 from shared.telemetry import traceparent
 
 
@@ -58,6 +59,9 @@ def again(entry: Entry[Any]) -> Entry[Any]:
     """Return the entry as an answer to a request that changed nothing, because it had been done before."""
     return replace(entry, replayed=True)
 
+
+# A NUL as JSON writes it: an odd backslash before it. PostgreSQL can keep it in the bytes, but no view could read it.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 _READ = text(
     "SELECT stream, body, salt FROM entries WHERE stream = ANY(:streams) ORDER BY stream, sequence"
@@ -120,7 +124,7 @@ async def append(tx: Transaction, history: History, event: Event) -> Entry[Any]:
 async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event] | Decision]) -> list[Entry[Any]]:
     """Append several events, possibly several to one stream, all or none.
 
-    Raises LostRace when any stream grew since its history was read.
+    Raises LostRace when any stream grew since its history was read, Invalid for a NUL in any text.
     """
     if not decided:
         return []
@@ -143,6 +147,12 @@ async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event] | 
                 because=tx.because.id if tx.because else None,
                 traceparent=trace,
             )
+        )
+    if any(_NUL.search(entry.body) for entry in entries):
+        raise Invalid(
+            "control-character",
+            "使えない文字（制御文字）が含まれています。取り除いて、もう一度送ってください。",
+            "There is a control character in what was sent. Remove it and send again.",
         )
     result = await tx.connection.execute(
         _APPEND,

@@ -100,6 +100,16 @@ class SignIn(_Plain):
     )
 
 
+class Unstorable(Invalid):
+    """A value that can be sent and cannot be kept: a NUL, a number or a year that is too large."""
+
+    said = (
+        "unstorable",
+        "記録できない値が含まれています。制御文字や大きすぎる数がないか確かめて、もう一度送ってください。",
+        "There is a value that cannot be recorded. Look for control characters and huge numbers, then send again.",
+    )
+
+
 class Unready(_Plain):
     """The database went away in the middle: whether it was recorded is told by sending the same request again."""
 

@@ -262,6 +262,13 @@ def test_when_it_happened_is_said_by_our_clock(captured: int | None, sent: int |
     assert ask.occurred_at(NOW) == happened
 
 
+def test_a_clock_at_the_end_of_time_says_nothing() -> None:
+    beginning, end = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    ask = Ask(request=uuid7(), captured_at=beginning, sent_at=end)
+    assert ask.occurred_at(NOW) == NOW
+    assert ask.as_received(NOW).clock_off_s
+
+
 def test_a_request_is_the_same_whenever_it_is_sent() -> None:
     request, lot = uuid7(), uuid7()
     first = Counted(request=request, lot=lot, captured_at=NOW, sent_at=NOW)
@@ -351,6 +358,21 @@ async def test_a_database_that_is_away_is_answered_503_whichever_way_it_was_aske
             answer = await client.get(f"/api/{way}")
     assert (answer.status_code, answer.json()["code"]) == (503, "unready")
     assert answer.headers["retry-after"] == "5"
+
+
+@pytest.mark.parametrize(("cast", "value"), [("text", "a\0b"), ("int", str(10**19))])
+async def test_a_value_that_the_database_cannot_hold_is_a_sentence(door: Door, cast: str, value: str) -> None:
+    app = application(door)
+
+    @app.get("/api/strange")
+    async def strange(the_door: TheDoor) -> None:
+        async with the_door.asking() as connection:
+            await connection.execute(text(f"SELECT CAST(CAST(:value AS text) AS {cast})"), {"value": value})
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.get("/api/strange")
+    assert (answer.status_code, answer.json()["code"]) == (422, "unstorable")
 
 
 async def test_a_wrong_question_to_the_database_stays_a_fault_of_ours(door: Door) -> None:

@@ -8,10 +8,10 @@ from sqlalchemy.exc import DBAPIError
 
 from shared import ledger
 from shared.entry import Entry, Event
-from shared.events.tracking import EngagementEnded, LotMoved
+from shared.events.tracking import Corrected, EngagementEnded, LotMoved
 from shared.ids import uuid7
 from shared.ledger import History, LostRace
-from shared.refused import Reused
+from shared.refused import Invalid, Reused
 from shared.stack.stack import Stack
 from shared.testing import CLERK, OTHER_TOWN, TOWN, Service, service
 
@@ -61,6 +61,26 @@ async def test_a_request_is_answered_once_and_refused_with_another_body(tracking
         history = await ledger.read(tx, stream)
         with pytest.raises(Reused):
             history.answered(tx.request)
+
+
+@pytest.mark.parametrize("text_", ["N\0", "a\\\\\0b"])
+async def test_a_nul_is_refused_with_a_sentence_before_anything_is_kept(tracking: Service, text_: str) -> None:
+    stream = uuid7()
+    with pytest.raises(Invalid) as refused:
+        async with tracking.acting() as tx:
+            await ledger.append(tx, History(stream), Corrected(item=stream, field="maker", now=text_, reason="誤記"))
+    assert refused.value.code == "control-character"
+    assert not await tracking.rows("SELECT 1 FROM entries WHERE stream = :s", s=stream)
+
+
+async def test_what_only_looks_like_a_nul_is_kept_as_it_was_typed(tracking: Service) -> None:
+    stream, typed = uuid7(), r"\u0000 and \\u0000"
+    async with tracking.acting() as tx:
+        event = Corrected(item=stream, field="maker", now=typed, reason="誤記")
+        await ledger.append(tx, History(stream), event)
+    async with tracking.acting() as tx:
+        (there,) = (await ledger.read(tx, stream)).entries
+    assert there.event == event
 
 
 async def test_an_entry_is_never_changed_or_deleted_by_anyone(tracking: Service) -> None:

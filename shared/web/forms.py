@@ -17,6 +17,7 @@ from typing import Any
 from shared.refused import Invalid
 from shared.web.i18n import msgid as _
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line breaks are typed, the others never
 TEXT_MAX = 2000  # characters of one field when the caller names no limit
 
 
@@ -74,6 +75,8 @@ class Form:
                 self.wrong(name, label, _("書き方が違います。例のように入れてください。"), example)
         if len(text) > longest:
             self.wrong(name, label, _("長すぎます。短くしてください。"))
+        if _CONTROL.search(text):
+            self.wrong(name, label, _("使えない文字が含まれています。入れ直してください。"))
         return text
 
     def need(

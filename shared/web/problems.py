@@ -11,13 +11,14 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shared.database import is_away
+from shared.database import is_away, sqlstate
 from shared.ids import BadLabel
-from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown, Unready
+from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown, Unready, Unstorable
 from shared.web.i18n import Language, language, translator
 from shared.web.i18n import msgid as _
 
@@ -219,8 +220,11 @@ async def on_refused(request: Request, refusal: Exception) -> Response:
     return refuse(request, refusal) if isinstance(refusal, Refused) else answer(request, 500)
 
 
-async def on_away(request: Request, failure: Exception) -> Response:
-    """Answer 503 when the database is away; what else it raises is a fault of ours, and goes on to be one."""
+async def on_database(request: Request, failure: Exception) -> Response:
+    """Answer 503 when the database is away and 422 for a value that it cannot hold; else it is a fault of ours."""
+    if sqlstate(failure).startswith("22") or isinstance(failure, DataError):  # data exception: a NUL, a huge number
+        log.warning("a value that the database cannot hold: %s", sqlstate(failure))
+        return refuse(request, Unstorable())
     if not is_away(failure):
         raise failure
     log.warning("the database is away: %r", failure)

@@ -73,7 +73,7 @@ def create_app(
     app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_validation)
     for away in AWAY:
-        app.add_exception_handler(away, problems.on_away)
+        app.add_exception_handler(away, problems.on_database)
     app.add_exception_handler(Exception, problems.on_crash)
     app.add_route("/healthz", _live, include_in_schema=False)
     app.add_route("/readyz", _readiness(ready), include_in_schema=False)

@@ -47,6 +47,13 @@ def test_full_width_comes_back_as_the_pattern_wants_it_and_a_name_as_it_was_type
     assert list(form.errors) == ["no"]
 
 
+def test_a_control_character_is_named_and_line_breaks_are_not() -> None:
+    form = Form({"a": "x\0y", "b": "一行目\r\n二行目\t終"})
+    assert form.may("b", "備考") == "一行目\r\n二行目\t終"
+    form.may("a", "番号")
+    assert list(form.errors) == ["a"]
+
+
 def test_earlier_pages_are_carried_on() -> None:
     form = Form(FormData([("org", "集落"), ("use", "1"), ("use", "2")]))
     assert carried(form, ["org", "use", "none"]) == {"org": ["集落"], "use": ["1", "2"]}
