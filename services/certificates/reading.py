@@ -62,11 +62,15 @@ async def public(connection: AsyncConnection, number: str) -> Row[Any] | None:
 
 
 async def deadlines(connection: AsyncConnection, tenant: str, engagement: UUID | None = None) -> list[Row[Any]]:
-    """Return, by engagement, kind and deadline, how many certificates are owed, issued and missing."""
+    """Return, by engagement, kind and deadline, how many certificates are owed, issued and missing.
+
+    A revoked one is missing: what was withdrawn has not been delivered.
+    """
     rows = await connection.execute(
         text(
-            f"SELECT o.engagement, o.kind, o.due_on, count(*) AS owed, count(c.issued_at) AS issued, "  # noqa: S608 - constants
-            f"count(*) - count(c.issued_at) AS missing FROM ({OWED}) o LEFT JOIN certificates c USING (number) "
+            f"SELECT o.engagement, o.kind, o.due_on, count(*) AS owed, count(c.number) AS issued, "  # noqa: S608 - constants
+            f"count(*) - count(c.number) AS missing FROM ({OWED}) o LEFT JOIN certificates c "
+            "ON c.number = o.number AND c.issued_at IS NOT NULL AND c.revoked_at IS NULL "
             "WHERE o.tenant = :tenant "
             "AND (CAST(:engagement AS uuid) IS NULL OR o.engagement = :engagement) GROUP BY 1, 2, 3 ORDER BY 3, 2, 1"
         ),

@@ -321,6 +321,8 @@ async def witness(body: Witnessing, door: TheDoor, who: Stander) -> Response:
     town = await town_of(door, who, body.engagement)
 
     async def do(tx: Transaction) -> Entry[Any]:
+        if body.witness and body.witness != who.person:  # who asks is known by the sign-in
+            await commands.known_witness(tx.connection, body.witness, who.person, tx.tenant, body.engagement)
         return await commands.witness(
             tx,
             body.engagement,

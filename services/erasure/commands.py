@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.erasure import reading, views
 from services.erasure.domain import medium as media
@@ -212,15 +213,22 @@ async def destroy(
     photos: tuple[Photo, ...],
     witness: str | None,
 ) -> Entry[Any]:
-    """Record that a medium was crushed. Raises Refused when another request said so before."""
-    return await _decide(
-        tx,
-        item,
-        which,
-        lambda state, it: state.destroy(
-            it, technique=technique, machine=machine, photos=photos, operator=tx.by.person, witness=witness
-        ),
+    """Record that a medium was crushed. Raises Refused when another request said so before.
+
+    Raises Invalid for a witness who is nobody or the one who crushed: a slip of the finger, no fact about the medium.
+    """
+    it = await chosen(tx, item, which)
+    history = await ledger.read(tx, it.medium)
+    if done := history.answered(tx.request):
+        return done
+    if witness:
+        await known_witness(
+            tx.connection, witness, tx.by.person, tx.tenant, await reading.engagement_of(tx.connection, item)
+        )
+    said = media.fold(history.entries).destroy(
+        it, technique=technique, machine=machine, photos=photos, operator=tx.by.person, witness=witness
     )
+    return await _append(tx, history, said)
 
 
 async def remove(tx: Transaction, item: UUID, which: Which) -> Entry[Any]:
@@ -258,6 +266,26 @@ async def witness(
         )
     event = WitnessRecorded(engagement=engagement, witness=witness, place=place, began_at=began_at, ended_at=ended_at)
     return await _append(tx, history, event)
+
+
+async def known_witness(
+    connection: AsyncConnection, witness: str, operator: str, party: str, engagement: UUID | None
+) -> None:
+    """Raise Invalid unless the witness is another person, known to the town or the centre of the engagement."""
+    if witness == operator:
+        raise Invalid(
+            "same-person",
+            "立会いは、作業した人とは別の人が必要です。別の人を選んでください。",
+            "The witness must be somebody else than the one who did the work. Choose another person.",
+            field="witness",
+        )
+    if not await reading.may_stand_by(connection, witness, party, engagement):
+        raise Invalid(
+            "nobody",
+            "立会いの人は、町にもセンターにも名簿がありません。名簿にある人を選んでください。",
+            "The witness is on neither the town's nor the centre's directory. Choose a person who is.",
+            field="witness",
+        )
 
 
 async def chosen(tx: Transaction, item: UUID, which: Which) -> Registered:

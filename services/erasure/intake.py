@@ -91,10 +91,15 @@ class Result:
 
 
 async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Dropped) -> list[Result]:
-    """Read, match, keep and record files. One result a file, in their order; one file's fault stops no other."""
+    """Read, match, keep and record files. One result a file, in their order; one file's fault stops no other.
+
+    Raises Invalid for a witness who is nobody or the one who files.
+    """
     opened = await asyncio.to_thread(lambda: [_open(file) for file in files])
     serials = [finding.serial for _, report in opened if report for finding in report.findings]
     async with door.look(who.party, who) as connection:
+        if ask.witness:
+            await commands.known_witness(connection, ask.witness, who.person, who.party, ask.engagement)
         candidates = await reading.media_by_serial(connection, serials, who.party)
     by_fold: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:

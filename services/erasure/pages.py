@@ -20,6 +20,7 @@ from shared.identity import Principal, SignedIn, holding
 from shared.ids import uuid7
 from shared.refused import Invalid, Refused, Unknown
 from shared.web.forms import Form
+from shared.web.i18n import language
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
@@ -83,7 +84,7 @@ async def _session(request: Request, door: Door, who: Principal, at: Job, **more
             standing = await reading.witnesses_of(connection, at.current.town)
     async with door.look(who.party, who) as connection:
         waiting = len(await reading.waiting(connection))
-    facts: dict[str, Any] = {"results": None, "status": 200} | more
+    facts: dict[str, Any] = {"results": None, "refusal": None, "status": 200} | more
     return render(
         request,
         "session.html",
@@ -110,7 +111,10 @@ async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
             place="centre" if form.get("place") == "centre" else "on-site",
             witness=_text(form, "witness"),
         )
-        results = await api.take_in(door, who, _files(form, "files"), ask)
+        try:
+            results = await api.take_in(door, who, _files(form, "files"), ask)
+        except Refused as refusal:
+            return await _session(request, door, who, at, status=_status(refusal), refusal=refusal)
     return await _session(request, door, who, at, results=[api.answer(one) for one in results])
 
 
@@ -262,6 +266,9 @@ async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
     try:
         await api.crush(door, who, scanned(said.label), shots, facts)
     except Refused as refusal:
+        if isinstance(refusal, Invalid) and refusal.detail.get("field") == "witness":
+            form.refused(refusal, language(request))  # said beside the field, everything typed is kept
+            return await _line(request, door, who, said, form=form)
         return await _line(request, door, who, said, refusal=refusal, form=form)
     return _to("/erasure/destroy", done=said.label, machine=said.machine, witness=said.witness)
 

@@ -309,6 +309,27 @@ async def witnesses_of(connection: AsyncConnection, town: str) -> list[tuple[str
     return [(row.person, row.name) for row in rows]
 
 
+async def may_stand_by(connection: AsyncConnection, person: str, party: str, engagement: UUID | None = None) -> bool:
+    """Tell whether a person is on the directory of a town or a centre of this party's engagements, or of this one."""
+    found = await connection.scalar(
+        text(
+            "SELECT count(*) FROM people p JOIN engagements e ON p.party IN (e.town, e.centre) "
+            "WHERE p.person = :person AND :party IN (e.town, e.centre) "
+            "AND (CAST(:engagement AS uuid) IS NULL OR e.engagement = :engagement)"
+        ),
+        {"person": person, "party": party, "engagement": engagement},
+    )
+    return bool(found)
+
+
+async def engagement_of(connection: AsyncConnection, item: UUID) -> UUID | None:
+    """Return the engagement an item was registered under."""
+    found: UUID | None = await connection.scalar(
+        text("SELECT engagement FROM items WHERE item = :item"), {"item": item}
+    )
+    return found
+
+
 async def names(connection: AsyncConnection, people: Iterable[str]) -> dict[str, str]:
     """Return the names of people whose card this transaction may see; a forgotten person stays a reference."""
     rows = await connection.execute(

@@ -132,7 +132,9 @@ async def certificates(connection: AsyncConnection, engagement: UUID, days: int)
             "  FILTER (WHERE c.number IS NULL) AS due_on "
             "FROM wanted w LEFT JOIN LATERAL (SELECT t.data->>'number' AS number FROM timeline t WHERE t.item = w.item "
             " AND t.kind = 'certificates.issued.v1' AND t.data->>'certificate_kind' = w.kind "
-            " AND (w.medium IS NULL OR t.data->>'medium' = w.medium) LIMIT 1) c ON true GROUP BY 1 ORDER BY 1"
+            " AND (w.medium IS NULL OR t.data->>'medium' = w.medium) AND NOT EXISTS (SELECT FROM timeline v "
+            " WHERE v.stream = t.stream AND v.kind = 'certificates.revoked.v1') LIMIT 1) c ON true "
+            "GROUP BY 1 ORDER BY 1"
         ),
         {"engagement": engagement, "days": days},
     )

@@ -16,6 +16,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
+from services.tracking.domain.roles import ROLES_OF
 from shared.door import TheDoor
 from shared.identity import Principal, issue, make_identity_key
 from shared.refused import Forbidden, SignIn
@@ -41,10 +42,11 @@ def _key(folder: Path) -> OKPKey:
 
 
 def principal_of(row: object) -> Principal:
-    """Make the principal of a person's row."""
+    """Make the principal of a person's row; a role that such a party cannot give does not come along."""
     said = dict(row._mapping)  # type: ignore[attr-defined]  # noqa: SLF001 - SQLAlchemy's public name for it
     who = f"{said['party_name']} {said['title'] or ''}".strip()
-    return Principal(said["person"], said["party"], frozenset(said["roles"]), said["kind"], who)
+    own = set(said["roles"]).intersection(ROLES_OF.get(said["kind"], ()))
+    return Principal(said["person"], said["party"], frozenset(own), said["kind"], who)
 
 
 @router.post("/session")

@@ -175,6 +175,25 @@ async def test_the_public_keys_are_public_and_read_as_a_key_file(web: Web) -> No
     assert (settings().keys / "certificates.keys").read_text() == answer.text
 
 
+async def test_a_revoked_certificate_is_not_delivered_any_more(house: House, web: Web) -> None:
+    machine = Machine.new(engagement=uuid7())
+    destroyed = machine.destroyed()
+    deal = opened(machine.item.engagement, TOWN, CENTRE)
+    await house.hear(recorded(deal), machine.registered, machine.received(), destroyed, house.log.notice(destroyed))
+    await house.issue()
+    path = f"/api/certificates/overview?town={TOWN}&engagement={machine.item.engagement}"
+
+    async def counted() -> tuple[int, int, int]:
+        rows = (await web.get(path)).json()["deadlines"]
+        (one,) = [row for row in rows if row["kind"] == "destruction"]
+        return one["owed"], one["issued"], one["missing"]
+
+    assert await counted() == (1, 1, 0)
+    revoked = await web.post(f"/api/certificates/{machine.number()}/revocations", {"reason": "製造番号の誤り"})
+    assert revoked.status_code == 201
+    assert await counted() == (1, 0, 1)
+
+
 async def test_a_revocation_needs_the_manager_and_a_reason_and_is_said_once(house: House, web: Web) -> None:
     machine = Machine.new()
     destroyed = machine.destroyed()

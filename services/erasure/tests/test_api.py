@@ -7,6 +7,7 @@ from uuid import UUID
 
 import httpx
 
+from services.erasure.consumers import consumers
 from services.erasure.domain.draw import draw
 from services.erasure.reports.read import read
 from services.erasure.tests.capture import sample, session
@@ -21,7 +22,8 @@ from services.erasure.tests.conftest import (
     register,
 )
 from shared.ids import uuid7
-from shared.testing import OTHER_TOWN, TOWN, Service
+from shared.messaging import Notice
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service
 
 ROLES = ("identify", "before", "command", "after", "after")
 FILES = (
@@ -228,6 +230,48 @@ async def test_a_second_destruction_names_the_first(erasure: Service, client: ht
         url, files=shots, data={"request": str(uuid7()), "machine": "2"}, headers={"Accept-Language": "en"}
     )
     assert "was destroyed at" in english.json()["detail"]
+
+
+async def test_a_witness_is_another_person_whom_the_town_or_the_centre_knows(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    it = await register(erasure, item("API-W"))
+    async with erasure.consuming() as tx:
+        for person, party in (("sato", TOWN), ("kobayashi", CENTRE), ("mori", OTHER_TOWN), ("takasaki", CENTRE)):
+            card = b'{"name": "-", "title": null, "roles": []}'
+            await consumers.handle(tx, [Notice(uuid7(), "people", party, f"people.{party}.{person}", card)])
+    media, shots = f"/api/erasure/media/{it.label}/destructions", {"after": ("a.jpg", photo())}
+    stood = {"engagement": str(ENGAGEMENT), "place": "役場", "began_at": "2026-11-24T09:00:00+09:00"}
+    for person, code in (("x", "nobody"), ("mori", "nobody"), ("takasaki", "same-person")):
+        facts = {"request": str(uuid7()), "machine": "2", "witness": person}
+        said = [await client.post(media, files=shots, data=facts), await drop(client, proof("API-W"), witness=person)]
+        if code == "nobody":
+            named = stood | {"request": str(uuid7()), "witness": person}
+            said.append(await client.post("/api/erasure/witnesses", json=named))
+        for one in said:
+            assert (one.status_code, one.json()["code"]) == (422, code), one.text
+            assert one.json()["facts"]["field"] == "witness"
+        line = {"label": it.label, "technique": "crush"} | facts
+        page = await client.post("/erasure/destroy", data=line, files=shots, headers={"Accept": "text/html"})
+        assert page.status_code == 422
+        assert "立会い" in page.text
+        assert 'value="2"' in page.text, "what was typed is kept"
+        files = {"files": ("session.json", proof("API-W"), "application/json")}
+        page = await client.post(
+            "/erasure/reports", data={"witness": person}, files=files, headers={"Accept": "text/html"}
+        )
+        assert page.status_code == 422
+        assert "記録していません" in page.text
+    assert await erasure.rows("SELECT 1 FROM deeds WHERE item = :i", i=it.item) == []
+    for person in ("sato", "kobayashi"):
+        assert (await drop(client, proof("API-W"), witness=person)).status_code in {200, 201}
+    facts = {"request": str(uuid7()), "machine": "2", "witness": "sato"}
+    first = await client.post(media, files=shots, data=facts)
+    assert first.status_code == 201, first.text
+    async with erasure.consuming() as tx:
+        await consumers.handle(tx, [Notice(uuid7(), "people", TOWN, f"people.{TOWN}.sato", b"")])
+    again = await client.post(media, files=shots, data=facts)
+    assert (again.status_code, again.json()) == (200, first.json()), "who was forgotten since is no reason to refuse"
 
 
 async def test_what_was_captured_offline_happened_when_it_was_captured(

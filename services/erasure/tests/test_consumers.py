@@ -103,6 +103,7 @@ async def tell(made: Service, body: bytes) -> None:
 @pytest.fixture
 async def early(erasure: Service, client: Any) -> AsyncIterator[Any]:
     """A report that came before its item."""
+    await tell(erasure, b'{"name": "-", "title": null, "roles": ["witness"]}')
     said = await drop(client, proof("EARLY1"), engagement=str(ENGAGEMENT), place="centre", witness="sato")
     assert said.status_code == 202, said.text
     yield said.json()

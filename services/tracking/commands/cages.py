@@ -37,8 +37,44 @@ async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str,
             f"Cage {number} is already sealed. Check its number.",
         )
     await _engaged(tx, engagement)
+    await _still_here(tx, engagement, items)
     event = cage.seal(cage=history.stream, number=number, engagement=engagement, seal_number=seal_number, items=items)
     return await ledger.append(tx, history, event)
+
+
+async def _still_here(tx: Transaction, engagement: UUID, items: Sequence[UUID]) -> None:
+    """Raise Refused for what left already, or stands in another cage that nobody has opened: one thing, one place.
+
+    The other cages are read from the view, which may lag behind by a moment; handing over then refuses the second.
+    """
+    states = {one: item.fold(history.events) for one, history in (await ledger.read_all(tx, items)).items()}
+    rows = await tx.connection.execute(
+        text(
+            "SELECT s.data->>'number' AS number, x.item::uuid AS item "
+            "FROM timeline s, jsonb_array_elements_text(s.data->'items') AS x(item) "
+            "WHERE s.kind = 'tracking.cage-sealed.v1' AND s.data->>'engagement' = :engagement "
+            "AND x.item = ANY(:items) AND NOT EXISTS "
+            "(SELECT FROM timeline o WHERE o.stream = s.stream AND o.kind = 'tracking.cage-opened.v1')"
+        ),
+        {"engagement": str(engagement), "items": [str(one) for one in states]},
+    )
+    caged = {row.item: row.number for row in rows}
+    named = {one: views.grouped(state.registered.label) for one, state in states.items()}
+    elsewhere = [f"{named[one]}　{caged[one]}" for one in states if one in caged]
+    if elsewhere:
+        raise Refused(
+            "in-another-cage",
+            "別のカゴ車に封印されている機器があります。ラベルとカゴ車の番号を確かめて、その機器を外してください。",
+            "Some items are sealed into another cage. Check the labels and the cages, and take those items out.",
+            missing=tuple(elsewhere),
+        )
+    if gone := [named[one] for one, state in states.items() if state.shipped or state.received]:
+        raise Refused(
+            "already-gone",
+            "もう出庫か入庫をした機器があります。ラベルを確かめて、その機器を外してください。",
+            "Some items were shipped out or received already. Check the labels and take those items out.",
+            missing=tuple(gone),
+        )
 
 
 async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> list[Entry[Any]]:

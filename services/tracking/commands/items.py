@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.tracking import views
-from services.tracking.commands.parties import known_person, policy_in_force
+from services.tracking.commands.parties import policy_in_force, town_person
 from services.tracking.domain import exemption, item, lot
 from services.tracking.domain.inventory import Row
 from services.tracking.domain.policy import required
@@ -23,7 +23,7 @@ from shared.entry import Entry, Event, Request
 from shared.events.tracking import ItemRegistered, LotRegistered, Medium
 from shared.ids import derived, new_label, new_token, uuid7
 from shared.ledger import History
-from shared.refused import Invalid, Refused
+from shared.refused import Forbidden, Invalid, Refused
 
 BATCH_MAX = 20_000  # items of one inventory
 DRAWS_MAX = 5
@@ -149,6 +149,8 @@ async def scan(tx: Transaction, scans: Sequence[Scanned]) -> list[Entry[Any] | R
         try:
             answer = history.answered(one.request) or _first(history, _STEP_KINDS[one.step])
             if answer is None and (one.item, one.step) not in decided:
+                if one.step == "taken-over":
+                    of_the_town(tx)
                 state = item.fold(history.events)
                 event = state.take_over() if one.step == "taken-over" else state.receive(cage=None, centre=tx.by.party)
                 decided[one.item, one.step] = ledger.Decision(history, event, one.request, one.occurred_at)
@@ -158,6 +160,16 @@ async def scan(tx: Transaction, scans: Sequence[Scanned]) -> list[Entry[Any] | R
             answers.append(answer or (one.item, one.step))
     appended = dict(zip(decided, await ledger.append_all(tx, list(decided.values())), strict=True))
     return [appended[answer] if isinstance(answer, tuple) else answer for answer in answers]
+
+
+def of_the_town(tx: Transaction) -> None:
+    """Raise Forbidden for a person of another party: what is the town's to decide or to count, nobody does for it."""
+    if tx.by.party != tx.tenant:
+        raise Forbidden(
+            "not-the-town",
+            "これは町の職員が行います。町の担当に頼んでください。",
+            "Only the town's own staff may do this. Ask the town's desk.",
+        )
 
 
 def _first(history: History, kind: str) -> Entry[Any] | None:
@@ -186,12 +198,13 @@ async def request_exception(tx: Transaction, item_: UUID, medium: UUID, *, reaso
         return done
     asked = exemption.fold([(e.event, e.by.person) for e in history.entries])
     event = asked.request(item=item_, medium=medium, reason=reason, witness=witness, requester=tx.by.person)
-    await known_person(tx, known.registered.engagement, witness, field="witness")
+    await town_person(tx, witness, field="witness")
     return await ledger.append(tx, history, event)
 
 
 async def approve_exception(tx: Transaction, medium: UUID) -> Entry[Any]:
-    """Allow what was asked, as another person."""
+    """Allow what was asked, as another person, of the town itself. Raises Forbidden for anybody else's."""
+    of_the_town(tx)
     history = await ledger.read(tx, derived(medium, "exception"))
     if done := history.answered(tx.request):
         return done

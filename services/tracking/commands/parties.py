@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
+from services.tracking.domain import roles as allowed
 from services.tracking.tables import metadata
 from shared import ledger
 from shared.database import Transaction
@@ -18,6 +19,8 @@ from shared.events.tracking import EngagementEnded, EngagementOpened, PartyAdded
 from shared.ids import FOUNDATION, derived
 from shared.outbox import notify
 from shared.refused import Invalid, Refused
+
+YEARS = range(2000, 2101)  # of an engagement's days; anything else is a slip of the finger
 
 
 def party_stream(party: str) -> UUID:
@@ -58,8 +61,11 @@ async def enrol(
 ) -> None:
     """Put a person of the acting party on the deletable directory, here and on the bus.
 
-    Raises Refused for a reference that another party's person has: it would take that person's sessions over.
+    Raises Invalid for a role that is not one of such a party's, Refused for a reference that another party's person
+    has: it would take that person's sessions over.
     """
+    kind = await tx.connection.scalar(text("SELECT kind FROM parties WHERE party = :party"), {"party": tx.tenant})
+    allowed.check(kind or tx.tenant.split("-")[0], roles)  # a party that is not here yet is what its id says
     people = metadata.tables["people"]
     card = {"name": name, "title": title, "contact": contact, "roles": roles}
     row = {"person": person, "party": tx.tenant} | card
@@ -74,6 +80,20 @@ async def enrol(
             "This reference is already somebody's. Choose another.",
         )
     await notify(tx, f"people.{tx.tenant}.{person}", json.dumps(card, ensure_ascii=False).encode())
+
+
+async def town_person(tx: Transaction, person: str, *, field: str) -> None:
+    """Raise Invalid unless the person is on the directory of the acting town: a witness (立会い) is its own staff."""
+    if not await tx.connection.scalar(
+        text("SELECT count(*) FROM people WHERE party = :town AND person = :person"),
+        {"town": tx.tenant, "person": person},
+    ):
+        raise Invalid(
+            "nobody",
+            "立会いは町の職員です。この人は町の名簿にありません。町の名簿にある人を選んでください。",
+            "The witness is one of the town's staff, and this person is not on its directory. Choose one who is.",
+            field=field,
+        )
 
 
 async def known_person(tx: Transaction, engagement: UUID, person: str, *, field: str) -> None:
@@ -91,6 +111,20 @@ async def known_person(tx: Transaction, engagement: UUID, person: str, *, field:
             "This person is on neither the town's nor the centre's directory. Choose another person who is.",
             field=field,
         )
+
+
+async def known_partners(tx: Transaction, *, centre: str, carrier: str | None) -> None:
+    """Raise Invalid unless an engagement's centre and carrier are registered, each as what it is to be."""
+    for kind, party, ja in (("centre", centre, "センター"), ("carrier", carrier, "運送会社")):
+        if party is not None and not await tx.connection.scalar(
+            text("SELECT count(*) FROM parties WHERE party = :party AND kind = :kind"), {"party": party, "kind": kind}
+        ):
+            raise Invalid(
+                "no-party",
+                f"{ja}として登録されていない組織です。登録のある{ja}を選んでください。",
+                f"This is not registered as a {kind}. Choose a {kind} that is.",
+                field=kind,
+            )
 
 
 async def open_engagement(
@@ -116,11 +150,20 @@ async def open_engagement(
             f"The contract {contract} is already registered.",
         )
     if ends_on < starts_on:
-        raise Refused(
+        raise Invalid(
             "dates",
             "契約の終わりの日が始まりより前です。日付を直してください。",
-            "The engagement ends before it starts.",
+            "The engagement ends before it starts. Correct the dates.",
+            field="ends_on",
         )
+    for field, day in (("starts_on", starts_on), ("ends_on", ends_on)):
+        if day.year not in YEARS:
+            raise Invalid(
+                "dates",
+                f"{YEARS[0]}年から{YEARS[-1]}年までの日付を入れてください。",
+                f"Give a date from {YEARS[0]} to {YEARS[-1]}.",
+                field=field,
+            )
     event = EngagementOpened(
         engagement=engagement,
         town=tx.tenant,

@@ -7,6 +7,7 @@ anything is written.
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from shared.events.tracking import Confidentiality, Lease, Zone
 FILE_SIZE_MAX = 10 * 1024 * 1024  # bytes
 ROWS_MAX = 20_000
 CELL_MAX = 200  # characters
+CAPACITY_MAX = 1_000_000  # GB
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 COLUMNS: Mapping[str, str] = {
     "物品番号": "asset_number",
@@ -198,6 +201,12 @@ class _Line:
                 f"媒体容量GB「{said}」は数ではありません。数字だけにしてください。", "The capacity is not a number."
             )
             return None
+        if int(said or 0) > CAPACITY_MAX:
+            self.wrong(
+                f"媒体容量GB「{said}」は大きすぎます。{CAPACITY_MAX:,}GB以下で、単位がGBか確かめてください。",
+                f"The capacity is larger than {CAPACITY_MAX:,} GB. Check that it is in GB.",
+            )
+            return None
         return int(said) if said else None
 
 
@@ -205,6 +214,13 @@ def _take(inventory: Inventory, serials: dict[str, int], line: _Line) -> None:
     if any(len(cell) > CELL_MAX for cell in line.said.values()):
         line.wrong(
             f"{CELL_MAX}文字を超える欄があります。短くしてください。", f"A cell is longer than {CELL_MAX} characters."
+        )
+        inventory.faults += line.faults
+        return
+    if any(_CONTROL.search(cell) for cell in line.said.values()):
+        line.wrong(
+            "改行などの見えない文字が入った欄があります。その欄を打ち直してください。",
+            "A cell holds an invisible control character, such as a line break. Type that cell again.",
         )
         inventory.faults += line.faults
         return

@@ -18,6 +18,7 @@ SEE_OTHER = 303
 CONFLICT = 409
 UNPROCESSABLE = 422
 PARTS_MAX = 400  # fields of one form
+PART_SIZE_MAX = 1024 * 1024  # bytes of one field
 
 
 class Filled(Ask):
@@ -36,9 +37,9 @@ class Asked:
         self.refusal: Refused | None = None
 
     @classmethod
-    async def of(cls, request: Request) -> "Asked":
-        """Read the form of a request."""
-        return cls(request, await request.form(max_fields=PARTS_MAX))
+    async def of(cls, request: Request, *, part_max: int = PART_SIZE_MAX) -> "Asked":
+        """Read the form of a request; `part_max` is the size of its largest field in bytes."""
+        return cls(request, await request.form(max_fields=PARTS_MAX, max_part_size=part_max))
 
     @property
     def ask(self) -> Filled:

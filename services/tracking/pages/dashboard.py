@@ -37,6 +37,7 @@ class Machine:
     last_kind: str
     last_at: datetime | None
     difference: UUID | None  # when it was already named
+    taken: bool = False  # counted by the town and not by the centre; else the other way round
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         asked = await reading.exceptions_asked(connection)
         loaded = await reading.cages(connection, here.engagement)
         apart = await _machines(connection, counts.apart, open_)
+        apart += await _machines(connection, counts.unready, open_, taken=True)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
     waits = Waits(place, today, open_, apart, due, asked, loaded, where["on-its-way"], held)
@@ -133,7 +135,9 @@ def _todo(who: Principal, waits: Waits) -> list[dict[str, Any]]:
     return found
 
 
-async def _machines(connection: AsyncConnection, labels: list[str], open_: list[reading.Difference]) -> list[Machine]:
+async def _machines(
+    connection: AsyncConnection, labels: list[str], open_: list[reading.Difference], *, taken: bool = False
+) -> list[Machine]:
     """Say of each machine that one party counted and the other did not, what its last record is."""
     named = {label: one.id for one in open_ for label, _kind in one.items if one.about == "delivery"}
     kinds, last = await reading.last_records(connection, labels)
@@ -141,7 +145,7 @@ async def _machines(connection: AsyncConnection, labels: list[str], open_: list[
     machines = []
     for one in labels:
         kind, at = last.get(one, nothing_yet)
-        machines.append(Machine(one, kinds[one], kind, at, named.get(one)))
+        machines.append(Machine(one, kinds[one], kind, at, named.get(one), taken))
     return machines
 
 

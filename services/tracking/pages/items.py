@@ -288,6 +288,6 @@ def _may(who: Principal, whole: Whole) -> frozenset[Act]:
         "take-over": ready and not taken,
         "candidate": undecided and whole.registered.lease is None,
         "recycling": undecided,
-        "difference": ready and not taken,
+        "difference": ready != taken,
     }
     return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

@@ -18,10 +18,11 @@ from services.tracking import reading
 from services.tracking.commands import items, parties
 from services.tracking.domain import inventory
 from services.tracking.domain.policy import mic_r2_12
+from services.tracking.domain.roles import ROLES_OF
 from services.tracking.municipalities import Municipality, municipalities, municipality
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Engagement, Place, ThePlace, engagements_of, set_desk
-from services.tracking.pages.words import ASSURANCES, LEVELS, LOT_KINDS, POLICY_SOURCES, ROLES, ROLES_OF, ZONES
+from services.tracking.pages.words import ASSURANCES, LEVELS, LOT_KINDS, POLICY_SOURCES, ROLES, ZONES
 from shared.database import PLATFORM, Transaction, as_party
 from shared.door import Door, TheDoor
 from shared.entry import Entry
@@ -67,7 +68,7 @@ async def preview(request: Request, door: TheDoor, who: Clerk, place: ThePlace) 
 @router.post("/inventory")
 async def register(request: Request, door: TheDoor, who: Clerk, place: ThePlace) -> Response:
     """Register what was previewed. A row with a fault stops the whole file, each fault with its line."""
-    asked = await Asked.of(request)
+    asked = await Asked.of(request, part_max=PACKED_MAX)
     packed = asked.form.value("packed")[:PACKED_MAX]
     read, content = inventory.Inventory(), b""
     try:
@@ -77,6 +78,7 @@ async def register(request: Request, door: TheDoor, who: Clerk, place: ThePlace)
         batch = parties.file_batch(place.here.engagement, content)
 
         async def do(tx: Transaction) -> list[Entry[Any]]:
+            items.of_the_town(tx)
             return await items.register(tx, place.here.engagement, batch, read.rows)
 
         await door.act(place.town, who, do, ask=asked.ask)
@@ -112,6 +114,7 @@ async def register_lot(request: Request, door: TheDoor, who: Clerk, place: ThePl
     if not asked.form.errors:
 
         async def do(tx: Transaction) -> Entry[Any]:
+            items.of_the_town(tx)
             return await items.register_lot(tx, place.here.engagement, kind, count)  # type: ignore[arg-type]  # one of LOT_KINDS
 
         try:
@@ -201,6 +204,7 @@ async def open_engagement(request: Request, door: TheDoor, who: SignedIn) -> Res
     if not form.errors:
 
         async def do(tx: Transaction) -> Entry[Any]:
+            await parties.known_partners(tx, centre=given["centre"], carrier=given["carrier"])
             return await parties.open_engagement(tx, **given)
 
         try:
@@ -412,8 +416,12 @@ async def enrol(request: Request, door: TheDoor, who: Admin) -> Response:
         await parties.enrol(tx, person, name=name, title=title, contact=contact, roles=roles)
 
     if not form.errors:
-        await door.act(who.party, who, do, ask=ask)
-        return again("/people")
+        try:
+            await door.act(who.party, who, do, ask=ask)
+        except Refused as refusal:
+            asked.refuse(refusal)
+        else:
+            return again("/people")
     return await _people(request, door, who, asked)
 
 

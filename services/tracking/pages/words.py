@@ -65,12 +65,6 @@ ROLES: Mapping[str, str] = {
     "auditor": _("監査"),
     "platform-operator": _("運用者"),
 }
-ROLES_OF: Mapping[str, tuple[str, ...]] = {
-    "town": ("town-admin", "clerk", "witness", "approver", "auditor"),
-    "centre": ("centre-manager", "worker", "refurbisher"),
-    "carrier": ("carrier",),
-    "platform": ("platform-operator", "auditor"),
-}
 CERTIFICATES: Mapping[str, str] = {
     "erasure": _("消去証明書"),
     "destruction": _("破壊証明書"),

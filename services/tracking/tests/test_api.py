@@ -34,6 +34,8 @@ WHO = {
     "approver": Principal("approver", TOWN, frozenset({"approver"})),
     "worker": Principal("worker", CENTRE, frozenset({"worker"}), "centre"),
     "other": Principal("other", OTHER_CENTRE, frozenset({"worker"}), "centre"),
+    "manager": Principal("manager", CENTRE, frozenset({"centre-manager"}), "centre"),
+    "usurper": Principal("worker2", CENTRE, frozenset({"worker", "approver", "clerk", "town-admin"}), "centre"),
     "stranger": Principal("stranger", "centre-stranger", frozenset({"worker"}), "centre"),
 }
 
@@ -144,7 +146,18 @@ async def test_an_engagement_and_a_policy_are_the_towns_own(api: Api) -> None:
     }
     assert (await api.do("admin", "/engagements", status=409, **said))["code"] == "engagement-exists"
     backwards = said | {"contract": "R8-x", "starts_on": str(LAST), "ends_on": str(FIRST)}
-    assert (await api.do("admin", "/engagements", status=409, **backwards))["code"] == "dates"
+    unborn = said | {"contract": "R8-x", "starts_on": "1026-04-01"}
+    strange = said | {"contract": "R8-x", "centre": "centre-typo"}
+    for wrong, code, field in (
+        (backwards, "dates", "ends_on"),
+        (unborn, "dates", "starts_on"),
+        (said | {"contract": "R8-x", "ends_on": "9999-12-31"}, "dates", "ends_on"),
+        (strange, "no-party", "centre"),
+        (strange | {"centre": CARRIER}, "no-party", "centre"),
+        (said | {"contract": "R8-x", "carrier": CENTRE}, "no-party", "carrier"),
+    ):
+        refused = await api.do("admin", "/engagements", status=422, **wrong)
+        assert (refused["code"], refused["facts"]["field"]) == (code, field)
     assert (await api.do("worker", "/engagements", status=403, **said))["code"] == "role"
     assert (await api.do("admin", "/policies", status=409, version="1"))["code"] == "policy-version"
 
@@ -215,6 +228,33 @@ async def test_a_batch_of_scans_answers_each_scan_by_itself(api: Api) -> None:
     assert other["status"] == 422
     assert (await api.send("clerk", "POST", "/scans", json={"scans": scans[:1]})).status_code == 403
     assert (await api.send("worker", "POST", "/scans", json={"scans": scans * 21})).status_code == 422
+
+
+async def test_the_town_s_own_count_is_made_by_nobody_else(api: Api) -> None:
+    (label,) = await api.items("U1")
+    scan = {"requestId": str(uuid7()), "work": "taken-over", "label": label}
+    (taken,) = (await api.send("usurper", "POST", "/scans", json={"scans": [scan]})).json()["results"]
+    assert (taken["status"], taken["code"]) == (403, "not-the-town")
+    lot = await api.do("usurper", "/lots", status=404, engagement=str(api.engagement), kind="monitor", count=9)
+    assert lot["code"] == "no-engagement"
+    scan["requestId"] = str(uuid7())
+    (taken,) = (await api.send("clerk", "POST", "/scans", json={"scans": [scan]})).json()["results"]
+    assert taken["status"] == 201
+
+
+async def test_a_device_stands_in_one_cage_until_that_is_opened(api: Api) -> None:
+    one, two, three = await api.items("D1", "D2", "D3")
+    cage = await api.sealed("worker", "D-1", [one], api.engagement)
+    own = await api.tracking.rows("SELECT body, salt FROM entries WHERE stream = :cage", cage=UUID(cage))
+    await hear(api.tracking, [Entry.read(row.body, row.salt) for row in own])
+    said: dict[str, Any] = {"engagement": str(api.engagement), "number": "D-2", "seal": "1", "labels": [one, two]}
+    twice = await api.do("worker", "/cages", status=409, town=TOWN, **said)
+    assert (twice["code"], twice["missing"]) == ("in-another-cage", [f"{views.grouped(one)}　D-1"])
+    scan = {"requestId": str(uuid7()), "work": "received", "label": three}
+    await api.send("worker", "POST", "/scans", json={"scans": [scan]})
+    gone = await api.do("worker", "/cages", status=409, town=TOWN, **said | {"labels": [two, three]})
+    assert (gone["code"], gone["missing"]) == ("already-gone", [views.grouped(three)])
+    await api.sealed("worker", "D-2", [two], api.engagement)
 
 
 async def test_a_device_s_clock_says_when_and_is_flagged_when_far_off(api: Api) -> None:
@@ -300,6 +340,8 @@ async def test_an_exception_needs_three_persons(api: Api) -> None:
     assert (await api.do("worker", path, status=409, **wrong))["code"] == "two-persons"
     nobody: dict[str, Any] = asked | {"witness": "x"}
     assert (await api.do("worker", path, status=422, **nobody))["code"] == "nobody"
+    own = await api.do("worker", path, status=422, **(asked | {"witness": "second"}))
+    assert (own["code"], own["facts"]["field"]) == ("nobody", "witness"), "the witness is of the town's staff"
     await api.do("worker", path, **asked)
     lacking = [(await api.send("worker", "GET", f"/items/{label}", lang=lang)).json() for lang in ("ja", "en")]
     assert [one["missing_before_ship_out"] for one in lacking] == [
@@ -308,6 +350,8 @@ async def test_an_exception_needs_three_persons(api: Api) -> None:
     ]
     assert (await api.do("worker", path, status=409, **asked))["code"] == "already-requested"
     assert (await api.do("worker", f"{path}/approval", status=403))["code"] == "role"
+    usurped = await api.do("usurper", f"{path}/approval", status=403)
+    assert usurped["code"] == "not-the-town", "a role without the town is no right of the town"
     await api.do("approver", f"{path}/approval")
     assert (await api.do("approver", f"{path}/approval", status=409))["code"] == "already-approved"
     story = (await api.send("worker", "GET", f"/items/{label}")).json()
@@ -373,12 +417,24 @@ async def test_a_person_is_enrolled_in_ones_own_party(api: Api) -> None:
     assert (await api.send("admin", "PUT", "/people/another", json=card)).json()["code"] == "person"
     foreign = card | {"party": CENTRE}
     assert (await api.send("admin", "PUT", "/people/satou", json=foreign)).status_code == 403
-    taken = await api.send("operator", "PUT", "/people/satou", json=foreign)
+    taken = await api.send("operator", "PUT", "/people/satou", json=foreign | {"roles": ["worker"]})
     assert (taken.status_code, taken.json()["code"]) == (409, "person-taken")
     for broken in ({"party": "town-063622 x"}, {"party": "anything"}, {"roles": ["king"]}):
         assert (await api.send("operator", "PUT", "/people/satou", json=card | broken)).status_code == 422
     mighty = card | {"roles": ["platform-operator"]}
     assert (await api.send("operator", "PUT", "/people/satou", json=mighty)).status_code == 403
+    for who, party, role in (
+        ("manager", CENTRE, "approver"),
+        ("manager", CENTRE, "clerk"),
+        ("manager", CENTRE, "town-admin"),
+        ("admin", TOWN, "worker"),
+        ("operator", CARRIER, "approver"),
+    ):
+        given = {"person": "mixed", "party": party, "name": "混同", "roles": [role]}
+        refused = await api.send(who, "PUT", "/people/mixed", json=given)
+        assert (refused.status_code, refused.json()["code"]) == (422, "role-of-another"), (party, role)
+        assert refused.json()["facts"]["field"] == "roles"
+    assert await api.tracking.rows("SELECT 1 FROM people WHERE person = 'mixed'") == []
     notices = await api.tracking.rows("SELECT subject FROM notices WHERE subject LIKE '%satou'")
     assert {one.subject for one in notices} == {f"people.{TOWN}.satou"}
 

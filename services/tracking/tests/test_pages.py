@@ -1,6 +1,7 @@
 """Every page for its readers: both languages, refused to others, refusals said, nothing private in public."""
 
 import os
+import random
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -206,6 +207,7 @@ async def web(tracking: Service, world: World) -> AsyncIterator[Web]:
         "approver": Principal("approver", TOWN, frozenset({"approver"}), "town", "最上町"),
         "worker": Principal("worker", CENTRE, frozenset({"worker"}), "centre", "ITADセンター"),
         "manager": Principal("manager", CENTRE, frozenset({"centre-manager"}), "centre", "ITADセンター"),
+        "usurper": Principal("worker2", CENTRE, frozenset({"worker", "clerk", "approver"}), "centre", "ITADセンター"),
         "stranger": Principal("stranger", "centre-other", frozenset({"worker"}), "centre", "別のセンター"),
         "operator": Principal("operator", "platform", frozenset({"platform-operator"}), "platform", "運用"),
     }
@@ -450,7 +452,8 @@ async def test_an_exception_takes_three_people_and_a_refusal_keeps_what_was_type
     assert "承認待ち" in waiting.text
     assert "あと2" in waiting.text
     assert "例外 " not in waiting.text
-    assert (await web.post(f"{path}/approval", who="clerk", medium=medium)).status_code == 403
+    for who in ("clerk", "usurper"):
+        assert (await web.post(f"{path}/approval", who=who, medium=medium)).status_code == 403
     approved = await web.post(f"{path}/approval", who="approver", medium=medium)
     assert approved.status_code == 303
     counted = (await web.get(f"/dashboard?{world.query}", who="approver")).text
@@ -644,6 +647,16 @@ async def test_an_inventory_is_previewed_with_its_problem_lines_and_registered_o
     assert len(await tracking.rows("SELECT item FROM items")) == before + 1
     page = await web.get(sent.headers["location"], who="clerk")
     assert f"/api/tracking/engagements/{world.engagement}/labels.pdf?town={TOWN}" in page.text
+    dice = random.Random(1)
+    words = [[dice.randbytes(90).hex() for _ in range(2)] for _ in range(15_000)]
+    large = f"{HEAD},使用課,メーカー\n" + "".join(
+        f"R{n},ノート,個人番号利用事務系,3,HDD,L{n},{a},{b}\n" for n, (a, b) in enumerate(words)
+    )
+    assert len(pack(large.encode("cp932"))) > 3_000_000  # more than a field may usually have
+    fault = large + "R,電話,個人番号利用事務系,3,HDD,X,,\n"
+    refused = await web.post(f"/inventory?{world.query}", who="clerk", packed=pack(fault.encode("cp932")))
+    assert refused.status_code == 409
+    assert "15002行目" in refused.text, "the whole field arrived, and its last line was read"
     lost = await web.post(f"/inventory?{world.query}", who="clerk", packed="!")
     assert lost.status_code == 422
     assert "もう一度ファイルを選んでください" in lost.text
@@ -659,6 +672,8 @@ def test_a_packed_file_never_unpacks_to_more_than_a_file_may_have() -> None:
 async def test_lots_engagements_policies_people_and_towns_are_kept_by_their_forms(
     web: Web, tracking: Service, world: World
 ) -> None:
+    foreign = await web.post(f"/inventory/lots?{world.query}", who="usurper", kind="keyboard", count="1")
+    assert foreign.status_code == 403
     lot = await web.post(f"/inventory/lots?{world.query}", who="clerk", kind="keyboard", count="１２")
     assert lot.status_code == 303, lot.text
     fields = {"centre": CENTRE, "carrier": "", "title": "二年目", "contract": "R8-9", "certificate_days": "43"}
@@ -699,6 +714,23 @@ async def test_lots_engagements_policies_people_and_towns_are_kept_by_their_form
     assert "団体コード" in bad.text
     ended = await tracking.rows("SELECT engagement FROM engagements WHERE contract = 'R8-9'")
     assert (await web.post(f"/engagements/{ended[0].engagement}/end", who="admin")).status_code == 303
+
+
+async def test_a_device_the_centre_never_refurbished_is_named_when_the_town_counts_it(
+    web: Web, tracking: Service
+) -> None:
+    engagement = await founded(tracking, contract="R8-apart")
+    (one,) = await registered(tracking, engagement, [row("APART")])
+    assert (await web.post("/capture/taken-over", who="clerk", scan=one.event.label)).status_code == 303
+    page = (await web.get(f"/dashboard?town={TOWN}&engagement={engagement}", who="clerk")).text
+    assert "差の機器：" in page
+    assert one.event.label in page
+    assert "再生完了の記録なし" in page
+    assert "2つの数は一致しています" not in page
+    path = f"/items/{one.event.label}"
+    assert "町の数えにあり、センターの数えにない機器" in (await web.get(path, who="clerk")).text
+    named = await web.post(f"{path}/difference", who="clerk", reason="センターに行っていない", second="worker")
+    assert named.status_code == 303, named.text
 
 
 async def test_the_report_gives_the_share_of_reuse_and_the_weights(web: Web, world: World) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from joserfc.jwk import KeySet
+from sqlalchemy import text
 
 from services.tracking import sessions
 from services.tracking.commands import parties
@@ -109,6 +110,10 @@ async def test_new_roles_are_in_the_next_token_and_a_forgotten_person_is_out(
         await parties.enrol(tx, "gone", name="去る人", title=None, contact=None, roles=["approver"])
     who = verify(await token(client, secret), KeySet([make_identity_key(settings().keys)]), issuer=settings().origin)
     assert who.roles == {"approver"}
+    async with tracking.owner.begin() as connection:  # as they could be given before the command knew better
+        await connection.execute(text("UPDATE people SET roles = '[\"clerk\", \"worker\"]' WHERE person = 'gone'"))
+    who = verify(await token(client, secret), KeySet([make_identity_key(settings().keys)]), issuer=settings().origin)
+    assert who.roles == {"clerk"}
     async with tracking.consumer.begin() as connection:
         await connection.exec_driver_sql("DELETE FROM people WHERE person = 'gone'")
     assert await token(client, secret) == ""
