@@ -56,6 +56,11 @@ async def add_party(
     return entry
 
 
+def reference_of(party: str, request: UUID) -> str:
+    """Make the reference of a new person: it says nothing of the name, and sending the form again makes it again."""
+    return f"p-{hashlib.sha256(f'{party} {request}'.encode()).hexdigest()[:12]}"
+
+
 async def enrol(
     tx: Transaction, person: str, *, name: str, title: str | None, contact: str | None, roles: list[str]
 ) -> None:

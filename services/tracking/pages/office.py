@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import unicodedata
 import zlib
 from datetime import date
@@ -410,7 +409,7 @@ async def enrol(request: Request, door: TheDoor, who: Admin) -> Response:
     contact = form.may("contact", _("連絡先"), longest=200) or None
     roles = form.choices("roles", _("役割"), ROLES_OF[who.kind], least=1)
     ask = asked.ask
-    person = _reference(who.party, ask.request)
+    person = parties.reference_of(who.party, ask.request)
 
     async def do(tx: Transaction) -> None:
         await parties.enrol(tx, person, name=name, title=title, contact=contact, roles=roles)
@@ -423,11 +422,6 @@ async def enrol(request: Request, door: TheDoor, who: Admin) -> Response:
         else:
             return again("/people")
     return await _people(request, door, who, asked)
-
-
-def _reference(party: str, request: UUID) -> str:
-    """Make the reference of a new person: it says nothing of the name, and sending the form again makes it again."""
-    return f"p-{hashlib.sha256(f'{party} {request}'.encode()).hexdigest()[:12]}"
 
 
 async def _people(request: Request, door: Door, who: Principal, asked: Asked) -> Response:
