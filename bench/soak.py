@@ -39,7 +39,7 @@ from shared.settings import SERVICES
 from shared.stack.stack import Stack
 
 BY_CONTENT = "/api/tracking/inventories"  # the same file is known by its bytes, whatever request it comes with
-VICTIMS = (*SERVICES, "nats", "postgres", "gateway")
+VICTIMS = (*SERVICES, "nats", "postgres", "gateway", "nursery")
 STRIKES = 3  # a round
 MAY_WAIT = "erasure.report-filed.v1"  # a report that comes before its item is heard of is filed first, bound later
 DELAY_MAX_S = 0.03  # from a request's start: most are answered within this

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any, Self
 
 import asyncpg
 
+from shared.stack.fork import is_there
 from shared.stack.gateway import Gateway
 from shared.stack.nats import OPERATOR, Nats
 from shared.stack.passwords import Passwords, keep_passwords, write_private
@@ -28,6 +30,7 @@ SERVICES = ("tracking", "erasure", "certificates", "refurb", "donations")
 FONTS = ROOT / "shared" / "web" / "static" / "vendor" / "fonts"
 LOG_ORIGIN = "meguru.localhost/log"
 GATEWAY_PORT = 8443  # wished for, so that the address stays the same from run to run; any other when it is taken
+PRELOADED = ("shared.assembly", "shared.worker", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl")
 START_TRIES_MAX = 3
 KEEP_ALIVE_S = 75  # above the gateway's: it must never send into a connection that is being closed here
 GRACE_S = 10
@@ -68,6 +71,7 @@ class Stack:
         self._development_login = development_login
         self._log_origin = log_origin
         self._gateway_port = gateway_port
+        self._nursery = f"meguru-{secrets.token_hex(8)}" if sys.platform == "linux" else None
         self._lock: int | None = None
         self._wished: dict[str, int] = {}
         self._programs: dict[str, Program] = {}
@@ -205,8 +209,11 @@ class Stack:
         await self._timed("nats", self._start_nats())
         if self.services:
             self.ports["gateway"] = free_port(self._wished.get("gateway"))
-            traces = self._timed("traces", self._start_on_free_port("traces", self._traces))
-            await _together(traces, self._timed("prepare", self._run_prepare()))
+            await _together(
+                self._timed("nursery", self._start_nursery()),
+                self._timed("prepare", self._run_prepare()),
+            )
+            await self._timed("traces", self._start_on_free_port("traces", self._traces))
             await self._timed("services", self._start_services())
             await self._timed("gateway", self._start_on_free_port("gateway", self._gateway))
         else:
@@ -234,6 +241,14 @@ class Stack:
             return self.nats.program()
 
         await self._start_on_free_port("nats", program)
+
+    async def _start_nursery(self) -> None:
+        if self._nursery is None:
+            return
+        command = (sys.executable, "-m", "shared.stack.nursery", self._nursery, *PRELOADED)
+        ready = partial(is_there, self._nursery)
+        self._programs["nursery"] = Program("nursery", command, ready, ROOT, _environment({}))
+        await self._supervisor.start(self._programs["nursery"])
 
     async def _start_services(self) -> None:
         starts = (self._start_on_free_port(name, partial(self._service, name), "services") for name in self.services)
@@ -269,7 +284,6 @@ class Stack:
         async def ready() -> bool:
             return await listens(port)
 
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("MEGURU_")}
         arguments = (
             f"-m uvicorn {app} --host {LOOPBACK} --port {port} --no-access-log --loop uvloop --http httptools "
             f"--timeout-keep-alive {KEEP_ALIVE_S} --timeout-graceful-shutdown {GRACE_S}"
@@ -279,7 +293,8 @@ class Stack:
             command=(sys.executable, *arguments.split()),
             ready=ready,
             folder=ROOT,
-            environment={**inherited, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **settings},
+            environment=_environment(settings),
+            nursery=self._nursery,
         )
 
     async def _timed(self, stage: str, work: Awaitable[None]) -> None:
@@ -311,6 +326,12 @@ class Stack:
             "pids": self.pids,
         }
         write_private(self.folder / "stack.json", json.dumps(state, indent=1))
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    """Return what a Python program sees: this process's own variables, but no setting of ours that is not given."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MEGURU_")}
+    return {**inherited, "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **settings}
 
 
 async def _together(*works: Awaitable[None]) -> None:

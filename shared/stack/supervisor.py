@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.stack.fork import Fork
+
 LEASH = Path(__file__).with_name("leash.py")
 READY_POLL_S = 0.02
 READY_TIMEOUT_S = 60.0
@@ -41,6 +43,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  #: what the kernel sends when the supervisor dies
     before: Callable[[], Awaitable[None]] = _nothing  #: runs before every start, the restarts too
+    nursery: str | None = None  #: where to have `command`, which is `python -m …`, forked instead of executed
 
 
 class _Run:
@@ -48,7 +51,7 @@ class _Run:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: asyncio.subprocess.Process | Fork | None = None
         self.ready = asyncio.Event()
         self.unwanted = asyncio.Event()
         self.watch: asyncio.Task[None] | None = None
@@ -59,7 +62,7 @@ class Supervisor:
     """Runs programs; `changed` is called whenever a process id changes."""
 
     def __init__(self, logs: Path, changed: Callable[[], None] = lambda: None) -> None:
-        self.logs = logs
+        self.logs = logs.resolve()
         self._changed = changed
         self._runs: dict[str, _Run] = {}
         self._stages: dict[str, list[str]] = {}
@@ -154,20 +157,12 @@ class Supervisor:
     async def _launch(self, run: _Run) -> None:
         program = run.program
         await program.before()
-        with self._log(program).open("ab") as log:
-            run.process = await asyncio.create_subprocess_exec(
-                *leashed(program.command, program.user, program.death_signal),
-                cwd=program.folder,
-                env=program.environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the rest in order
-            )
+        start = _execute if program.nursery is None else _fork
+        run.process = await start(program, self._log(program))
         self._changed()
         await self._await_ready(run, run.process)
 
-    async def _await_ready(self, run: _Run, process: asyncio.subprocess.Process) -> None:
+    async def _await_ready(self, run: _Run, process: asyncio.subprocess.Process | Fork) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         while not run.unwanted.is_set():
             if process.returncode is not None:
@@ -183,6 +178,7 @@ class Supervisor:
         path = self.logs / f"{program.name}.log"
         if path.exists() and path.stat().st_size > LOG_SIZE_MAX:
             path.replace(path.with_suffix(".log.1"))
+        path.touch()  # a fork opens it itself, a moment later
         return path
 
     def _note(self, program: Program, text: str) -> None:
@@ -196,6 +192,31 @@ class Supervisor:
             f"「{program.name}」を起動できませんでした（{why}）。記録 {path} を見てください。"
             f" {program.name!r} did not start: read its log.\n" + "\n".join(tail)
         )
+
+
+async def _execute(program: Program, log: Path) -> asyncio.subprocess.Process:
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            *leashed(program.command, program.user, program.death_signal),
+            cwd=program.folder,
+            env=program.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the rest in order
+        )
+
+
+async def _fork(program: Program, log: Path) -> Fork:
+    _python, _m, *arguments = program.command
+    return await Fork.of(
+        str(program.nursery),
+        arguments,
+        name=program.name,
+        folder=program.folder,
+        environment=program.environment,
+        log=log,
+    )
 
 
 def leashed(

@@ -18,7 +18,7 @@ from shared.stack.stack import Stack
 BEFORE, WITHOUT_BUS = ("町・センター・契約・基準表", "登録", "データ消去", "出庫"), ("入庫", "行き先")
 
 
-@pytest.mark.parametrize(("victim", "seed"), [("nats", 4), ("postgres", 12)])
+@pytest.mark.parametrize(("victim", "seed"), [("nats", 4), ("postgres", 12), ("nursery", 21)])
 async def test_a_killed_process_changes_no_number(victim: str, seed: int) -> None:
     strikes = draw(random.Random(seed), victim, SMALL, strikes=2)
     done = await play(SMALL, strikes)
