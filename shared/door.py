@@ -207,13 +207,13 @@ def unknown(label: Label) -> Unknown:
     )
 
 
-def the_door(request: HttpRequest) -> Door:
+async def the_door(request: HttpRequest) -> Door:
     """Give a route the door that the process opened at its start."""
     door: Door = request.app.state.door
     return door
 
 
-def given_label(label: Annotated[str, Path(max_length=LABEL_INPUT_MAX)]) -> Label:
+async def given_label(label: Annotated[str, Path(max_length=LABEL_INPUT_MAX)]) -> Label:
     """Read the label in a path. Raises Invalid with the sentence for the one who scanned it."""
     return scanned(label)
 

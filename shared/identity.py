@@ -6,7 +6,7 @@ centre may act for comes from the engagements each service keeps (ARCHITECTURE, 
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -108,7 +108,8 @@ def make_identity_key(folder: Path) -> OKPKey:
     return key
 
 
-def principal(request: Request) -> Principal | None:
+# FastAPI runs a dependency that is no coroutine in a thread: a detour for work of some microseconds.
+async def principal(request: Request) -> Principal | None:
     """Return who asks, or None for the public. A token that does not verify is refused, not ignored."""
     header = request.headers.get("authorization", "")
     if not header:
@@ -122,17 +123,17 @@ def principal(request: Request) -> Principal | None:
     return who
 
 
-def signed_in(who: Annotated[Principal | None, Depends(principal)]) -> Principal:
+async def signed_in(who: Annotated[Principal | None, Depends(principal)]) -> Principal:
     """Require a principal."""
     if who is None:
         raise SignIn
     return who
 
 
-def holding(*roles: Role) -> Callable[..., Principal]:
+def holding(*roles: Role) -> Callable[..., Awaitable[Principal]]:
     """Require one of the roles; use as `Annotated[Principal, Depends(holding("clerk"))]`."""
 
-    def check(who: Annotated[Principal, Depends(signed_in)]) -> Principal:
+    async def check(who: Annotated[Principal, Depends(signed_in)]) -> Principal:
         if not who.has(*roles):
             raise Forbidden(
                 "role",
