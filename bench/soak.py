@@ -38,7 +38,7 @@ from shared import jetstream
 from shared.settings import SERVICES
 from shared.stack.stack import Stack
 
-BY_CONTENT = "/api/tracking/inventories"  # the same file is known by its bytes, whatever request it comes with
+BY_CONTENT = "/api/tracking/inventories"  # the same list is known by what it says, whatever request it comes with
 VICTIMS = (*SERVICES, "nats", "postgres", "gateway", "nursery")
 STRIKES = 3  # a round
 MAY_WAIT = "erasure.report-filed.v1"  # a report that comes before its item is heard of is filed first, bound later

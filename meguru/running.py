@@ -19,7 +19,7 @@ def run_stack(folder: Path) -> None:
 
     def started(stack: Stack) -> None:
         console.print(f"[bold]{stack.origin}[/bold]  （証明書の警告は、この1台で作った証明書だからです）")
-        console.print(f"経路と待ち行列：{stack.origin}/traces")
+        console.print(f"経路と待ち行列：{stack.origin}/traces（operator で入る）")
         console.print(f"開発用の入り口：{stack.origin}/signin")
         for person in (*(f"{one.name}（{one.title}）" for one in pilot.PEOPLE), "運用担当（operator）"):
             console.print(f"  ・{person}")

@@ -24,7 +24,6 @@ FILE_BYTES_MAX = 512 * 1024
 LONG_MODULES = {
     "meguru/audit.py": (580, "one walk over ledgers and log; each finding stands beside the check that makes it"),
     "meguru/replay/story.py": (530, "the pilot's chapters in the order of time, to be read as one story"),
-    "services/tracking/reading.py": (520, "every query of the front desk's pages; no branches, only SQL and rows"),
     "tests/deploy/semantics.py": (470, "one table of the defects that schemas do not catch"),
 }
 LONG_FUNCTIONS = {

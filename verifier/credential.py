@@ -48,10 +48,10 @@ def load(data: bytes) -> dict[str, Any]:
         found: Any = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
         canonical(found)
     except (ValueError, RecursionError) as wrong:
-        raise Unreadable(f"JSONとして読めません（{wrong}）。 Not readable as JSON.") from wrong
+        raise Unreadable(f"JSONとして読めません（{wrong}）。", f"Not readable as JSON ({wrong}).") from wrong
     subject = found.get("credentialSubject") if isinstance(found, dict) else None
     if not isinstance(subject, dict) or not all(isinstance(subject.get(name, []), list) for name in LISTS):
-        raise Unreadable("証明書のJSONではありません。 This JSON is no certificate.")
+        raise Unreadable("証明書のJSONではありません。", "This JSON is no certificate.")
     return dict(found)
 
 

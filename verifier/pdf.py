@@ -57,8 +57,8 @@ def read(data: bytes, keys: Keys) -> Pdf:
         embedded = reader.embedded_signatures
     except BROKEN as wrong:
         raise Unreadable(
-            f"PDFとして読めません。壊れているか、書き換えられています（{wrong}）。 "
-            "Not readable as a PDF: damaged or altered."
+            f"PDFとして読めません。壊れているか、書き換えられています（{wrong}）。",
+            f"Not readable as a PDF: damaged or altered ({wrong}).",
         ) from wrong
     if not embedded:
         return Pdf(Check.failed("signature", _UNSIGNED), None, False, attached, attached)

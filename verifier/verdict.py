@@ -16,7 +16,11 @@ TITLES: dict[Name, tuple[str, str]] = {  # the order in which they are told
 
 
 class Unreadable(Exception):
-    """A file that is no certificate at all, or too broken to be read as one. Its text is for the person who asked."""
+    """A file that is no certificate at all, or too broken to be read as one; its text says so in both languages."""
+
+    def __init__(self, ja: str, en: str) -> None:
+        super().__init__(f"{ja} {en}")
+        self.ja, self.en = ja, en
 
 
 class Wrong(Exception):

@@ -23,7 +23,8 @@ def verify(path: Path, keys: Keys, photos: Sequence[Path] = ()) -> Verdict:
     Raises Unreadable for a file that is none of these, OSError when it cannot be opened.
     """
     if path.stat().st_size > FILE_SIZE_MAX:
-        raise Unreadable(f"{FILE_SIZE_MAX // 1024**2} MB を超えるファイルは調べません。 The file is too large.")
+        most = f"{FILE_SIZE_MAX // 1024**2} MB"
+        raise Unreadable(f"{most} を超えるファイルは調べません。", f"Files larger than {most} are not checked.")
     return verify_bytes(path.name, path.read_bytes(), keys, {photo.name: photo.read_bytes() for photo in photos})
 
 
@@ -88,7 +89,7 @@ def _pdf(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]) -> Ver
     try:
         document = credential.load(paper.attached[0])
     except Unreadable as wrong:
-        broken = Wrong(f"添付の certificate.json: {wrong}", f"The attached certificate.json: {wrong}")
+        broken = Wrong(f"添付の certificate.json: {wrong.ja}", f"The attached certificate.json: {wrong.en}")
         checks = [paper.signature, *(_skip(one, broken.ja, broken.en) for one in ("time", "log", "photos"))]
         return Verdict(name, "pdf", None, (*checks, Check.failed("completeness", broken)))
     content = credential.signature(document, keys)
@@ -131,7 +132,7 @@ def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
     try:
         proof = log.parse(data.decode("utf-8", "replace"))
     except Wrong as wrong:
-        raise Unreadable(f"{wrong.ja} {wrong.en}") from wrong
+        raise Unreadable(wrong.ja, wrong.en) from wrong
     try:
         log.check_checkpoint(proof, keys)
         signature = Check(

@@ -20,7 +20,7 @@ from meguru.audit import Finding, examine
 from services.donations import commands as donations
 from services.erasure import commands as erasure
 from services.tracking import loops
-from services.tracking.commands import items, parties
+from services.tracking.commands import items
 from services.tracking.tests import world as town
 from shared import ledger
 from shared.entry import Entry, Event, Request
@@ -32,7 +32,7 @@ from shared.ledger import History
 from shared.settings import SERVICES
 from shared.settings import Service as Name
 from shared.stack.stack import Stack
-from shared.testing import CENTRE, NOW, TOWN, WORKER, Service, project, service
+from shared.testing import NOW, TOWN, WORKER, Service, project, service
 
 LOG = "meguru.test/log"
 
@@ -99,8 +99,6 @@ async def tell(world: World) -> None:
     """Three items are registered, one is a candidate, two media are destroyed, one report waits, a call is open."""
     tracking = world.services["tracking"]
     engagement = await town.founded(tracking)
-    async with tracking.acting(CENTRE) as tx:
-        await parties.add_party(tx, CENTRE, "centre", "ITADセンター")
     known = await town.registered(tracking, engagement, [town.row(f"S{n}") for n in range(3)])
     async with tracking.acting(by=WORKER) as tx:
         await items.register_lot(tx, engagement, "monitor", 59)
@@ -121,6 +119,7 @@ async def tell(world: World) -> None:
                 photos=(Photo(sha256=photos[n], role="after"),),
                 witness=None,
             )
+    async with crusher.acting() as tx:
         await erasure.witness(tx, engagement, witness="clerk", place="庁舎", began_at=NOW, ended_at=None)
     async with world.services["donations"].acting() as tx:
         await donations.open_call(tx, a_call())

@@ -1,18 +1,22 @@
 """Certificates' HTTP door for programs: lists, counts, one certificate, revocation."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
 from services.certificates import commands, reading
 from services.certificates.domain.certificate import REASON_LENGTH_MAX
 from services.certificates.domain.number import NUMBER_LENGTH_MAX, BadNumber, Number, parse_number
 from services.certificates.reading import Asked
-from shared.database import Transaction
-from shared.door import Ask, Door, Found, TheDoor, receipt, scanned
+from shared.database import Transaction, as_party
+from shared.door import Ask, Door, TheDoor, receipt, scanned
 from shared.entry import Entry, moment
 from shared.events.certificates import CertificateKind
 from shared.identity import Anyone, Principal, Role, SignedIn, holding
@@ -23,12 +27,12 @@ router = APIRouter(prefix="/api/certificates", tags=["certificates"])
 PAGE_MAX = 100
 TEXT_MAX = 200
 State = Annotated[str | None, Query(pattern="^(awaited|requested|ready|issued|revoked)$")]
-# The centre may revoke while its contract runs; the town, whose certificates they are, also when it has ended.
+# The centre that issued it and the town whose it is, also when their contract has ended: a certificate outlives it.
 REVOKERS: tuple[Role, ...] = ("centre-manager", "town-admin")
 Revoker = Annotated[Principal, Depends(holding(*REVOKERS))]
 
 
-def given_number(number: Annotated[str, Path(max_length=NUMBER_LENGTH_MAX)]) -> Number:
+async def given_number(number: Annotated[str, Path(max_length=NUMBER_LENGTH_MAX)]) -> Number:
     """Read the number in a path. Raises Invalid with the sentence for the one who typed it."""
     return numbered(number)
 
@@ -136,22 +140,54 @@ async def reissue(number: GivenNumber, who: Revoker) -> Response:  # noqa: ARG00
 
 
 async def withdraw(door: Door, who: Principal, number: Number, ask: Revocation) -> Entry[Any]:
-    """Revoke by number. Raises Unknown for one that is not, or no longer, this party's."""
+    """Revoke by number. Raises Unknown for one that is neither of this town nor issued by this centre."""
 
-    async def do(tx: Transaction, _found: Found) -> Entry[Any]:
+    async def do(tx: Transaction) -> Entry[Any]:
         row = await reading.one(tx.connection, str(number))
         if row is None:
             raise unknown(number)
         return await commands.revoke(tx, row.certificate, ask.reason)
 
-    return await door.act_on(number.label, who, do, ask=ask)
+    lasting, town = await _lasting(door, who, number)
+    return await lasting.act(town, who, do, ask=ask)
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting(Door):
+    """The door to one certificate for its town and its issuer: open as long as the certificate lives.
+
+    Every other door closes with the contract; who issued a certificate answers for it all the same.
+    """
+
+    number: str = ""
+
+    @asynccontextmanager
+    async def look(self, tenant: str, by: Principal) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction of the town. Raises Forbidden for a party that neither has nor issued the certificate."""
+        async with self.engine.begin() as connection:
+            await as_party(connection, tenant=tenant, party=by.party)
+            if await reading.issued_to(connection, self.number, by.party) != tenant:
+                raise Forbidden
+            yield connection
+
+
+async def _lasting(door: Door, who: Principal, number: Number) -> tuple[Lasting, str]:
+    """Return the lasting door of a certificate and its town. Raises Unknown."""
+    async with door.asking() as connection:
+        town = await reading.issued_to(connection, str(number), who.party)
+    if town is None:
+        raise unknown(number)
+    return Lasting(door.engine, door.service, door.now, str(number)), town
 
 
 async def entitled(door: Door, who: Principal, number: Number) -> Any:
-    """Return the whole row of a certificate for its town and for who acts for it, None for others."""
+    """Return the whole row of a certificate for its town, who acts for it and who may revoke it; None for others."""
     try:
-        found = await door.resolve(number.label, who)
-        async with door.look(found.tenant, who) as connection:
+        if who.has(*REVOKERS):
+            door, tenant = await _lasting(door, who, number)
+        else:
+            tenant = (await door.resolve(number.label, who)).tenant
+        async with door.look(tenant, who) as connection:
             return await reading.one(connection, str(number))
     except (Unknown, Forbidden):
         return None

@@ -36,6 +36,10 @@ ASSURANCES = {
     "onsite_erase_plus_certificate": "庁舎での消去と完了証明書",
     "both": "職員の立会いと完了証明書",
 }
+MISSING = {  # what erasure found lacking at the crusher, as the document says it
+    "on-site-level": ("庁舎での消去の証跡", "proof of the erasure on site"),
+    "witness": ("町の職員の立会い", "a witness of the town's staff"),
+}
 TOWN_STEPS = ("registered", "shipped-out")
 WITNESSES_MAX = 3  # of an engagement, the latest: the page has room for so many
 VERIFY_PATH = "/VERIFY/"  # upper case like the whole URL, so that the code stays small (alphanumeric mode)
@@ -125,11 +129,11 @@ def _reasons(event: MediumDestroyed, shots: int) -> tuple[Reason, ...]:
     )
     if event.conformant:
         return (evidence,)
-    missing = "、".join(event.missing) or "記録なし"
+    lacking = [MISSING.get(code, (code, code)) for code in event.missing]
     gap = Reason(
         code="not-conformant",
-        ja=_text(f"手順に足りないものがあります：{missing}。") or "",
-        en="The procedure was not followed in full.",
+        ja=_text(f"手順に足りないものがあります：{'、'.join(ja for ja, _ in lacking) or '記録なし'}。") or "",
+        en=_text(f"The procedure lacks {' and '.join(en for _, en in lacking) or 'a part not on record'}.") or "",
     )
     return (evidence, gap)
 

@@ -210,7 +210,7 @@ async def verify_file(request: HttpRequest, door: TheDoor) -> Response:
     try:
         verdict = await asyncio.to_thread(verify_bytes, name, content, trusted)
     except Unreadable as unreadable:
-        return render(request, "verify_unreadable.html", 422, why=str(unreadable))
+        return render(request, "verify_unreadable.html", 422, why=unreadable)
     known = await _known(door, verdict)
     standing = api.state_of(known) if known else ""
     outcome = "altered" if not verdict.ok else "revoked" if standing == "revoked" else "valid"

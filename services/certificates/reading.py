@@ -61,6 +61,12 @@ async def public(connection: AsyncConnection, number: str) -> Row[Any] | None:
     return found.one_or_none()
 
 
+async def issued_to(connection: AsyncConnection, number: str, party: str) -> str | None:
+    """Return the town of a certificate to that town and to the centre that issued it, under a contract or after it."""
+    town = await connection.scalar(text("SELECT * FROM issued_to(:number, :party)"), {"number": number, "party": party})
+    return str(town) if town else None
+
+
 async def deadlines(connection: AsyncConnection, tenant: str, engagement: UUID | None = None) -> list[Row[Any]]:
     """Return, by engagement, kind and deadline, how many certificates are owed, issued and missing.
 

@@ -55,6 +55,26 @@ Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
 PERSONAL = frozenset({"group", "representative", "address", "phone", "mail", "uses", "purpose", "network"})
 
 
+class GivenSpec(Spec):
+    """The specification as typed, within bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    os: Line
+    ssd_gb: Annotated[int, Field(ge=1, le=99_999)]
+    memory_gb: Annotated[int, Field(ge=1, le=9_999)]
+    office: Line
+    support_months: Annotated[int, Field(ge=0, le=120)]
+
+
+class GivenCategory(Category):
+    """A category as typed, within bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    code: Code
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=PRINTABLE)]
+    cap: Units
+
+
 class Opening(Ask):
     """A call to be opened. The rule is said, never implied."""
 
@@ -63,11 +83,11 @@ class Opening(Ask):
     rule: Literal["first-come"]
     item_kinds: Annotated[tuple[Literal["notebook", "desktop"], ...], Field(min_length=1, max_length=2)]
     units: Annotated[int, Field(ge=1, le=10_000)]
-    categories: Annotated[tuple[Category, ...], Field(min_length=1, max_length=CATEGORIES_MAX)]
+    categories: Annotated[tuple[GivenCategory, ...], Field(min_length=1, max_length=CATEGORIES_MAX)]
     opens_at: AwareDatetime
     closes_at: AwareDatetime
-    spec: Spec
-    consent: Prose
+    spec: GivenSpec
+    consent: Annotated[Prose, Field(min_length=1)]
     consent_version: Line
     contact: Line
 
@@ -78,37 +98,9 @@ class Opening(Ask):
         return CallOpened.model_validate(asked | {"call": self.request})
 
 
-class Applying(Ask):
-    """An application of the web form. Personal data stays out of what the ledger keeps of a request, its digest too."""
+class Application(Ask):
+    """Who applies for what. Personal data stays out of what the ledger keeps of a request, its digest too."""
 
-    category: Code
-    units: Units
-    group: Line
-    representative: Line
-    address: Line
-    phone: Line
-    mail: Optional = ""
-    uses: Annotated[tuple[Use, ...], Field(min_length=1, max_length=USES_MAX)]
-    network: bool
-    purpose: Prose = ""
-    consent: Literal[True]
-    consent_version: Line
-
-    @property
-    def identity(self) -> Request:
-        """The request without anything personal; another applicant under the same id is told by the applicants' row."""
-        return _impersonal(self)
-
-    @property
-    def applicant(self) -> Applicant:
-        """Who applies. Raises Invalid for a phone number that cannot be one."""
-        return _applicant(self)
-
-
-class Keyed(Ask):
-    """An application on paper or by fax, keyed by a clerk who says when it arrived."""
-
-    arrived_at: AwareDatetime
     category: Code
     units: Units
     group: Line
@@ -123,13 +115,50 @@ class Keyed(Ask):
 
     @property
     def identity(self) -> Request:
-        """The request without anything personal."""
-        return _impersonal(self)
+        """The request without anything personal; another applicant under the same id is told by the applicants' row."""
+        return self.identified_without(*PERSONAL)
+
+    @property
+    def applicant(self) -> Applicant:
+        """Who applies. Raises Invalid for a phone number that cannot be one."""
+        if not is_phone(self.phone):
+            raise Invalid(
+                "bad-phone",
+                "電話番号のけたが合いません。0233-43-2261 のように、市外局番から入れてください。",
+                "The phone number's digits do not fit. Give it with its area code, as in 0233-43-2261.",
+                field="phone",
+            )
+        return Applicant(
+            group_name=self.group,
+            representative=self.representative,
+            address=self.address,
+            phone=self.phone,
+            mail=self.mail,
+            uses=self.uses,
+            purpose=self.purpose,
+            network=self.network,
+            consent_version=self.consent_version,
+        )
+
+
+class Applying(Application):
+    """An application of the web form: all of it is asked for, the consent too."""
+
+    uses: Annotated[tuple[Use, ...], Field(min_length=1, max_length=USES_MAX)]
+    network: bool
+    consent: Literal[True]
+    consent_version: Line
+
+
+class Keyed(Application):
+    """An application on paper or by fax, keyed by a clerk who says when it arrived; paper may leave things out."""
+
+    arrived_at: AwareDatetime
 
     @property
     def attested(self) -> Attested:
         """What the clerk stands for."""
-        return Attested(str(self.request), "paper", self.category, self.units, self.arrived_at, _applicant(self))
+        return Attested(str(self.request), "paper", self.category, self.units, self.arrived_at, self.applicant)
 
 
 class Imported(Ask):
@@ -170,31 +199,6 @@ class Look(BaseModel):
     model_config = ConfigDict(extra="forbid")
     receipt: Annotated[str, Field(max_length=40)]
     passphrase: Annotated[str, Field(max_length=40)]
-
-
-def _impersonal(asked: Ask) -> Request:
-    return asked.identified_without(*PERSONAL)
-
-
-def _applicant(asked: Applying | Keyed) -> Applicant:
-    if not is_phone(asked.phone):
-        raise Invalid(
-            "bad-phone",
-            "電話番号のけたが合いません。0233-43-2261 のように、市外局番から入れてください。",
-            "The phone number's digits do not fit. Give it with its area code, as in 0233-43-2261.",
-            field="phone",
-        )
-    return Applicant(
-        group_name=asked.group,
-        representative=asked.representative,
-        address=asked.address,
-        phone=asked.phone,
-        mail=asked.mail,
-        uses=asked.uses,
-        purpose=asked.purpose,
-        network=asked.network,
-        consent_version=asked.consent_version,
-    )
 
 
 @dataclass(frozen=True, slots=True)

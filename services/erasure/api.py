@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from fastapi import Request as HttpRequest
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.datastructures import UploadFile as Upload
 from starlette.responses import JSONResponse, Response
@@ -25,6 +26,7 @@ from shared.events.erasure import Photo
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import Label
 from shared.refused import Invalid, Unknown
+from shared.web.i18n import Language, language
 
 router = APIRouter(prefix="/api/erasure", tags=["erasure"])
 
@@ -32,6 +34,8 @@ Filer = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk"
 Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
 Checker = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "witness", "town-admin"))]
 Stander = Annotated[Principal, Depends(holding("witness", "clerk", "town-admin", "worker", "centre-manager"))]
+
+UNREADABLE = "This is no erasure report that is known here, or it is damaged. File the tool's output as it is."
 
 Text = Annotated[Words, Form()]
 Reference = Annotated[Words | None, Form()]
@@ -64,10 +68,10 @@ async def file_report(
         raise Invalid(
             "unreadable-report",
             result.wrong,
-            "This is no erasure report that is known here, or it is damaged. File the tool's output as it is.",
+            UNREADABLE,
             field="file",
         )
-    return JSONResponse(answer(result), 202 if result.waits else 201 if result.is_new else 200)
+    return JSONResponse(answer(result, "ja"), 202 if result.waits else 201 if result.is_new else 200)
 
 
 @router.post("/reports/batch")
@@ -82,12 +86,14 @@ async def file_reports(
     witness: Reference = None,
     captured_at: Moment = None,
     sent_at: Moment = None,
+    http: HttpRequest,
 ) -> Response:
     """Take up to 100 reports in; each has its own result, and one that cannot be read stops no other."""
     ask = Dropped(
         request=request, captured_at=captured_at, sent_at=sent_at, engagement=engagement, place=place, witness=witness
     )
-    return JSONResponse({"results": [answer(result) for result in await take_in(door, who, files, ask)]})
+    lang = language(http)
+    return JSONResponse({"results": [answer(result, lang) for result in await take_in(door, who, files, ask)]})
 
 
 async def take_in(door: Door, who: Principal, files: Sequence[Upload], ask: Dropped) -> list[Result]:
@@ -103,11 +109,11 @@ async def take_in(door: Door, who: Principal, files: Sequence[Upload], ask: Drop
     return await intake.take_in(door, who, read, ask)
 
 
-def answer(result: Result) -> dict[str, Any]:
-    """Say what became of one file, for programs."""
+def answer(result: Result, lang: Language) -> dict[str, Any]:
+    """Say what became of one file; the readers of reports speak Japanese, in English it is one sentence for all."""
     said = {"filename": result.filename, "sha256": result.sha256, "tool": result.tool or None}
     if result.wrong:
-        return said | {"state": "unreadable", "detail": result.wrong}
+        return said | {"state": "unreadable", "detail": result.wrong if lang == "ja" else UNREADABLE}
     state = "waiting" if result.waits else "recorded" if any(d.entry for d in result.drives) else "not-evidence"
     return said | {"state": state, "drives": [_drive(drive) for drive in result.drives]}
 
@@ -317,12 +323,10 @@ class Witnessing(Ask):
 
 @router.post("/witnesses", status_code=201)
 async def witness(body: Witnessing, door: TheDoor, who: Stander) -> Response:
-    """Record that the town's staff stood by."""
+    """Record that the town's staff stood by. One of the centre names somebody of the town, never themselves."""
     town = await town_of(door, who, body.engagement)
 
     async def do(tx: Transaction) -> Entry[Any]:
-        if body.witness and body.witness != who.person:  # who asks is known by the sign-in
-            await commands.known_witness(tx.connection, body.witness, who.person, tx.tenant, body.engagement)
         return await commands.witness(
             tx,
             body.engagement,

@@ -93,13 +93,11 @@ class Result:
 async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Dropped) -> list[Result]:
     """Read, match, keep and record files. One result a file, in their order; one file's fault stops no other.
 
-    Raises Invalid for a witness who is nobody or the one who files.
+    Raises Invalid for a witness who is nobody, the one who files, or not of the town where its staff must stand by.
     """
     opened = await asyncio.to_thread(lambda: [_open(file) for file in files])
     serials = [finding.serial for _, report in opened if report for finding in report.findings]
     async with door.look(who.party, who) as connection:
-        if ask.witness:
-            await commands.known_witness(connection, ask.witness, who.person, who.party, ask.engagement)
         candidates = await reading.media_by_serial(connection, serials, who.party)
     by_fold: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -109,6 +107,8 @@ async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Droppe
         for finding in report.findings if report else ():
             result.drives.append(work.sort(finding, by_fold, _filing(who, result, report, ask)))
         work.keep(file, result)
+    if ask.witness:
+        await work.check_witness(door, who, ask.witness)
     await asyncio.gather(*(blobs.put(party, content) for party, content in work.kept.values()))
     await work.record(door, who)
     return [result for result, _ in opened]
@@ -169,6 +169,21 @@ class _Work:
                 self.kept[tenant, result.sha256] = (tenant, file.content)
         if result.sha256 in self.strays:
             self.kept[self.party, result.sha256] = (self.party, file.content)
+
+    async def check_witness(self, door: Door, who: Principal, witness: str) -> None:
+        """Raise Invalid for a witness who may not be one (see commands.known_witness).
+
+        What is asked of a medium that is not registered yet nobody knows: there only the town's staff may stand by.
+        """
+        async with door.look(self.party, who) as connection:
+            await commands.known_witness(
+                connection, witness, who.person, self.party, self.ask.engagement, of_town=bool(self.strays)
+            )
+        for tenant, judged in self.bound.items():
+            async with door.look(tenant, who) as connection:
+                there = await reading.registered(connection, media=[bound.medium for _, bound in judged])
+                asked = any(one.asks_witness for one in there)
+                await commands.known_witness(connection, witness, who.person, tenant, None, of_town=asked)
 
     async def record(self, door: Door, who: Principal) -> None:
         """Record for each town what its media's reports prove, and file what waits."""

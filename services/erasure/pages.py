@@ -115,7 +115,7 @@ async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
             results = await api.take_in(door, who, _files(form, "files"), ask)
         except Refused as refusal:
             return await _session(request, door, who, at, status=_status(refusal), refusal=refusal)
-    return await _session(request, door, who, at, results=[api.answer(one) for one in results])
+    return await _session(request, door, who, at, results=[api.answer(one, language(request)) for one in results])
 
 
 # ── the queue of reports ──────────────────────────────────────────────────────────────────────────────────────────────

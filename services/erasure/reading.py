@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -309,15 +309,32 @@ async def witnesses_of(connection: AsyncConnection, town: str) -> list[tuple[str
     return [(row.person, row.name) for row in rows]
 
 
-async def may_stand_by(connection: AsyncConnection, person: str, party: str, engagement: UUID | None = None) -> bool:
-    """Tell whether a person is on the directory of a town or a centre of this party's engagements, or of this one."""
-    found = await connection.scalar(
+async def directories(
+    connection: AsyncConnection, person: str, party: str, engagement: UUID | None = None
+) -> set[Literal["town", "centre"]]:
+    """Return on whose directory a person is, of the towns and centres of this party's engagements, or of this one."""
+    found = await connection.scalars(
         text(
-            "SELECT count(*) FROM people p JOIN engagements e ON p.party IN (e.town, e.centre) "
+            "SELECT DISTINCT CASE p.party WHEN e.town THEN 'town' ELSE 'centre' END "
+            "FROM people p JOIN engagements e ON p.party IN (e.town, e.centre) "
             "WHERE p.person = :person AND :party IN (e.town, e.centre) "
             "AND (CAST(:engagement AS uuid) IS NULL OR e.engagement = :engagement)"
         ),
         {"person": person, "party": party, "engagement": engagement},
+    )
+    return set(found)
+
+
+async def worked(
+    connection: AsyncConnection, person: str, engagement: UUID, began_at: datetime, ended_at: datetime | None
+) -> bool:
+    """Tell whether a person treated a medium of the engagement in a span of time."""
+    found = await connection.scalar(
+        text(
+            "SELECT 1 FROM deeds d JOIN media m USING (medium) WHERE m.engagement = :engagement AND d.person = :person "
+            "AND d.occurred_at >= :began AND (CAST(:ended AS timestamptz) IS NULL OR d.occurred_at <= :ended) LIMIT 1"
+        ),
+        {"person": person, "engagement": engagement, "began": began_at, "ended": ended_at},
     )
     return bool(found)
 

@@ -1,33 +1,31 @@
 """Refurb's HTTP door: the centre's refurbisher works on orders, both parties read the board and the counts."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from fastapi import Request as HttpRequest
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from services.refurb import commands, views
 from services.refurb.domain.work_order import Grade
 from shared.database import Transaction
-from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
+from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
 from shared.events.refurb import Spec, Step, Weight
 from shared.identity import Principal, SignedIn, holding
-from shared.ids import LABEL_INPUT_MAX
-from shared.refused import Forbidden, Invalid, Refused, Reused, Unknown
+from shared.ids import LABEL_INPUT_MAX, Label
+from shared.refused import Invalid, Refused, Unready
 from shared.web.i18n import language
+from shared.web.scans import SCANS_MAX, Result, Results
 
 router = APIRouter(prefix="/api/refurb", tags=["refurb"])
 
-SCANS_MAX = 100
 REASONS_MAX = 10
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Town = Annotated[str, Query(max_length=100)]
@@ -134,25 +132,6 @@ class Scans(BaseModel):
     scans: list[Scan] = Field(min_length=1, max_length=SCANS_MAX)
 
 
-class Result(BaseModel):
-    """What became of one scan: 201 recorded, 200 recorded before, 4xx refused with a sentence."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
-    request_id: UUID
-    label: str
-    status: int
-    entry: UUID | None = None
-    code: str | None = None
-    detail: str | None = None
-    missing: tuple[str, ...] | None = None
-
-
-class Results(BaseModel):
-    """One result for each scan, in their order."""
-
-    results: list[Result]
-
-
 class OrderShape(BaseModel):
     """One work order as the API tells it."""
 
@@ -224,26 +203,33 @@ async def recycle(label: GivenLabel, body: Recycling, door: TheDoor, who: Refurb
     return receipt(entry)
 
 
-@router.post("/steps", response_model=Results, response_model_exclude_none=True)
-async def do_steps(body: Scans, request: HttpRequest, door: TheDoor, who: Refurbisher) -> Response:
+@router.post("/steps", response_model_exclude_none=True)
+async def do_steps(body: Scans, request: HttpRequest, door: TheDoor, who: Refurbisher) -> Results:
     """Record up to 100 scans; one town's scans share a transaction, and a refused one leaves the others alone."""
-    results: dict[int, Result] = {}
-    lang = language(request)
-    towns: defaultdict[str, list[tuple[int, Scan, Found]]] = defaultdict(list)
+    answers: dict[int, Entry[Any] | Refused] = {}
+    read: dict[int, Label] = {}
     for nth, scan in enumerate(body.scans):
         try:
-            found = await door.resolve(scanned(scan.label), who)
+            read[nth] = scanned(scan.label)
         except Refused as no:
-            results[nth] = refused(scan, no, lang)
+            answers[nth] = no
+    known = await door.resolve_all(list(read.values()), who)
+    towns: defaultdict[str, list[tuple[int, Scan, Found]]] = defaultdict(list)
+    for nth, label in read.items():
+        if found := known.get(label.id):
+            towns[found.tenant].append((nth, body.scans[nth], found))
         else:
-            towns[found.tenant].append((nth, scan, found))
+            answers[nth] = unknown(label)
     for town, scans in towns.items():
         try:
-            results |= await _act_on_all(door, who, town, scans, sent_at=body.sent_at, lang=lang)
+            answers |= await _act_on_all(door, who, town, scans, body.sent_at)
+        except Unready:
+            raise  # a device sends the batch again; a result of one scan would be the end of it
         except Refused as no:  # of the whole town: no engagement, or every race lost
-            results |= {nth: refused(scan, no, lang) for nth, scan, _ in scans}
-    told = Results(results=[results[nth] for nth in range(len(body.scans))])
-    return JSONResponse(told.model_dump(mode="json", exclude_none=True))
+            answers |= {nth: no for nth, _, _ in scans}
+    lang = language(request)
+    told = [Result.of(scan.request_id, scan.label, answers[nth], lang) for nth, scan in enumerate(body.scans)]
+    return Results(results=told)
 
 
 @router.get("/board")
@@ -322,51 +308,20 @@ def shaped(known: views.Order) -> OrderShape:
     )
 
 
-_STATUS: Mapping[type[Refused], HTTPStatus] = {
-    Unknown: HTTPStatus.NOT_FOUND,
-    Forbidden: HTTPStatus.FORBIDDEN,
-    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Reused: HTTPStatus.UNPROCESSABLE_ENTITY,
-}
-
-
-def refused(scan: Scan, no: Refused, lang: Literal["ja", "en"]) -> Result:
-    """Tell why one scan was refused."""
-    return Result(
-        request_id=scan.request_id,
-        label=scan.label,
-        status=_STATUS.get(type(no), HTTPStatus.CONFLICT),
-        code=no.code,
-        detail=no.ja if lang == "ja" else no.en,
-        missing=no.missing or None,
-    )
-
-
 async def _act_on_all(
-    door: Door,
-    who: Principal,
-    town: str,
-    scans: list[tuple[int, Scan, Found]],
-    *,
-    sent_at: datetime | None,
-    lang: Literal["ja", "en"],
-) -> dict[int, Result]:
+    door: Door, who: Principal, town: str, scans: list[tuple[int, Scan, Found]], sent_at: datetime | None
+) -> dict[int, Entry[Any] | Refused]:
     scans = sorted(scans, key=lambda one: one[2].item)  # every batch takes its streams in one order: no deadlock
 
-    async def do(tx: Transaction) -> dict[int, Result]:
-        return {nth: await _act(tx, scan, found, sent_at, lang) for nth, scan, found in scans}
+    async def do(tx: Transaction) -> dict[int, Entry[Any] | Refused]:
+        return {nth: await _act(tx, found.item, scan.ask(sent_at)) for nth, scan, found in scans}
 
     return await door.act(town, who, do)
 
 
-async def _act(
-    tx: Transaction, scan: Scan, found: Found, sent_at: datetime | None, lang: Literal["ja", "en"]
-) -> Result:
-    ask = scan.ask(sent_at)
+async def _act(tx: Transaction, item: UUID, ask: Did) -> Entry[Any] | Refused:
     alone = replace(tx, request=ask.as_received(tx.at), occurred_at=ask.occurred_at(tx.at))
     try:
-        entry = await did(alone, found.item, ask)
+        return await did(alone, item, ask)
     except Refused as no:
-        return refused(scan, no, lang)
-    status = HTTPStatus.OK if entry.replayed else HTTPStatus.CREATED
-    return Result(request_id=scan.request_id, label=scan.label, status=status, entry=entry.id)
+        return no

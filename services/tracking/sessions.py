@@ -11,20 +11,21 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Form
+from fastapi import APIRouter, Cookie, Depends, Form
 from joserfc.jwk import OKPKey
 from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
 from services.tracking.domain.roles import ROLES_OF
 from shared.door import TheDoor
-from shared.identity import Principal, issue, make_identity_key
+from shared.identity import Principal, holding, issue, make_identity_key
 from shared.refused import Forbidden, SignIn
 from shared.settings import settings
 
 router = APIRouter(include_in_schema=False)
 
 COOKIE = "__Host-session"
+_OPERATOR = Depends(holding("platform-operator"))
 IDLE_MAX = timedelta(hours=2)
 SEEN_EVERY = timedelta(minutes=1)  # a commit on every request of a busy person would queue them behind one row
 LIFE_MAX = timedelta(hours=12)
@@ -105,6 +106,12 @@ async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKI
     return Response(
         headers={"Authorization": f"Bearer {issue(_key(settings().keys), principal_of(row), issuer=settings().origin)}"}
     )
+
+
+@router.get("/traces{rest:path}", dependencies=[_OPERATOR])  # noqa: FAST003 - whatever the rest, the answer is one
+async def allow_traces() -> Response:
+    """Tell the gateway that this reader may see the traces of all towns' work; a refusal is the reader's answer."""
+    return Response(status_code=204)
 
 
 def _hash(secret: str) -> str:

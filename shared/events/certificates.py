@@ -29,7 +29,6 @@ class CertificateRequested(Event):
     label: str
     medium: UUID | None = None
     cites: tuple[Cited, ...]
-    due_on: date | None = None
 
 
 class CertificateIssued(Event):

@@ -296,7 +296,6 @@ class ReuseCandidateNamed(Event):
     maker: str | None = None
     model: str | None = None
     media: tuple[UUID, ...]
-    leased: bool = False
 
 
 class RecyclingChosen(Event):

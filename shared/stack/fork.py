@@ -48,7 +48,7 @@ class Fork:
         Waits for a nursery that is just being started again; raises OSError when it does not come.
         """
         async with asyncio.timeout(NURSERY_TIMEOUT_S):
-            while not await is_there(address):
+            while not await is_there(address):  # noqa: ASYNC110 - another process, which rings no bell of ours
                 await asyncio.sleep(NURSERY_POLL_S)
         reader, writer = await asyncio.open_unix_connection(f"\0{address}")
         order = Order(

@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shared.stack.ports import LOOPBACK, listens
 from shared.stack.supervisor import Program
+from shared.web import problems
 
 FRONT = "tracking"  # everything that is nobody else's, and the sessions
 PATHS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +25,7 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "donations": ("/donations*", "/api/donations*", "/calls*"),
     "traces": ("/traces*",),
 }
+GUARDED = "traces"  # it knows no people: the front desk is asked at the same address whether this reader may see it
 COOKIE = "__Host-session"
 WITHOUT_COOKIE = f'request_header Cookie "{COOKIE}=[^;]*(; *)?" ""'  # a service sees bearer tokens only
 BODY_MAX = "20MiB"
@@ -37,6 +39,17 @@ DOWN = (
     "サービスが応答しません。記録は失われません。数秒待って、もう一度開いてください。"
     " The service does not answer. Nothing is lost: wait a few seconds and try again."
 )
+TOO_LARGE = (
+    "送られたデータが大きすぎます。20 MB までに分けるか、小さくして送ってください。"
+    " The data sent is too large. Split it into parts of at most 20 MB, or make it smaller."
+)
+TOO_LARGE_DOCUMENT = problems.Problem(  # where the gateway itself stops a body, with the words of the services
+    type="urn:meguru:problem:content-too-large",
+    title="Content Too Large",
+    status=413,
+    detail=TOO_LARGE,
+    code="content-too-large",
+).model_dump_json(exclude_none=True)
 
 
 class Gateway:
@@ -81,7 +94,13 @@ class Gateway:
     def configuration(self) -> str:
         """Return the Caddyfile."""
         routes = "\n".join(
-            _ROUTE.format(name=name, paths=" ".join(paths), without_cookie=WITHOUT_COOKIE, proxy=self._proxy(name))
+            _ROUTE.format(
+                name=name,
+                paths=" ".join(paths),
+                without_cookie=WITHOUT_COOKIE,
+                guard=_GUARD.format(front=f"{LOOPBACK}:{self._upstreams[FRONT]}") if name == GUARDED else "",
+                proxy=self._proxy(name),
+            )
             for name, paths in PATHS.items()
             if name in self._upstreams
         )
@@ -99,6 +118,8 @@ class Gateway:
             retry=RETRY,
             retry_every=RETRY_EVERY,
             down=DOWN,
+            too_large=TOO_LARGE,
+            too_large_document=TOO_LARGE_DOCUMENT,
         )
 
     def _proxy(self, name: str) -> str:
@@ -125,8 +146,15 @@ _ROUTE = """\
 \t\t@{name} path {paths}
 \t\thandle @{name} {{
 \t\t\t{without_cookie}
-{proxy}
+{guard}{proxy}
 \t\t}}"""
+
+# Its refusal (sign in, not your role) is the answer, in the reader's language.
+_GUARD = """\
+\t\t\tforward_auth {front} {{
+\t\t\t\turi {{http.request.uri}}
+\t\t\t}}
+"""
 
 # A cookie becomes an Authorization header by asking the front desk. Without a live session the request goes on as the
 # public's, so an old cookie never locks anybody out of a public page. The token itself is for the gateway alone.
@@ -204,6 +232,21 @@ _CADDYFILE = """\
 \t\theader Cache-Control no-store
 \t\theader Retry-After 5
 \t\trespond "{down}"
+\t}}
+\thandle_errors 413 {{
+\t\t@page {{
+\t\t\theader Accept *text/html*
+\t\t\tnot path /api/*
+\t\t}}
+\t\theader Cache-Control no-store
+\t\thandle @page {{
+\t\t\theader Content-Type "text/plain; charset=utf-8"
+\t\t\trespond "{too_large}"
+\t\t}}
+\t\thandle {{
+\t\t\theader Content-Type application/problem+json
+\t\t\trespond `{too_large_document}`
+\t\t}}
 \t}}
 }}
 """

@@ -223,6 +223,8 @@ async def test_a_stranger_may_neither_act_nor_look(door: Door) -> None:
 
 async def test_an_engagement_opens_on_its_first_day_and_ends_with_its_last(tracking: Service, door: Door) -> None:
     today = datetime.now(UTC).astimezone(TOKYO).date()
+    async with tracking.acting(CENTRE) as tx:
+        await parties.add_party(tx, CENTRE, "centre", "ITADセンター")
     for number, (first, last, open_) in enumerate([(-9, -1, False), (1, 9, False), (0, 0, True)]):
         async with tracking.acting() as tx:
             entry = await parties.open_engagement(

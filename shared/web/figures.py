@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import NamedTuple
+from unicodedata import east_asian_width
 
 
 class Square(NamedTuple):
@@ -72,6 +73,7 @@ class Sankey(NamedTuple):
 
 
 _BAR, _STEP, _TALL, _GAP, _THIN = 10, 156, 192.0, 30.0, 5.5
+_LAST, _TEXT, _DIGIT, _WIDE, _NARROW = 148, 26, 13, 16, 9  # px: the last column at least; as meguru.css sets its words
 
 
 def sankey(nodes: Sequence[Node]) -> Sankey:
@@ -100,7 +102,14 @@ def sankey(nodes: Sequence[Node]) -> Sankey:
         for node in nodes
     ]
     columns = max((node.column for node in nodes), default=0)
-    return Sankey(columns * _STEP + 148, round(height), bars, ribbons)
+    last = max([_LAST, *(_said(node) for node in nodes if node.column == columns)])
+    return Sankey(columns * _STEP + last, round(height), bars, ribbons)
+
+
+def _said(node: Node) -> int:
+    """Return how wide a station's number and word may be: nothing is cut off at the drawing's edge."""
+    word = sum(_WIDE if east_asian_width(letter) in "WF" else _NARROW for letter in node.label)
+    return _TEXT + _DIGIT * len(f"{node.value:,}") + word
 
 
 def _ribbon(column1: int, y1: float, column2: int, y2: float, wide: float) -> str:

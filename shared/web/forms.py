@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.refused import Invalid
+from shared.refused import Refused
 from shared.web.i18n import msgid as _
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # tab and line breaks are typed, the others never
@@ -37,6 +37,7 @@ class Form:
 
     typed: Any = field(default_factory=dict)
     errors: dict[str, FieldError] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)  # of the fields asked for, so that a refusal can name them
 
     def value(self, name: str, default: str = "") -> str:
         """Return what was typed, as it was typed, for showing it again."""
@@ -68,6 +69,7 @@ class Form:
         What fits the pattern only after NFKC (full-width digits) comes back so; what fits as typed stays: the letters
         of a name are nobody's to change.
         """
+        self.labels[name] = label
         text = self.value(name).strip()
         if text and pattern and not pattern.fullmatch(text):
             text = unicodedata.normalize("NFKC", text)
@@ -96,6 +98,7 @@ class Form:
 
     def number(self, name: str, label: str, *, least: int, most: int) -> int:
         """Return a required whole number between `least` and `most`, full-width digits allowed; `least` when wrong."""
+        self.labels[name] = label
         text = unicodedata.normalize("NFKC", self.value(name)).strip()
         if text.isdecimal() and len(text) <= len(str(most)) and least <= int(text) <= most:
             return int(text)
@@ -105,6 +108,7 @@ class Form:
 
     def choice(self, name: str, label: str, allowed: Iterable[str]) -> str:
         """Return one of the allowed values; another or none is noted."""
+        self.labels[name] = label
         said = self.value(name)
         if said not in set(allowed):
             self.wrong(name, label, _("1つ選んでください。"))
@@ -112,16 +116,17 @@ class Form:
 
     def choices(self, name: str, label: str, allowed: Iterable[str], *, least: int = 0) -> list[str]:
         """Return the ticked values among the allowed ones, each once; fewer than `least` is noted."""
+        self.labels[name] = label
         good = set(allowed)
         said = [value for value in dict.fromkeys(self.values(name)) if value in good]
         if len(said) < least:
             self.wrong(name, label, _("1つ以上選んでください。"))
         return said
 
-    def refused(self, refusal: Invalid, lang: str = "ja") -> None:
-        """Note what the rules said about a field the refusal names; without a field it stands on top."""
-        name = str(refusal.detail.get("field", ""))
-        self.wrong(name, "", refusal.ja if lang == "ja" else refusal.en)
+    def refused(self, refusal: Refused, lang: str = "ja", *, field: str = "") -> None:
+        """Note what the rules said about a field the refusal names, or else `field`; without one it stands on top."""
+        name = str(refusal.detail.get("field", field))
+        self.wrong(name, self.labels.get(name, ""), refusal.ja if lang == "ja" else refusal.en)
 
 
 @dataclass(frozen=True, slots=True)

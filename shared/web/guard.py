@@ -1,8 +1,10 @@
 """What every answer carries and what no request may do.
 
-Security headers on all answers, writes only from our own pages, a limit on bodies, and no media type nobody reads.
+Security headers on all answers, writes only from our own pages, a limit on bodies, no media type nobody reads, and a
+connection that outlives a fault of ours.
 """
 
+import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -13,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.refused import Forbidden
 from shared.web.problems import answer, refuse
+
+log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 20 * 1024 * 1024
 API = "/api/"
@@ -138,3 +142,31 @@ class Bounded:
             return None
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         return None if media_type in self.media_types else 415
+
+
+class Survived:
+    """A fault that was answered ends here, in the log; nothing outside learns of it but by the answer (500).
+
+    Starlette raises it again after the answer, and uvicorn then closes the connection without having said so: the
+    gateway sends the next write into a closing connection, may not repeat it, and answers 502 in its place.
+    An answer that broke off half-way does go on to uvicorn, for only a closed connection tells that it is no whole.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; note a fault whose answer is complete."""
+        answered = False
+
+        async def watching(message: Message) -> None:
+            nonlocal answered
+            await send(message)
+            answered = message["type"] == "http.response.body" and not message.get("more_body", False)
+
+        try:
+            await self.app(scope, receive, watching)
+        except Exception:
+            if not answered:
+                raise
+            log.exception("an unhandled error, answered with 500: %s %s", scope["method"], scope["path"])

@@ -133,7 +133,7 @@ def answer(request: Request, status: int, headers: Mapping[str, str] | None = No
     gettext = translator(lang)
     nearest = status if status in _SENTENCES else 500 if status >= HTTPStatus.INTERNAL_SERVER_ERROR else 400
     happened, do_next = (gettext(sentence) for sentence in _SENTENCES[nearest])
-    code = HTTPStatus(status).phrase.lower().replace(" ", "-") if status in _KNOWN else "error"
+    code = _phrase(status).lower().replace(" ", "-") if status in _KNOWN else "error"
     problem = _problem(status, code, gettext, detail=f"{happened}{'' if lang == 'ja' else ' '}{do_next}")
     return _respond(request, problem, happened, [do_next], headers)
 
@@ -189,9 +189,16 @@ _TITLES: Mapping[int, str] = {
 }
 
 
+def _phrase(status: int) -> str:
+    """Return the words of RFC 9110 for a status, whatever this Python's own list says (413 was renamed in 3.13)."""
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "Content Too Large"
+    return HTTPStatus(status).phrase if status in _KNOWN else str(status)
+
+
 def _problem(status: int, code: str, gettext: Any, *, detail: str) -> Problem:
     title = _TITLES.get(status)
-    phrase = gettext(title) if title else HTTPStatus(status).phrase if status in _KNOWN else str(status)
+    phrase = gettext(title) if title else _phrase(status)
     return Problem(type=f"urn:meguru:problem:{code}", title=phrase, status=status, detail=detail, code=code)
 
 

@@ -13,15 +13,16 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from shared.database import AWAY
 from shared.refused import Refused
 from shared.web import problems, static_files
-from shared.web.guard import BODY_BYTES_MAX, MEDIA_TYPES, Bounded, SameOrigin, Sealed
+from shared.web.guard import BODY_BYTES_MAX, MEDIA_TYPES, Bounded, SameOrigin, Sealed, Survived
 from shared.web.pages import Pages
 
-# What would drown the journeys: probes, files, and the gateway's question for a token at every request.
-UNTRACED = ("/healthz", "/readyz", "/static/", "/session/token")
+# What would drown the journeys: probes, files, the gateway's questions, and the reading of journeys.
+UNTRACED = ("/healthz", "/readyz", "/static/", "/session/token", "/traces")
 TELEMETRY: TelemetryConfig = {
     "operation_spans": False,  # one span a request; the transaction below it has its own
     "metrics": False,
@@ -37,6 +38,12 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}},
     "5XX": {"description": "RFC 9457", "content": {problems.MEDIA_TYPE: {"schema": _PROBLEM}}},
 }
+
+
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Stand outside the framework's own outermost, which raises a fault again after its answer."""
+        return Survived(super().build_middleware_stack())
 
 
 def create_app(
@@ -56,7 +63,7 @@ def create_app(
     the shared one. `origin` is the one origin browsers use (default: MEGURU_ORIGIN; unset: the Host header).
     `body_max` is in bytes; `media_types` are what API bodies may be.
     """
-    app = FastAPI(
+    app = _Application(
         title=title,
         lifespan=_with_pages(lifespan),
         docs_url=None,  # both pages fetch their scripts from outside

@@ -128,8 +128,8 @@ _CARDS = (
 
 async def _one_trace(world: World) -> str:
     """Return the longest trace that is still kept, of a destruction if there is one."""
-    async with Actor(world.origin, world.authority) as public:
-        traces = (await public.get("/traces/api/traces"))["traces"]
+    async with Actor(world.origin, world.authority, "operator") as operator:
+        traces = (await operator.get("/traces/api/traces"))["traces"]
     return str(max(traces, key=lambda one: one["count"])["trace"])
 
 

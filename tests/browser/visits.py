@@ -111,6 +111,7 @@ VISITS = (
     Visit("/items/{label}", CLERK, "/items/{unknown}", 404),
     Visit("/inventory", CLERK, "/inventory"),
     Visit("/engagements", ADMIN, "/engagements"),
+    Visit("/engagements/{engagement}/end", ADMIN, "/engagements/{engagement}/end"),
     Visit("/policy", ADMIN, "/policy"),
     Visit("/people", ADMIN, "/people"),
     Visit("/people", OPERATOR, "/people"),
@@ -149,6 +150,8 @@ VISITS = (
     # the platform
     Visit("/towns", OPERATOR, "/towns"),
     Visit("/towns", OPERATOR, "/towns?q=最上"),
+    Visit("/traces{rest:path}", PUBLIC, "/traces", 401),
+    Visit("/traces{rest:path}", CLERK, "/traces/{trace}", 403),
     Visit("/traces", OPERATOR, "/traces"),
     Visit("/traces/{trace}", OPERATOR, "/traces/{trace}"),
     Visit("/traces/{trace}", OPERATOR, "/traces/00000000000000000000000000000000", 404),

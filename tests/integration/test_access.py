@@ -255,6 +255,24 @@ async def test_no_header_and_no_cookie_makes_a_principal(world: World) -> None:
     assert (await world.ask("GET", "/session/token/", headers=smuggled)).headers.get("authorization") is None
 
 
+async def test_the_traces_of_everybody_s_work_are_the_operator_s_alone(world: World) -> None:
+    clerk = world.token("mogami-clerk", pilot.TOWN, "clerk", "town-admin")
+    manager = world.token("itad-manager", pilot.CENTRE, "centre-manager", kind="centre")
+    for path in ("/traces", f"/traces/{'0' * 32}", "/traces/api/traces", f"/traces/api/traces/{'0' * 32}"):
+        await world.refused(401, "sign-in", "GET", path)
+        for token in (clerk, manager):
+            await world.refused(403, "role", "GET", path, token)
+    for detour in ("/TRACES", "/lookup/../traces", "/./traces", "/traces;x", "/traces%2f..%2ftraces"):
+        assert (await world.ask("GET", detour)).status_code in (401, 404), detour
+    async with Actor(world.stack.origin, world.stack.certificate_authority, "operator") as operator:
+        assert (await operator.get("/traces/api/traces"))["traces"]
+        assert "最近の経路".encode() in await operator.fetch("/traces")
+    async with httpx.AsyncClient() as beside:  # the exporters' own port, on the loopback alone, asks nobody
+        sink = f"http://127.0.0.1:{world.stack.ports['traces']}/v1/traces"
+        answer = await beside.post(sink, content=b"", headers={"content-type": "application/x-protobuf"})
+        assert answer.status_code == 200
+
+
 async def test_a_centre_acts_inside_its_engagement_alone(world: World) -> None:
     async with Actor(world.stack.origin, world.stack.certificate_authority, "ended-worker") as worker:
         body = await until_heard(

@@ -38,16 +38,16 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
         yield running
 
 
-async def with_span(public: Actor, item: str, name: str, **more: str) -> list[str]:
+async def with_span(operator: Actor, item: str, name: str, **more: str) -> list[str]:
     """Return the traces in which a span of this name knows the device."""
     wanted = {"device.id": item, "name": name} | more
-    return [trace["trace"] for trace in (await public.get("/traces/api/traces", **wanted))["traces"]]
+    return [trace["trace"] for trace in (await operator.get("/traces/api/traces", **wanted))["traces"]]
 
 
-async def issued(public: Actor, item: str) -> None:
+async def issued(operator: Actor, item: str) -> None:
     """Wait until the certificate was stored, and until everybody's spans had time to arrive."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
-    while not await with_span(public, item, "certificate store"):
+    while not await with_span(operator, item, "certificate store"):
         assert asyncio.get_running_loop().time() < deadline, "no certificate was issued"
         await asyncio.sleep(0.2)
     await asyncio.sleep(EXPORTED_S)
@@ -65,12 +65,13 @@ async def test_one_destroy_scan_is_one_trace_across_three_services(stack: Stack,
             [("after", ("after.jpg", photo, "image/jpeg"))],
         )
         assert answer.status == 201, answer.body
-        await issued(worker, item)
-        whole = await with_span(worker, item, "ledger transaction", service="erasure")
+    async with Actor(stack.origin, stack.certificate_authority, "operator") as operator:
+        await issued(operator, item)
+        whole = await with_span(operator, item, "ledger transaction", service="erasure")
         assert len(whole) == 1
         for name in ("certificate issue", "certificate render", "certificate sign", "certificate store"):
-            assert await with_span(worker, item, name) == whole, name
-        spans = (await worker.get(f"/traces/api/traces/{whole[0]}"))["spans"]
+            assert await with_span(operator, item, name) == whole, name
+        spans = (await operator.get(f"/traces/api/traces/{whole[0]}"))["spans"]
     there = {(span["service"], span["name"]) for span in spans}
     assert there >= WANTED, sorted(WANTED - there)
     others = {span["service"] for span in spans} - {service for service, _ in WANTED}

@@ -218,8 +218,9 @@ async def test_a_revocation_needs_the_manager_and_a_reason_and_is_said_once(hous
     assert (await web.post(f"/api/certificates/{Machine.new().number()}/revocations", body)).status_code == 404
 
 
-async def test_when_the_contract_has_ended_the_town_still_revokes_and_the_centre_no_longer(
-    house: House, web: Web
+@pytest.mark.parametrize(("who", "reason"), [("admin", "署名鍵の盗難"), ("manager", "製造番号の誤り")])
+async def test_when_the_contract_has_ended_town_and_issuer_still_revoke(
+    house: House, web: Web, who: str, reason: str
 ) -> None:
     machine = Machine.new(engagement=uuid7())
     deal = opened(machine.item.engagement, TOWN, CENTRE)
@@ -228,13 +229,19 @@ async def test_when_the_contract_has_ended_the_town_still_revokes_and_the_centre
     await house.issue()
     await house.hear(recorded(EngagementEnded(engagement=deal.engagement, town=TOWN, centre=CENTRE)))
     path = f"/api/certificates/{machine.number()}"
-    body = {"request": str(uuid7()), "reason": "署名鍵の盗難"}
-    assert (await web.post(f"{path}/revocations", body, who="manager")).status_code == 404
+    body = {"request": str(uuid7()), "reason": reason}
+    assert (await web.post(f"{path}/revocations", body, who="stranger")).status_code == 404
+    assert (await web.post(f"{path}/revocations", body, who="worker")).status_code == 403
+    assert (await web.get(f"/api/certificates?town={TOWN}", who="worker")).status_code == 200, "another contract runs"
     assert (await web.post(f"{path}/revocations", body, who="clerk")).status_code == 403
     page = f"/certificates/{machine.number()}"
-    assert f'action="{page}/revoke"' in (await web.page(page, who="admin")).text
-    assert (await web.post(f"{path}/revocations", body, who="admin")).status_code == 201
+    assert (await web.page(page, who="worker")).status_code == 303, "who may not revoke sees what everybody sees"
+    assert f'action="{page}/revoke"' in (await web.page(page, who=who)).text
+    assert (await web.post(f"{path}/revocations", body, who=who)).status_code == 201
     assert (await web.get(path, who="")).json()["state"] == "revoked"
+    assert (await web.get(path, who=who)).json()["reason"] == reason
+    for one in ("admin", "manager"):
+        assert reason in (await web.page(page, who=one)).text
     theirs = Machine.new(tenant=OTHER_TOWN)
     told = theirs.destroyed()
     await house.hear(theirs.registered, told)

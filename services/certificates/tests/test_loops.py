@@ -91,7 +91,7 @@ async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(h
     machine = Machine.new(maker=None, model=None, asset_number=None)
     media = machine.item.media[0]
     excepted = ExceptionApproved(item=machine.item.item, medium=media.id, reason="認識せず", witness="w", approver="a")
-    odd = machine.destroyed(operator="nobody", witness=None, conformant=False, missing=("立会い",))
+    odd = machine.destroyed(operator="nobody", witness=None, conformant=False, missing=("on-site-level", "witness"))
     await house.hear(*(stood_by(f"witness-{n}") for n in range(8)))
     await house.hear(
         machine.registered, recorded(excepted, stream=machine.item.item, sequence=2), odd, house.log.notice(odd)
@@ -101,7 +101,8 @@ async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(h
     given: Any = issuing.read_input(await content(row, "input"))
     assert (given.property_number, given.due_on) == (None, None)
     assert given.on_site == "消去できず。例外として承認：認識せず"
-    assert "立会い" in given.reasons[1].ja
+    assert given.reasons[1].ja == "手順に足りないものがあります：庁舎での消去の証跡、町の職員の立会い。"
+    assert given.reasons[1].en.endswith("proof of the erasure on site and a witness of the town's staff.")
     assert [(person.role, person.name) for person in given.people if person.role == "sanitised"] == [
         ("sanitised", None)
     ]

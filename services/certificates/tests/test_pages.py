@@ -106,6 +106,8 @@ async def test_a_file_is_checked_and_an_altered_one_is_told_where(web: Web, issu
         unread = await web.send(f"/verify?lang={lang}", {}, who="", files={"file": ("c.pdf", nothing)})
         assert unread.status_code == 422
         assert 'role="alert"' in unread.text
+        assert ("Not readable" in unread.text) is (lang == "en")
+        assert ("読めません" in unread.text) is (lang == "ja")
     assert (await web.send(f"/verify?lang={lang}", {}, who="", files={"file": ("", b"")})).status_code == 422
 
 

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from shared.events.donations import Channel
 
+# Variants (異体字) of common names, numerals, and katakana as hiragana. Only a hint is made of it, never a refusal.
+_SAME = str.maketrans("髙﨑𠮷邉邊濵濱德", "高崎吉辺辺浜浜徳") | str.maketrans("〇一二三四五六七八九", "0123456789")
+_SAME |= {katakana: katakana - 0x60 for katakana in range(ord("ァ"), ord("ヶ") + 1)}
 PHONE_DIGITS = range(10, 12)  # a Japanese number with its area code, or a mobile's
 
 
@@ -38,8 +41,13 @@ class Attested:
 
 
 def comparable_name(name: str) -> str:
-    """Return a group's name as it is compared with others: width, case and spaces do not matter."""
-    return re.sub(r"\s", "", unicodedata.normalize("NFKC", name)).casefold()
+    """Return a group's name as it is compared with others, for a clerk to look at: 髙橋一区 may be 高橋 1区.
+
+    Width, case, spaces and marks do not matter, nor which kana, variant or numeral it is written with.
+    """
+    plain = unicodedata.normalize("NFKC", name)
+    letters = "".join(c for c in plain if unicodedata.category(c)[0] in "LN")
+    return (letters or plain).casefold().translate(_SAME)
 
 
 def comparable_phone(phone: str) -> str:

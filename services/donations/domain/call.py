@@ -22,6 +22,7 @@ from shared.refused import Invalid, Refused
 
 State = Literal["draft", "open", "closed", "settled"]
 Stage = Literal["ahead", "open", "over", "closed", "settled"]
+YEARS = range(2000, 2100)  # of a call's window; anything else is a slip of the finger
 Reason = Literal["late", "early", "not-eligible"]
 
 
@@ -55,6 +56,13 @@ class Call:
                 "締切が開始より前です。応募期間を直してください。",
                 "The call would close before it opens. Correct its window.",
                 field="closes_at",
+            )
+        if event.opens_at.year not in YEARS or event.closes_at.year not in YEARS:
+            raise Invalid(
+                "bad-window",
+                f"{YEARS[0]}年から{YEARS[-1]}年までの日時にしてください。",
+                f"Give moments from {YEARS[0]} to {YEARS[-1]}.",
+                field="opens_at" if event.opens_at.year not in YEARS else "closes_at",
             )
         codes = [category.code for category in event.categories]
         if not codes or len(set(codes)) < len(codes):

@@ -1,6 +1,7 @@
 """Pages of the clerk's desk: the town's calls, the queue with its applicants, and what is done with it."""
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.donations import commands, views
+from services.donations.domain.call import YEARS
 from services.donations.domain.portal import TOKYO
 from services.donations.domain.receipt import RECEIPT
 from services.donations.intake import (
@@ -19,6 +21,7 @@ from services.donations.intake import (
     UNITS_MAX,
     USES_MAX,
     Clerk,
+    GivenCategory,
     HandingOver,
     Keyed,
     Opening,
@@ -31,18 +34,15 @@ from services.donations.intake import (
 )
 from services.donations.pages.place import LINE, LINES, Shown, page, person, request_id, shown_call
 from shared.door import Ask, Door, TheDoor
-from shared.events.donations import Category
-from shared.events.refurb import Spec
 from shared.identity import Principal
 from shared.ids import uuid7
-from shared.refused import Invalid, Refused
+from shared.refused import Refused
 from shared.web.forms import Form
 from shared.web.i18n import language
 from shared.web.i18n import msgid as _
+from shared.web.problems import status_of
 
 router = APIRouter(include_in_schema=False)
-
-YEARS = range(2000, 2100)  # what a person means by a date on a form
 
 
 @router.get("/donations/calls")
@@ -61,9 +61,8 @@ async def open_call(request: Request, door: TheDoor, who: Clerk) -> Response:
     try:
         await door.act(who.party, who, lambda tx: commands.open_call(tx, body.event), ask=body)
     except Refused as refusal:
-        field = str(refusal.detail.get("field", "number" if refusal.code == "call-opened" else ""))
-        form.wrong(field, _("公募"), refusal.ja if language(request) == "ja" else refusal.en)
-        return await _own(request, door, who, form, 409 if not isinstance(refusal, Invalid) else 422)
+        form.refused(refusal, language(request), field="number" if refusal.code == "call-opened" else "")
+        return await _own(request, door, who, form, status_of(refusal))
     return RedirectResponse(f"/donations/calls/{body.number}", 303)
 
 
@@ -97,9 +96,9 @@ async def key_paper(request: Request, number: str, door: TheDoor, who: Clerk) ->
     attested = body.attested
     try:
         taken = await door.act(place.tenant, who, lambda tx: commands.record(tx, place.call, attested), ask=body)
-    except Invalid as refusal:
+    except Refused as refusal:
         form.refused(refusal, language(request))
-        return await _desk(request, door, who, place, form, status=422)
+        return await _desk(request, door, who, place, form, status=status_of(refusal))
     return RedirectResponse(f"/donations/calls/{number}?slip={taken.event.receipt}", 303)
 
 
@@ -169,7 +168,7 @@ async def write_down_use(request: Request, number: str, door: TheDoor, who: Cler
     """Write down how a recipient uses the machines."""
     place = await find_own(door, number, who)
     form = Form(await request.form())
-    receipt = form.need("receipt", _("受付番号"), longest=40, pattern=LINE)
+    receipt = form.need("receipt", _("受付番号"), longest=40, pattern=RECEIPT, example="063622-0001")
     told = form.need("told", _("使い道"), longest=200, pattern=LINE)
     uses = tuple(part for part in re.split(r"[、,]\s*", told) if part.strip())[:USES_MAX]
     if told and not uses:
@@ -178,12 +177,16 @@ async def write_down_use(request: Request, number: str, door: TheDoor, who: Cler
     if form.errors:
         return await _desk(request, door, who, place, form, status=422)
     body = ToldUse(request=request_id(form), uses=uses, difficulty=difficulty)
-    await door.act(
-        place.tenant,
-        who,
-        lambda tx: commands.report_usage(tx, place.call, receipt, body.uses, body.difficulty),
-        ask=body,
-    )
+    try:
+        await door.act(
+            place.tenant,
+            who,
+            lambda tx: commands.report_usage(tx, place.call, receipt, body.uses, body.difficulty),
+            ask=body,
+        )
+    except Refused as refusal:
+        form.refused(refusal, language(request), field="receipt")
+        return await _desk(request, door, who, place, form, status=status_of(refusal))
     return RedirectResponse(f"/donations/calls/{number}", 303)
 
 
@@ -191,7 +194,7 @@ def local(form: Form, name: str, label: str) -> datetime | None:
     """Read a moment that a person typed by the clock on the wall."""
     said = form.need(name, label, longest=40)
     try:
-        at = datetime.fromisoformat(said)
+        at = datetime.fromisoformat(unicodedata.normalize("NFKC", said))
     except ValueError:
         if said:
             form.wrong(name, label, _("日時として読めません。例のように入れてください。"), "2026-11-05T08:33")
@@ -243,20 +246,20 @@ def _opening(form: Form) -> Opening | None:
         "office": form.need("office", _("ソフト"), longest=200, pattern=LINE),
         "support_months": form.number("support_months", _("サポートの月数"), least=0, most=120),
     }
-    return None if form.errors else Opening.model_validate(facts | {"spec": Spec(**spec)})
+    return None if form.errors else Opening.model_validate(facts | {"spec": spec})
 
 
 _NUMBER = re.compile(r"[0-9]{6}-[0-9A-Z][0-9A-Z-]{0,20}")
 
 
-def _categories(form: Form) -> tuple[Category, ...]:
+def _categories(form: Form) -> tuple[GivenCategory, ...]:
     """Read one category a line: code, name, cap."""
     said = form.need("categories", _("区分"), pattern=LINES, example="hamlet 集落 2")
     found = []
     for line in said.splitlines():
-        match = re.fullmatch(r"\s*([a-z0-9-]{1,40})\s+(\S.{0,99}?)\s+([0-9]{1,3})\s*", line)
+        match = re.fullmatch(r"\s*([a-z0-9-]{1,40})\s+(\S.{0,99}?)\s+([0-9０-９]{1,3})\s*", line)
         if match and int(match[3]):
-            found.append(Category(code=match[1], name=match[2], cap=int(match[3])))
+            found.append(GivenCategory(code=match[1], name=match[2], cap=int(match[3])))
         elif line.strip():
             form.wrong(
                 "categories", _("区分"), _("1行に「記号 名前 上限の台数」の形で入れてください。"), "hamlet 集落 2"

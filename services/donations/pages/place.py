@@ -22,6 +22,7 @@ from shared.web.i18n import msgid as _
 from shared.web.pages import render
 from shared.web.viewer import PUBLIC, Help
 
+MAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 LINE, LINES = re.compile(PRINTABLE.strip("^$")), re.compile(PROSE.strip("^$"))
 
 
@@ -75,10 +76,8 @@ def person(form: Form, call: CallOpened) -> dict[str, Any]:
         "representative": form.need("representative", _("代表の方の氏名"), longest=200, pattern=LINE),
         "address": form.need("address", _("町内の住所"), longest=200, pattern=LINE),
         "phone": form.need("phone", _("電話番号"), longest=40, pattern=LINE, example="0233-43-2261"),
-        "mail": form.may("mail", _("メールアドレス"), longest=200, pattern=LINE),
+        "mail": form.may("mail", _("メールアドレス"), longest=200, pattern=MAIL, example="a@example.jp"),
     }
     if facts["phone"] and not is_phone(facts["phone"]):
         form.wrong("phone", _("電話番号"), _("けたが合いません。市外局番から入れてください。"), "0233-43-2261")
-    if facts["mail"] and not re.fullmatch(r"[^@\s]+@[^@\s]+", facts["mail"]):
-        form.wrong("mail", _("メールアドレス"), _("書き方が違います。例のように入れてください。"), "a@example.jp")
     return facts

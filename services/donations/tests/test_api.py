@@ -126,6 +126,27 @@ async def test_a_wrong_application_is_refused_in_a_sentence_and_leaves_nothing(m
     assert await made.rows("SELECT count(*) FROM applicants") == [(0,)]
 
 
+SPEC = {"os": "Windows 10 Home", "ssd_gb": 240, "memory_gb": 8, "office": "WPS", "support_months": 3}
+
+
+async def test_a_call_that_cannot_be_meant_is_not_opened(made: Service, web: Web) -> None:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"opens_at": "0001-01-01T00:00:00+09:00"}, "bad-window"),
+        ({"closes_at": "9999-12-31T23:59:59Z"}, "bad-window"),
+        ({"units": 0}, "invalid"),
+        ({"consent": ""}, "invalid"),
+        ({"spec": SPEC | {"os": "a" * 10_000}}, "invalid"),
+        ({"spec": SPEC | {"ssd_gb": -1}}, "invalid"),
+        ({"categories": [{"code": "a", "name": "", "cap": 2}]}, "invalid"),
+        ({"categories": [{"code": "x y", "name": "集落", "cap": 2}]}, "invalid"),
+    ]
+    for change, code in wrong:
+        refused = await web.clerk.post("/api/donations/calls", json=an_opening(**change))
+        assert (refused.status_code, refused.json()["code"]) == (422, code), change
+        assert refused.json()["detail"].endswith("。")
+    assert await made.rows("SELECT count(*) FROM calls") == [(0,)]
+
+
 async def test_a_forged_clock_moves_no_application_forward(web: Web) -> None:
     await opened(web)
     before = datetime.now(UTC)

@@ -206,6 +206,34 @@ async def test_a_clerk_works_a_call_from_its_opening_to_the_record(made: Service
     assert english.status_code == 200
 
 
+async def test_what_the_clerk_typed_is_kept_when_the_rules_say_no(web: Web) -> None:
+    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    opening = opening_form(await web.clerk.get("/donations/calls"), now)
+    twice = await web.clerk.post("/donations/calls", data=opening | {"categories": "hamlet 集落 2\nhamlet 村 3"})
+    assert twice.status_code == 422
+    assert "区分：区分がないか、同じ区分が2つあります" in re.sub(r"<[^>]+>", "", twice.text)
+    wide = {"categories": "hamlet　集落　２", "opens_at": opening["opens_at"].replace("2", "２")}
+    assert (await web.clerk.post("/donations/calls", data=opening | wide)).status_code == 303
+    paper = {
+        "arrived_at": now.isoformat(timespec="minutes"),
+        "category": "hamlet",
+        "units": "２",
+        "mail": "ａ＠b.example",
+    }
+    kept = await web.clerk.post(f"{DESK}/paper", data=person() | paper | {"request": str(uuid7())})
+    assert kept.status_code == 303
+    told = {"request": str(uuid7()), "receipt": "０６３６２２-０００１", "told": "総会資料", "difficulty": "操作"}
+    early = await web.clerk.post(f"{DESK}/usage", data=told)
+    assert early.status_code == 409
+    assert "まだお渡ししていない応募です" in early.text
+    odd = await web.clerk.post(f"{DESK}/usage", data=told | {"receipt": "1番"})
+    assert odd.status_code == 422
+    assert "書き方が違います" in odd.text
+    unknown = await web.clerk.post(f"{DESK}/usage", data=told | {"receipt": "063622-9999"})
+    assert unknown.status_code == 404
+    assert "この受付番号はありません" in unknown.text
+
+
 async def test_a_recipient_reports_the_use_by_the_receipt(made: Service, web: Web) -> None:
     await prepare_stock(made, 1)
     await opened(web)

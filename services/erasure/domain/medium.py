@@ -47,6 +47,11 @@ class Registered:
     required: Required
     excepted: bool = False  # an approver of the town let it leave without the level on site
 
+    @property
+    def asks_witness(self) -> bool:
+        """Whether the policy asks that staff of the town stand by (MIC R2.12, 職員の立会い)."""
+        return self.required.assurance in WITNESSED
+
 
 @dataclass(frozen=True, slots=True)
 class Destroyed:
@@ -100,7 +105,7 @@ class Medium:
         missing = []
         if not registered.excepted and not at_least(self.reached, registered.required.on_site):
             missing.append("on-site-level")
-        if registered.required.assurance in WITNESSED and not witness:
+        if registered.asks_witness and not witness:
             missing.append("witness")
         return tuple(missing)
 

@@ -20,6 +20,7 @@ from services.erasure.tests.conftest import (
     photo,
     principal,
     register,
+    required,
 )
 from shared.ids import uuid7
 from shared.messaging import Notice
@@ -107,6 +108,13 @@ async def test_a_batch_has_a_result_for_every_file(erasure: Service, client: htt
         "failed": "recorded",
     }
     assert "空です" in results["nothing"]["detail"]
+    english = await client.post(
+        "/api/erasure/reports/batch",
+        files=files[2:3],
+        data={"request": str(uuid7())},
+        headers={"Accept-Language": "en"},
+    )
+    assert english.json()["results"][0]["detail"].startswith("This is no erasure report")
     assert results["good"]["drives"][0]["label"] == one.label
     (drive,) = results["failed"]["drives"]
     assert (drive["label"], drive["achieved"], drive["sufficient"]) == (hdd.label, None, False)
@@ -232,22 +240,25 @@ async def test_a_second_destruction_names_the_first(erasure: Service, client: ht
     assert "was destroyed at" in english.json()["detail"]
 
 
+async def people(erasure: Service, **known: str) -> None:
+    async with erasure.consuming() as tx:
+        for person, party in known.items():
+            card = b'{"name": "-", "title": null, "roles": []}'
+            await consumers.handle(tx, [Notice(uuid7(), "people", party, f"people.{party}.{person}", card)])
+
+
 async def test_a_witness_is_another_person_whom_the_town_or_the_centre_knows(
     erasure: Service, client: httpx.AsyncClient
 ) -> None:
     it = await register(erasure, item("API-W"))
-    async with erasure.consuming() as tx:
-        for person, party in (("sato", TOWN), ("kobayashi", CENTRE), ("mori", OTHER_TOWN), ("takasaki", CENTRE)):
-            card = b'{"name": "-", "title": null, "roles": []}'
-            await consumers.handle(tx, [Notice(uuid7(), "people", party, f"people.{party}.{person}", card)])
+    await people(erasure, sato=TOWN, kobayashi=CENTRE, mori=OTHER_TOWN, takasaki=CENTRE)
     media, shots = f"/api/erasure/media/{it.label}/destructions", {"after": ("a.jpg", photo())}
     stood = {"engagement": str(ENGAGEMENT), "place": "役場", "began_at": "2026-11-24T09:00:00+09:00"}
     for person, code in (("x", "nobody"), ("mori", "nobody"), ("takasaki", "same-person")):
         facts = {"request": str(uuid7()), "machine": "2", "witness": person}
         said = [await client.post(media, files=shots, data=facts), await drop(client, proof("API-W"), witness=person)]
-        if code == "nobody":
-            named = stood | {"request": str(uuid7()), "witness": person}
-            said.append(await client.post("/api/erasure/witnesses", json=named))
+        named = stood | {"request": str(uuid7()), "witness": person}
+        said.append(await client.post("/api/erasure/witnesses", json=named))
         for one in said:
             assert (one.status_code, one.json()["code"]) == (422, code), one.text
             assert one.json()["facts"]["field"] == "witness"
@@ -272,6 +283,62 @@ async def test_a_witness_is_another_person_whom_the_town_or_the_centre_knows(
         await consumers.handle(tx, [Notice(uuid7(), "people", TOWN, f"people.{TOWN}.sato", b"")])
     again = await client.post(media, files=shots, data=facts)
     assert (again.status_code, again.json()) == (200, first.json()), "who was forgotten since is no reason to refuse"
+
+
+async def test_where_the_policy_asks_for_a_witness_only_the_town_s_staff_will_do(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    await people(erasure, sato=TOWN, kobayashi=CENTRE)
+    asking = await register(erasure, item("API-WIT", required=required(assurance="witnessed")))
+    media, shots = f"/api/erasure/media/{asking.label}/destructions", {"after": ("a.jpg", photo())}
+
+    async def crush(person: str) -> httpx.Response:
+        return await client.post(media, files=shots, data={"request": str(uuid7()), "machine": "2", "witness": person})
+
+    unknown = proof("API-WIT-UNKNOWN")  # nobody knows yet what is asked of it
+    for said in (
+        await crush("kobayashi"),
+        await drop(client, proof("API-WIT"), witness="kobayashi"),
+        await drop(client, unknown, witness="kobayashi"),
+    ):
+        assert (said.status_code, said.json()["code"]) == (422, "not-of-town"), said.text
+        assert "町の職員" in said.json()["detail"]
+    assert await erasure.rows("SELECT 1 FROM deeds WHERE item = :i", i=asking.item) == []
+    assert (await drop(client, proof("API-WIT"), witness="sato")).status_code == 201
+    assert (await drop(client, unknown, witness="sato")).status_code == 202
+    done = await crush("sato")
+    assert done.status_code == 201, done.text
+    (deed,) = await erasure.rows("SELECT data FROM deeds WHERE item = :i AND kind LIKE '%destroyed%'", i=asking.item)
+    assert deed.data["witness"] == "sato"
+
+
+async def test_nobody_witnesses_what_they_did_themselves(erasure: Service, client: httpx.AsyncClient) -> None:
+    await people(erasure, sato=TOWN, abe=TOWN, takasaki=CENTRE, kobayashi=CENTRE)
+    stood = {"engagement": str(ENGAGEMENT), "place": "役場", "began_at": "2026-11-24T09:00:00+09:00"}
+
+    async def stand(headers: dict[str, str] | None = None, **said: str) -> httpx.Response:
+        body = stood | {"request": str(uuid7())} | said
+        return await client.post("/api/erasure/witnesses", json=body, headers=headers)
+
+    for said, code in (
+        (await stand(), "same-person"),  # one of the centre, of themselves
+        (await stand(witness="takasaki"), "same-person"),
+        (await stand(witness="kobayashi"), "not-of-town"),
+    ):
+        assert (said.status_code, said.json()["code"]) == (422, code), said.text
+        assert said.json()["facts"]["field"] == "witness"
+    english = await stand({"Accept-Language": "en"})
+    assert "somebody else than the one who did the work" in english.json()["detail"]
+    assert (await stand(witness="sato")).status_code == 201
+    clerk = bearer(principal("clerk", person="abe", party=TOWN))
+    assert (await stand(clerk)).status_code == 201
+    await register(erasure, item("API-SELF"))
+    filed = {"file": ("session.json", proof("API-SELF"), "application/json")}
+    done = await client.post("/api/erasure/reports", files=filed, data={"request": str(uuid7())}, headers=clerk)
+    assert done.status_code == 201, done.text
+    assert (await stand(clerk)).json()["code"] == "same-person", "the one who filed the work in that time"
+    before = {"began_at": "2020-01-01T09:00:00+09:00", "ended_at": "2020-01-01T10:00:00+09:00"}
+    assert (await stand(clerk, **before)).status_code == 201
 
 
 async def test_what_was_captured_offline_happened_when_it_was_captured(

@@ -7,6 +7,7 @@ import pytest
 
 from services.erasure import commands, reading
 from services.erasure.commands import Bound, Stray, Which
+from services.erasure.consumers import consumers
 from services.erasure.domain.medium import Filing
 from services.erasure.reports.read import read
 from services.erasure.tests.conftest import ENGAGEMENT, hear, item, register, required
@@ -17,6 +18,7 @@ from shared.events.tracking import ExceptionApproved, ItemRegistered, Requiremen
 from shared.ids import uuid7
 from shared.ledger import LostRace
 from shared.levels import Level
+from shared.messaging import Notice
 from shared.refused import Invalid, Refused, Reused, Unknown
 from shared.testing import CENTRE, TOWN, WORKER, Service, recorded
 
@@ -138,6 +140,9 @@ async def test_the_second_look_is_not_the_wipers(erasure: Service) -> None:
 
 async def test_who_stood_by_is_recorded_once(erasure: Service) -> None:
     request, ids = uuid7(), set()
+    async with erasure.consuming() as tx:
+        card = b'{"name": "-", "title": null, "roles": []}'
+        await consumers.handle(tx, [Notice(uuid7(), "people", TOWN, f"people.{TOWN}.sato", card)])
     for _ in range(2):
         async with erasure.acting(request=request) as tx:
             said: Any = {"witness": "sato", "place": "第2会議室", "began_at": tx.at, "ended_at": None}

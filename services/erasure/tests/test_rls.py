@@ -53,7 +53,8 @@ async def filled(erasure: Service, client: Any) -> Service:
         "place": "-",
         "began_at": "2026-11-24T09:00:00+09:00",
     }
-    assert (await client.post("/api/erasure/witnesses", json=stood)).status_code == 201
+    mayor = bearer(principal("witness", person="mayor", party=OTHER_TOWN))
+    assert (await client.post("/api/erasure/witnesses", json=stood, headers=mayor)).status_code == 201
     return erasure
 
 

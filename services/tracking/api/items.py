@@ -21,12 +21,9 @@ from services.tracking.api.shapes import (
     LotCount,
     NewLot,
     Recycling,
-    Result,
-    Results,
-    Scan,
     Scans,
 )
-from services.tracking.commands import items, parties
+from services.tracking.commands import items
 from services.tracking.domain import inventory
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
@@ -36,7 +33,7 @@ from shared.ids import Label
 from shared.refused import Forbidden, Invalid, Refused, Unknown
 from shared.settings import settings
 from shared.web.i18n import language
-from shared.web.problems import status_of
+from shared.web.scans import Result, Results
 
 LIST_MAX = 500  # items of one page of the list
 PAGES_MAX = 10_000
@@ -57,25 +54,20 @@ async def register_inventory(
     """Register the town's own list. Every problem row is named first; with one, nothing is written."""
     content = await file.read(inventory.FILE_SIZE_MAX + 1)
     read = inventory.read(content)
-    faults = [asdict(fault) for fault in read.faults]
     if preview:
-        return JSONResponse({"rows": len(read.rows), "faults": faults})
-    if faults:
-        first = read.faults[0]
-        raise Invalid(
-            "inventory",
-            f"{len(faults)}か所に直すところがあります。{first.line}行目：{first.ja}",
-            f"{len(faults)} problem(s). Line {first.line}: {first.en}",
-            missing=tuple(f"{fault.line}行目：{fault.ja}" for fault in read.faults[:50]),
-            line=first.line,
-        )
+        async with door.look(who.party, who) as connection:
+            if not await items.is_registered(connection, engagement, read.rows):
+                read.faults += await items.registered_before(connection, engagement, read.rows)
+        faults = sorted(read.faults, key=lambda fault: fault.line)
+        return JSONResponse({"rows": len(read.rows), "faults": [asdict(fault) for fault in faults]})
+    if read.faults:
+        raise inventory.refusal(read.faults)
     if not read.rows:
         raise Invalid(
             "inventory", "登録する行がありません。ファイルを確かめてください。", "There are no rows to register."
         )
     ask = Ask(request=request)
-    batch = parties.file_batch(engagement, content)
-    entries = await door.act(who.party, who, lambda tx: _register(tx, engagement, batch, read.rows), ask=ask)
+    entries = await door.act(who.party, who, lambda tx: _register(tx, engagement, read.rows), ask=ask)
     known = all(entry.replayed for entry in entries)
     return JSONResponse({"items": [_registered(entry) for entry in entries]}, 200 if known else 201)
 
@@ -142,7 +134,8 @@ async def scan(body: Scans, http: HttpRequest, door: TheDoor, who: SignedIn) -> 
             raise Forbidden
     answers = await _scan(door, who, body)
     lang = language(http)
-    return Results(results=[_answered(one, answer, lang) for one, answer in zip(body.scans, answers, strict=True)])
+    told = [Result.of(one.request_id, one.label, answer, lang) for one, answer in zip(body.scans, answers, strict=True)]
+    return Results(results=told)
 
 
 @router.post("/items/{label}/exception", status_code=201)
@@ -238,9 +231,9 @@ async def overview(door: TheDoor, who: SignedIn, town: str, engagement: UUID) ->
         return _json(asdict(await views.overview(connection, engagement)))
 
 
-async def _register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence[inventory.Row]) -> list[Entry[Any]]:
+async def _register(tx: Transaction, engagement: UUID, rows: Sequence[inventory.Row]) -> list[Entry[Any]]:
     await _own_engagement(tx, engagement)
-    return await items.register(tx, engagement, batch, rows)
+    return await items.register(tx, engagement, items.table_batch(engagement, rows), rows)
 
 
 async def _own_engagement(tx: Transaction, engagement: UUID) -> None:
@@ -279,15 +272,6 @@ async def _scan(door: Door, who: Principal, body: Scans) -> list[Entry[Any] | Re
 
         answers |= zip(numbers, await door.act(tenant, who, do), strict=True)
     return [answers[nth] for nth in range(len(body.scans))]
-
-
-def _answered(one: Scan, answer: Entry[Any] | Refused, lang: str) -> Result:
-    if isinstance(answer, Entry):
-        return Result(
-            request_id=one.request_id, label=one.label, status=200 if answer.replayed else 201, entry=answer.id
-        )
-    said = answer.ja if lang == "ja" else answer.en
-    return Result(request_id=one.request_id, label=one.label, status=status_of(answer), code=answer.code, detail=said)
 
 
 def _registered(entry: Entry[Any]) -> dict[str, Any]:

@@ -66,7 +66,6 @@ async def open_engagement(body: NewEngagement, door: TheDoor, who: TownAdmin) ->
     """Open an engagement with a centre."""
 
     async def open_(tx: Transaction) -> Entry[Any]:
-        await parties.known_partners(tx, centre=body.centre, carrier=body.carrier)
         return await parties.open_engagement(
             tx,
             centre=body.centre,

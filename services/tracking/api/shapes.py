@@ -5,21 +5,22 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.tracking.commands import items
+from services.tracking.domain import cage
 from shared.door import Ask
 from shared.entry import Request
 from shared.events.tracking import Assurance, PolicyRow
 from shared.identity import Role
 from shared.ids import LABEL_INPUT_MAX
 from shared.levels import Level
-
-SCANS_MAX = 100
+from shared.web.scans import SCANS_MAX
 
 PartyId = Annotated[str, Field(pattern=r"^(town|centre|carrier)-[a-z0-9-]{1,40}$")]
 Said = Annotated[str, Field(min_length=1, max_length=500)]
+Numbered = Annotated[str, AfterValidator(cage.plain), Field(min_length=1, max_length=500)]  # of a cage or a seal
 
 
 class NewTown(Ask):
@@ -120,30 +121,12 @@ class Scans(BaseModel):
     scans: Annotated[tuple[Scan, ...], Field(min_length=1, max_length=SCANS_MAX)]
 
 
-class Result(BaseModel):
-    """What became of one scan: 201 recorded, 200 recorded before, 4xx refused with a sentence."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True)
-    request_id: UUID
-    label: str
-    status: int
-    entry: UUID | None = None
-    code: str | None = None
-    detail: str | None = None
-
-
-class Results(BaseModel):
-    """One result for each scan, in their order."""
-
-    results: list[Result]
-
-
 class Sealing(Ask):
     """A cage, its seal, and what was scanned into it."""
 
     engagement: UUID
-    number: Said
-    seal: Said
+    number: Numbered
+    seal: Numbered
     labels: Annotated[list[str], Field(max_length=200)]
 
 
@@ -156,7 +139,7 @@ class HandOver(Ask):
 class Receipt(Ask):
     """What came out of a cage; a difference needs a reason and a second person."""
 
-    seal_seen: Said
+    seal_seen: Numbered
     labels: Annotated[list[str], Field(max_length=200)]
     reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     second: Annotated[str, Field(min_length=1, max_length=64)] | None = None

@@ -21,8 +21,8 @@ from shared.refused import Forbidden, Refused
 
 
 def cage_of(engagement: UUID, number: str) -> UUID:
-    """Return the stream of a cage on an engagement's journey."""
-    return derived(engagement, f"cage:{number}")
+    """Return the stream of a cage on an engagement's journey: one, however its number is written."""
+    return derived(engagement, f"cage:{cage.plain(number)}")
 
 
 async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str, items: Sequence[UUID]) -> Entry[Any]:

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking import views
 from services.tracking.commands.parties import policy_in_force, town_person
-from services.tracking.domain import exemption, item, lot
-from services.tracking.domain.inventory import Row
+from services.tracking.domain import exemption, inventory, item, lot
+from services.tracking.domain.inventory import Fault, Row
 from services.tracking.domain.policy import required
 from services.tracking.tables import labels, metadata
 from shared import ledger
@@ -71,19 +72,59 @@ async def draw_labels(tx: Transaction, engagement: UUID, batch: str, count: int)
     )
 
 
+def table_batch(engagement: UUID, rows: Sequence[Row]) -> str:
+    """Name a table's batch by engagement and what it says: saved in another way it is the same, and changes nothing."""
+    return f"table:{engagement}:{inventory.digest(rows)}"
+
+
+async def is_registered(connection: AsyncConnection, engagement: UUID, rows: Sequence[Row]) -> bool:
+    """Tell whether this very table has been registered already."""
+    batch = table_batch(engagement, rows)
+    there = await connection.scalar(select(func.count()).select_from(labels).where(labels.c.batch == batch))
+    return there == len(rows)
+
+
+# Materialised: without statistics (a young table) the planner would normalise every number once for every wanted one.
+_NUMBERS = text(
+    "WITH there AS MATERIALIZED (SELECT n.name, btrim(normalize(n.said, NFKC)) AS compared, i.label "
+    "FROM items i CROSS JOIN LATERAL ("
+    "VALUES ('asset_number', i.data->>'asset_number'), ('serial', i.data->>'serial') "
+    "UNION ALL SELECT 'medium_serial', m->>'serial' FROM jsonb_array_elements(i.data->'media') m) AS n(name, said) "
+    "WHERE i.engagement = :engagement AND n.said IS NOT NULL) "
+    "SELECT name, compared, label FROM there "
+    "JOIN unnest(CAST(:names AS text[]), CAST(:compared AS text[])) AS w(name, compared) USING (name, compared)"
+)
+
+
+async def registered_before(connection: AsyncConnection, engagement: UUID, rows: Sequence[Row]) -> list[Fault]:
+    """Return the lines whose device is registered in this engagement already, by any of its numbers."""
+    wanted = list({number for row in rows for number in row.numbers})
+    said = {"names": [name for name, _ in wanted], "compared": [compared for _, compared in wanted]}
+    there = await connection.execute(_NUMBERS, {"engagement": engagement} | said)
+    named = {(row.name, row.compared): views.grouped(row.label) for row in there}
+    return inventory.registered_before(rows, named)
+
+
 async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence[Row]) -> list[Entry[Any]]:
-    """Register the items of an inventory. The same batch again registers what is missing, and answers the rest."""
+    """Register the items of an inventory. The same batch again registers what is missing, and answers the rest.
+
+    Raises Invalid with the lines of devices that another batch has registered; batches of one engagement take turns.
+    """
     if len(rows) > BATCH_MAX:
         raise Invalid(
             "too-many-rows", f"1回に{BATCH_MAX}台までです。分けてください。", f"At most {BATCH_MAX} items at a time."
         )
     policy = await policy_in_force(tx)
+    await tx.connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:engagement, 0))"), {"engagement": str(engagement)}
+    )
     drawn = await draw_labels(tx, engagement, batch, len(rows))
     histories = await ledger.read_all(tx, [one.item for one in drawn])
+    new = [(row, one) for row, one in zip(rows, drawn, strict=True) if not histories[one.item]]
+    if faults := await registered_before(tx.connection, engagement, [row for row, _ in new]):
+        raise inventory.refusal(faults)
     decided: list[tuple[History, Event]] = []
-    for row, one in zip(rows, drawn, strict=True):
-        if histories[one.item]:
-            continue
+    for row, one in new:
         event = ItemRegistered(
             item=one.item,
             label=one.label,

@@ -118,7 +118,7 @@ async def known_person(tx: Transaction, engagement: UUID, person: str, *, field:
         )
 
 
-async def known_partners(tx: Transaction, *, centre: str, carrier: str | None) -> None:
+async def _known_partners(tx: Transaction, *, centre: str, carrier: str | None) -> None:
     """Raise Invalid unless an engagement's centre and carrier are registered, each as what it is to be."""
     for kind, party, ja in (("centre", centre, "センター"), ("carrier", carrier, "運送会社")):
         if party is not None and not await tx.connection.scalar(
@@ -143,7 +143,11 @@ async def open_engagement(
     ends_on: date,
     certificate_days: int,
 ) -> Entry[Any]:
-    """Let a centre act for this town, from a date to a date."""
+    """Let a centre act for this town, from a date to a date.
+
+    Raises Invalid for days that are none of an engagement, and for a centre or a carrier that is not registered;
+    Refused when the contract is.
+    """
     engagement = engagement_of(tx.tenant, centre, contract)
     history = await ledger.read(tx, engagement)
     if done := history.answered(tx.request):
@@ -169,6 +173,7 @@ async def open_engagement(
                 f"Give a date from {YEARS[0]} to {YEARS[-1]}.",
                 field=field,
             )
+    await _known_partners(tx, centre=centre, carrier=carrier)
     event = EngagementOpened(
         engagement=engagement,
         town=tx.tenant,
@@ -231,8 +236,3 @@ async def policy_in_force(tx: Transaction) -> PolicySet:
             "The town has no policy table yet. Set one first.",
         )
     return events[-1]
-
-
-def file_batch(engagement: UUID, content: bytes) -> str:
-    """Name a file's batch by engagement and content: the same file twice is the same batch, and changes nothing."""
-    return f"file:{engagement}:{hashlib.sha256(content).hexdigest()}"

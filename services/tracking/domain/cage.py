@@ -3,6 +3,7 @@
 What went in comes out, or the difference has names.
 """
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,6 +13,11 @@ from shared.events.tracking import CageOpened, CageSealed
 from shared.refused import Refused
 
 CAGE_ITEMS_MAX = 100
+
+
+def plain(number: str) -> str:
+    """Return the number of a cage or a seal as it counts: カゴ１ and カゴ1 are one, however a keyboard wrote it."""
+    return unicodedata.normalize("NFKC", number).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Cage:
             )
         missing = tuple(item for item in self.sealed.items if item not in set(found))
         surplus = tuple(item for item in dict.fromkeys(found) if item not in set(self.sealed.items))
-        matches = seal_seen == self.sealed.seal
+        seal_seen = plain(seal_seen)
+        matches = seal_seen == plain(self.sealed.seal)
         if (missing or surplus or not matches) and not confirmed:
             raise Refused(
                 "difference",
@@ -67,7 +74,11 @@ def seal(*, cage: UUID, number: str, engagement: UUID, seal_number: str, items: 
             f"A cage takes {CAGE_ITEMS_MAX} items.",
         )
     return CageSealed(
-        cage=cage, number=number, engagement=engagement, seal=seal_number, items=tuple(dict.fromkeys(items))
+        cage=cage,
+        number=plain(number),
+        engagement=engagement,
+        seal=plain(seal_number),
+        items=tuple(dict.fromkeys(items)),
     )
 
 

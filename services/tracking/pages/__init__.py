@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.tracking.pages import dashboard, items, office, public, scans
+from services.tracking.pages import dashboard, engagements, inventory, items, office, public, scans
 
 router = APIRouter(include_in_schema=False)
-for _part in (public, dashboard, items, scans, office):
+for _part in (public, dashboard, items, scans, inventory, engagements, office):
     router.include_router(_part.router)

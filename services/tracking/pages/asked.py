@@ -17,6 +17,7 @@ from shared.web.i18n import msgid as _
 SEE_OTHER = 303
 CONFLICT = 409
 UNPROCESSABLE = 422
+NAME_MAX = 500  # characters of a name
 PARTS_MAX = 400  # fields of one form
 PART_SIZE_MAX = 1024 * 1024  # bytes of one field
 
@@ -104,4 +105,5 @@ DONE = {
     "shipped": _("出庫を記録しました。"),
     "confirmed": _("入庫を確定しました。"),
     "added": _("追加しました。"),
+    "ended": _("契約を終えました。センターは、もうこの契約の機器を扱えません。"),
 }

@@ -62,9 +62,11 @@ class Api:
         assert answer.status_code == status, (path, answer.status_code, answer.text)
         return answer.json()
 
-    async def file_list(self, *lines: str, engagement: UUID | None = None, **params: Any) -> httpx.Response:
+    async def file_list(
+        self, *lines: str, engagement: UUID | None = None, encoding: str = "cp932", **params: Any
+    ) -> httpx.Response:
         """File a town's list."""
-        content = "\n".join([HEADS, *lines]).encode("cp932")
+        content = "\n".join([HEADS, *lines]).encode(encoding)
         fields = {"engagement": str(engagement or self.engagement), "request": str(uuid7())}
         files = {"file": ("list.csv", content, "text/csv")}
         return await self.send("clerk", "POST", "/inventories", data=fields, files=files, params=params)
@@ -172,6 +174,38 @@ async def test_the_town_s_list_is_looked_at_first_and_registered_once(api: Api) 
     assert [one["asset_number"] for one in first.json()["items"]] == ["A-L1", "A-L2"]
     listed = await api.send("clerk", "GET", "/items", params={"town": TOWN, "engagement": str(api.engagement)})
     assert {one["label"] for one in first.json()["items"]} <= {one["label"] for one in listed.json()["items"]}
+
+
+async def test_a_list_saved_again_changes_nothing_and_a_device_in_another_list_is_named(api: Api) -> None:
+    first = await api.file_list(line("AGAIN1"), line("AGAIN2"))
+    again = await api.file_list(line("AGAIN1"), line("AGAIN2"), "", encoding="utf-8-sig")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json()
+    assert (await api.file_list(line("AGAIN1"), line("AGAIN2"), preview=True)).json() == {"rows": 2, "faults": []}
+    label = first.json()["items"][1]["label"]
+    seen = (await api.file_list(line("AGAIN3"), line("AGAIN2"), preview=True)).json()["faults"]
+    assert [fault["line"] for fault in seen] == [3, 3, 3]
+    assert all(views.grouped(label) in fault["ja"] and views.grouped(label) in fault["en"] for fault in seen)
+    refused = await api.file_list(line("AGAIN3"), line("AGAIN2"))
+    assert (refused.status_code, refused.json()["code"]) == (422, "inventory")
+    assert refused.json()["facts"]["line"] == 3
+    assert await api.tracking.rows("SELECT 1 FROM items WHERE data->>'asset_number' = 'A-AGAIN3'") == []
+    assert (await api.file_list(line("AGAIN2"), engagement=api.other)).status_code == 201, (
+        "another contract, another count"
+    )
+
+
+async def test_a_cage_s_number_is_one_however_it_is_typed(api: Api) -> None:
+    one, other = await api.items("WIDE1", "WIDE2")
+    first = await api.sealed("worker", "カゴ５１", [one], api.engagement)
+    said: dict[str, Any] = {"engagement": str(api.engagement), "number": " カゴ51", "seal": "4818", "labels": [other]}
+    again = await api.do("worker", "/cages", town=TOWN, status=409, **said)
+    assert again["code"] == "already-sealed"
+    ((number,),) = await api.tracking.rows(
+        "SELECT convert_from(body, 'UTF8')::jsonb->'data'->>'number' FROM entries WHERE stream = :s", s=UUID(first)
+    )
+    assert number == "カゴ51"
+    await api.do("worker", "/cages", town=TOWN, status=422, **(said | {"number": "　"}))
 
 
 async def test_a_long_list_comes_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -457,7 +491,7 @@ def test_a_scan_queued_before_an_upgrade_repeats_itself() -> None:
 
 
 async def test_the_log_is_everybody_s(api: Api) -> None:
-    await hear(api.tracking, [destroyed(await api.entry((await api.items("G1"))[0]))])
+    await hear(api.tracking, [destroyed(await api.entry((await api.items("RE1"))[0]))])
     assert (await api.client.get("/log/checkpoint")).json()["code"] == "empty-log"
     assert (await api.client.get("/log/tile/0/000")).status_code == 404
     assert (await api.client.get("/log/../keys/identity.jwk")).status_code == 404

@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +9,8 @@ import pytest
 from services.tracking import views
 from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
-from services.tracking.tests.world import founded, peopled, registered, row
+from services.tracking.domain.inventory import Row
+from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
 from shared.entry import By, Entry
 from shared.events.certificates import CertificateIssued
 from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
@@ -96,6 +99,36 @@ async def test_the_same_inventory_twice_is_one_registration(tracking: Service, e
     assert len({entry.event.label for entry in first}) == 2
 
 
+async def test_what_is_registered_is_named_when_it_comes_in_another_table(tracking: Service, engagement: UUID) -> None:
+    async with tracking.acting() as tx:
+        (known,) = await items.register(tx, engagement, "file:once", [row("ONCE")])
+    fresh = row("FRESH")
+    same_chassis = Row(row("ONCE").described, ({"kind": "ssd", "serial": "NEW-SSD"},), "mynumber", "3", line=3)
+    same_drive = Row(
+        {**fresh.described, "asset_number": "B", "serial": "B"}, row("ONCE").media, "mynumber", "3", line=7
+    )
+    with pytest.raises(Invalid) as refused:
+        async with tracking.acting() as tx:
+            await items.register(tx, engagement, "file:more", [fresh, same_chassis, same_drive])
+    assert (refused.value.code, refused.value.detail["line"]) == ("inventory", 3)
+    label = views.grouped(known.event.label)
+    lines = [(said.split("行目")[0], said.split("：")[1].split(" ")[0]) for said in refused.value.missing]
+    assert lines == [("3", "物品番号"), ("3", "製造番号"), ("7", "媒体製造番号")]
+    assert all(f"追跡ID {label} の機器として登録されています。" in said for said in refused.value.missing)
+    async with tracking.acting() as tx:
+        (alone,) = await items.register(tx, engagement, "file:fresh", [fresh])
+    assert not alone.replayed, "nothing of the refused table was written"
+
+
+async def test_two_tables_at_once_do_not_register_the_same_device_twice(tracking: Service, engagement: UUID) -> None:
+    async def register(batch: str) -> None:
+        async with tracking.acting() as tx:
+            await items.register(tx, engagement, batch, [row("RACE")])
+
+    done = await asyncio.gather(register("file:r1"), register("file:r2"), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in done) == ["Invalid", "NoneType"]
+
+
 async def test_without_a_policy_nothing_is_registered(tracking: Service, engagement: UUID) -> None:
     async with tracking.acting("town-011002") as tx:
         with pytest.raises(Refused, match="基準表がまだ"):
@@ -117,6 +150,19 @@ async def test_a_party_an_engagement_and_a_policy_are_added_once(tracking: Servi
     async with tracking.acting("town-012025") as tx:
         with pytest.raises(Refused):
             await parties.end_engagement(tx, engagement)
+
+
+async def test_an_engagement_is_opened_with_partners_who_are_registered(tracking: Service, engagement: UUID) -> None:
+    days: dict[str, Any] = {"starts_on": date(2026, 1, 1), "ends_on": date(2036, 1, 1), "certificate_days": 43}
+    for centre, carrier, field in (
+        ("centre-typo", None, "centre"),
+        (CARRIER, None, "centre"),
+        (CENTRE, CENTRE, "carrier"),
+    ):
+        async with tracking.acting() as tx:
+            with pytest.raises(Invalid) as refused:
+                await parties.open_engagement(tx, centre=centre, carrier=carrier, title="x", contract="R8-x", **days)
+            assert (refused.value.code, refused.value.detail) == ("no-party", {"field": field})
 
 
 async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracking: Service, engagement: UUID) -> None:

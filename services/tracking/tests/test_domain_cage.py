@@ -36,6 +36,15 @@ def test_what_goes_in_comes_out_or_the_difference_has_names(
         assert confirmed or (right_seal and not opened.missing and not opened.surplus)
 
 
+def test_a_number_counts_however_a_keyboard_wrote_it() -> None:
+    made = cage.seal(cage=CAGE, number="カゴ１ ", engagement=ENGAGEMENT, seal_number="４８１９", items=ITEMS)
+    assert (made.number, made.seal) == ("カゴ1", "4819")
+    opened = cage.Cage(made).open(seal_seen=" ４８１９", found=ITEMS, confirmed=False)
+    assert (opened.seal_seen, opened.seal_matches) == ("4819", True)
+    older = cage.Cage(made.model_copy(update={"seal": "４８１９"}))  # as it was recorded before numbers were folded
+    assert older.open(seal_seen="4819", found=ITEMS, confirmed=False).seal_matches
+
+
 def test_a_cage_is_confirmed_once() -> None:
     known = cage.Cage(
         sealed().sealed,

@@ -36,6 +36,10 @@ FAULTS = [
     (6, "9999999999999999999", "大きすぎます"),
     (6, "1000001", "大きすぎます"),
     (5, "0\x0001", "見えない文字"),
+    (5, "00\n01", "媒体製造番号の途中に改行があります"),
+    (0, "R02\r\n0031", "物品番号の途中に改行があります"),
+    (0, GOOD[0], "物品番号 R02-0031 は2行目と同じ"),
+    (0, "Ｒ０２-0031", "物品番号 Ｒ０２-0031 は2行目と同じ"),
     (0, "R02\x1f0031", "見えない文字"),
     (0, "x" * 201, "200文字を超える"),
 ]
@@ -44,6 +48,7 @@ FAULTS = [
 @pytest.mark.parametrize(("column", "cell", "said"), FAULTS)
 def test_a_problem_row_is_named_with_its_line_and_what_to_do(column: int, cell: str, said: str) -> None:
     bad = [*GOOD]
+    bad[0] = "R02-0032"
     bad[column] = cell
     bad[5] = bad[5] if column == 5 else "OTHER"
     read = inventory.read(file(GOOD, bad))
@@ -58,6 +63,38 @@ def test_the_same_serial_twice_names_both_lines() -> None:
     read = inventory.read(file(GOOD, GOOD))
     assert "2行目と同じ" in read.faults[0].ja
     assert read.faults[0].line == 3
+
+
+@pytest.mark.parametrize("nothing", ["", "-", "－", "不明", "なし", "n/a"])
+def test_two_devices_without_a_number_are_two(nothing: str) -> None:
+    read = inventory.read(file([nothing, *GOOD[1:]], [nothing, *GOOD[1:5], "OTHER", "500"]))
+    assert (len(read.rows), read.faults) == (2, [])
+
+
+def test_a_line_break_within_a_description_is_a_space_and_lines_are_counted_as_a_spreadsheet_does() -> None:
+    heads = [*HEADS, "メーカー", "使用課"]
+    good = [*GOOD, "ミナト\n電機", "総務課 \r\n\r\n 情報係\n"]
+    read = inventory.read(file(good, ["R02-0032", "電話", *good[2:5], "OTHER", *good[6:]], heads=heads))
+    assert (read.rows[0].described["maker"], read.rows[0].described["department"]) == ("ミナト 電機", "総務課 情報係")
+    assert [fault.line for fault in read.faults] == [3], "the rows above hold line breaks, and are one row each"
+
+
+SAVED = {
+    "as UTF-8": file(GOOD, encoding="utf-8"),
+    "with a byte order mark": file(GOOD, encoding="utf-8-sig"),
+    "with other line ends": file(GOOD).replace(b"\r\n", b"\n"),
+    "with one more line": file(GOOD) + b"\r\n",
+    "with its columns in another order": file(GOOD[::-1], heads=HEADS[::-1]),
+    "with a column that we do not read": file([*GOOD, "x"], heads=[*HEADS, "備考"]),
+    "with every cell in quotes": "\n".join(",".join(f'"{cell}"' for cell in row) for row in (HEADS, GOOD)).encode(),
+}
+
+
+@pytest.mark.parametrize("how", SAVED)
+def test_a_table_saved_again_is_the_same_table(how: str) -> None:
+    digest = inventory.digest(inventory.read(file(GOOD)).rows)
+    assert inventory.digest(inventory.read(SAVED[how]).rows) == digest
+    assert inventory.digest(inventory.read(file([*GOOD[:6], "501"])).rows) != digest
 
 
 def test_missing_columns_short_rows_and_open_quotes_are_named() -> None:

@@ -15,10 +15,10 @@ import pytest
 from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
 from services.tracking.pages import public as pages_public
+from services.tracking.pages.inventory import pack, unpack
 from services.tracking.pages.lines import Moment, lines
-from services.tracking.pages.office import pack, unpack
 from services.tracking.pages.place import desk
-from services.tracking.tests.world import CARRIER, founded, registered, row
+from services.tracking.tests.world import founded, registered, row
 from services.tracking.views import overview
 from shared.entry import Entry, Event
 from shared.events.certificates import CertificateIssued
@@ -150,9 +150,6 @@ def afterwards(item: Entry[Any], *, ready: bool) -> list[Entry[Any]]:
 @pytest.fixture(scope="module")
 async def world(tracking: Service) -> World:
     engagement = await founded(tracking)
-    for party, kind, name in ((CENTRE, "centre", "ITADセンター"), (CARRIER, "carrier", "山彦運送")):
-        async with tracking.acting(party) as tx:
-            await parties.add_party(tx, party, kind, name)  # type: ignore[arg-type]  # both are kinds
     roles = {"clerk": "clerk", "witness": "witness", "approver": "approver"}
     async with tracking.acting() as tx:
         for person, role in roles.items():
@@ -396,6 +393,16 @@ async def test_each_reader_finds_the_rarer_pages_from_the_first_one(web: Web) ->
             assert (await web.get(link, who=who)).status_code == 200
 
 
+async def test_what_is_left_is_said_with_its_number_in_both_languages(web: Web, world: World) -> None:
+    japanese = (await web.get(f"/dashboard?{world.query}", who="clerk")).text
+    english = (await web.get(f"/dashboard?{world.query}", who="clerk", lang="en")).text
+    assert re.search(r"</svg>あと\d+</span>", japanese)
+    assert re.search(r"</svg>\d+ left</span>", english)
+    cages_page = (await web.get(f"/cages?{world.query}", who="worker", lang="en")).text
+    assert '">Not yet</td>' in cages_page
+    assert '">Missing</td>' not in cages_page
+
+
 async def test_a_foreign_engagement_is_unknown(web: Web) -> None:
     page = await web.get(f"/dashboard?engagement={uuid7()}", who="clerk")
     assert page.status_code == 404
@@ -617,12 +624,12 @@ async def test_the_capture_place_works_as_a_plain_form(web: Web, tracking: Servi
 HEAD = "物品番号,種別,ネットワーク,機密性,媒体種別,媒体製造番号"
 
 
-async def preview(web: Web, world: World, csv: str) -> httpx.Response:
+async def preview(web: Web, world: World, csv: str, encoding: str = "cp932") -> httpx.Response:
     web.client.cookies.clear()
     return await web.client.post(
         f"/inventory/preview?{world.query}",
         data={"request": str(uuid7())},
-        files={"file": ("台帳.csv", csv.encode("cp932"), "text/csv")},
+        files={"file": ("台帳.csv", csv.encode(encoding), "text/csv")},
         headers={"accept": "text/html", "authorization": f"Bearer {web.tokens['clerk']}"},
     )
 
@@ -641,9 +648,23 @@ async def test_an_inventory_is_previewed_with_its_problem_lines_and_registered_o
     assert packed
     assert "000E12" in good.text
     before = len(await tracking.rows("SELECT item FROM items"))
-    for _ in range(2):
-        sent = await web.post(f"/inventory?{world.query}", who="clerk", packed=packed[1])
+    form = {"packed": packed[1], "request": str(uuid7())}
+    for _ in range(2):  # the second is a double click: the same answer
+        sent = await web.post(f"/inventory?{world.query}", who="clerk", **form)
         assert sent.status_code == 303, sent.text
+    same = await preview(web, world, f"{HEAD}\nR1,ノート,個人番号利用事務系,3,HDD,000E12\n\n", "utf-8-sig")
+    later = await web.post(f"/inventory?{world.query}", who="clerk", packed=packed[1])
+    for answer in (same, later):
+        assert answer.status_code == 200
+        assert "もう登録されています（1台）" in answer.text
+        assert 'name="packed"' not in answer.text
+    more = await preview(web, world, f"{HEAD}\nR9,ノート,個人番号利用事務系,3,HDD,N9\nR1,ノート,LGWAN接続系,3,HDD,N1\n")
+    assert "物品番号 R1 は、追跡ID" in more.text
+    assert 'name="packed"' not in more.text
+    again = pack(f"{HEAD}\nR9,ノート,個人番号利用事務系,3,HDD,000E12\n".encode())
+    taken = await web.post(f"/inventory?{world.query}", who="clerk", packed=again)
+    assert taken.status_code == 422
+    assert "媒体製造番号 000E12 は、追跡ID" in taken.text
     assert len(await tracking.rows("SELECT item FROM items")) == before + 1
     page = await web.get(sent.headers["location"], who="clerk")
     assert f"/api/tracking/engagements/{world.engagement}/labels.pdf?town={TOWN}" in page.text
@@ -712,8 +733,41 @@ async def test_lots_engagements_policies_people_and_towns_are_kept_by_their_form
     bad = await web.post("/towns", who="operator", code="011003")
     assert bad.status_code == 422
     assert "団体コード" in bad.text
-    ended = await tracking.rows("SELECT engagement FROM engagements WHERE contract = 'R8-9'")
-    assert (await web.post(f"/engagements/{ended[0].engagement}/end", who="admin")).status_code == 303
+
+
+async def test_an_engagement_ends_only_after_it_is_said_what_ends(web: Web, tracking: Service) -> None:
+    engagement = await founded(tracking, contract="R8-ends")
+    await registered(tracking, engagement, [row("ENDS-1"), row("ENDS-2")])
+    path = f"/engagements/{engagement}/end"
+    listed = (await web.get("/engagements", who="admin")).text
+    assert f'href="{path}"' in listed
+    assert f'action="{path}"' not in listed
+    asked = await web.get(path, who="admin")
+    assert asked.status_code == 200
+    for said in ("R8-ends", "元に戻せません", "2台の追跡がまだ終了していません", f'action="{path}"'):
+        assert said in asked.text
+    assert "cannot be undone" in (await web.get(path, who="admin", lang="en")).text
+    hasty = await web.post(path, who="admin")
+    assert hasty.status_code == 422
+    assert '<a href="#confirm">' in hasty.text
+    assert (await web.get(path, who="clerk")).status_code == 403
+    assert (await web.post(path, who="clerk", confirm="yes")).status_code == 403
+    assert (await web.get(f"/engagements/{uuid7()}/end", who="admin")).status_code == 404
+    there = "SELECT count(*) AS n FROM ended_engagements WHERE engagement = :e"
+    assert (await tracking.rows(there, e=engagement))[0].n == 0, "nothing has ended yet"
+    done = await web.post(path, who="admin", confirm="yes")
+    assert done.status_code == 303
+    assert "契約を終えました" in (await web.get(done.headers["location"], who="admin")).text
+    assert (await tracking.rows(there, e=engagement))[0].n == 1
+    assert "confirm" not in (await web.get(path, who="admin")).text
+    assert (await web.post(path, who="admin", confirm="yes")).status_code == 409
+
+
+async def test_the_traces_are_for_the_operator(web: Web) -> None:
+    for path in ("/traces", "/traces/4bf92f35", "/traces/api/traces"):
+        answers = [(await web.get(path, who=who)).status_code for who in ("", "admin", "worker", "operator")]
+        assert answers == [401, 403, 403, 204]
+    assert "サインインが必要です" in (await web.get("/traces")).text
 
 
 async def test_a_device_the_centre_never_refurbished_is_named_when_the_town_counts_it(

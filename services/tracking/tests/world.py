@@ -36,6 +36,10 @@ def row(serial: str, *, kind: str = "notebook", zone: Zone = "mynumber", lessor:
 
 async def founded(tracking: Service, *, town: str = TOWN, contract: str = "R8-1") -> UUID:
     """A town with Purge on site and Destroy at the centre, and an engagement that is open for years."""
+    for party, kind, name in ((CENTRE, "centre", "ITADセンター"), (CARRIER, "carrier", "山彦運送")):
+        async with tracking.acting(party) as tx:
+            if not await ledger.read(tx, parties.party_stream(party)):
+                await parties.add_party(tx, party, kind, name)  # type: ignore[arg-type]  # both are kinds
     async with tracking.acting(town) as tx:
         if not await ledger.read(tx, parties.party_stream(town)):
             await parties.add_party(tx, town, "town", "最上町", code="063622")

@@ -1,4 +1,4 @@
-"""A stand-in upstream for the gateway's test: says what reached it, and knows one live session."""
+"""A stand-in upstream for the gateway's test: says what reached it, knows one live session, and lets it see traces."""
 
 import os
 
@@ -26,6 +26,16 @@ async def token(request: Request) -> Response:
     return Response(headers={"Authorization": "Bearer of-the-session"} if live else {})
 
 
+async def guard(request: Request) -> Response:
+    if os.environ["ECHO"] != "tracking":
+        return await echo(request)
+    return Response(status_code=204 if request.headers.get("authorization") == "Bearer of-the-session" else 401)
+
+
 app = Starlette(
-    routes=[Route("/session/token", token), Route("/{path:path}", echo, methods=["GET", "POST", "PUT", "DELETE"])]
+    routes=[
+        Route("/session/token", token),
+        Route("/traces{rest:path}", guard),
+        Route("/{path:path}", echo, methods=["GET", "POST", "PUT", "DELETE"]),
+    ]
 )

@@ -15,11 +15,12 @@ from shared.stack.supervisor import Program, Supervisor
 ROOT = Path(__file__).parents[3]
 
 
-def echo(name: str, port: int) -> Program:
+def upstream(name: str, port: int) -> Program:
     async def ready() -> bool:
         return await listens(port)
 
-    arguments = f"-m uvicorn shared.stack.tests.echo:app --host 127.0.0.1 --port {port} --no-access-log"
+    app = "faulty" if name == "refurb" else "echo"
+    arguments = f"-m uvicorn shared.stack.tests.{app}:app --host 127.0.0.1 --port {port} --no-access-log"
     environment = {**os.environ, "ECHO": name}
     return Program(name, (sys.executable, *arguments.split()), ready, ROOT, environment)
 
@@ -28,9 +29,9 @@ def echo(name: str, port: int) -> Program:
 async def front(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[httpx.AsyncClient, Supervisor]]:
     folder = tmp_path_factory.mktemp("gateway")
     supervisor = Supervisor(folder)
-    upstreams = {"tracking": free_port(), "erasure": free_port()}
+    upstreams = {name: free_port() for name in ("tracking", "erasure", "refurb", "traces")}
     for name, port in upstreams.items():
-        await supervisor.start(echo(name, port))
+        await supervisor.start(upstream(name, port))
     gateway = Gateway(folder / "caddy", folder, free_port(), upstreams)
     await supervisor.start(gateway.program())
     trust = ssl.create_default_context(cafile=str(Gateway.authority(folder / "caddy")))
@@ -92,6 +93,17 @@ async def test_a_bearer_token_of_a_device_passes_untouched(front: Front) -> None
     assert seen["headers"]["authorization"] == "Bearer of-the-device"
 
 
+@pytest.mark.parametrize("path", ["/traces", "/traces/4bf92f35", "/traces/api/traces?name=x", "/traces%2Fapi%2Ftraces"])
+async def test_traces_are_for_those_the_front_desk_lets_in(front: Front, path: str) -> None:
+    client, _ = front
+    for headers in ({}, {"Cookie": "__Host-session=ended"}, {"Authorization": "Bearer of-a-device"}):
+        refused = await client.get(path, headers=headers)
+        assert (refused.status_code, refused.content) == (401, b"")
+    seen = (await client.get(path, headers={"Cookie": "__Host-session=live"})).json()
+    assert (seen["service"], seen["method"]) == ("traces", "GET")
+    assert seen["path"].startswith("/traces")
+
+
 async def test_the_session_s_token_is_for_the_gateway_alone(front: Front) -> None:
     client, _ = front
     answer = await client.get("/session/token", headers={"Cookie": "__Host-session=live"})
@@ -103,6 +115,38 @@ async def test_a_body_above_twenty_mebibytes_is_refused(front: Front) -> None:
     client, _ = front
     answer = await client.post("/api/erasure/x", content=b"x" * (20 * 2**20 + 1))
     assert answer.status_code == 413
+
+
+async def endless(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 2**16 + 1):
+        yield b"x" * 2**16
+
+
+@pytest.mark.parametrize("path", ["/api/refurb/take", "/refurb/take", "/api/erasure/x"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+async def test_a_body_that_grows_above_the_limit_is_answered_with_a_sentence(
+    front: Front, path: str, accept: str
+) -> None:
+    client, _ = front
+    headers = {"content-type": "application/json", "accept": accept}
+    answer = await client.post(path, content=endless(20 * 2**20 + 1), headers=headers)
+    assert answer.status_code == 413
+    assert "20 MB までに分ける" in answer.text
+    assert "at most 20 MB" in answer.text
+    document = accept == "*/*" or path.startswith("/api/")
+    assert answer.headers["content-type"] == ("application/problem+json" if document else "text/plain; charset=utf-8")
+    if document:
+        assert answer.json()["status"] == 413
+
+
+async def test_what_follows_an_unhandled_error_is_answered(front: Front) -> None:
+    client, _ = front
+    answers: list[int] = []
+    for _ in range(100):
+        crashed = await client.post("/api/refurb/crash")
+        assert (crashed.status_code, crashed.json()["code"]) == (500, "internal-server-error")
+        answers.append((await client.post("/api/refurb/take", json={})).status_code)
+    assert answers == [200] * 100
 
 
 async def test_a_request_waits_while_its_service_restarts(front: Front) -> None:

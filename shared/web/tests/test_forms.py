@@ -1,10 +1,14 @@
 import re
 
 from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
 
 from shared.refused import Invalid
 from shared.web.forms import Form, carried
 from shared.web.gallery import gallery
+from shared.web.pages import render
+from shared.web.recipe import create_app
 from shared.web.tests.conftest import Opening
 
 PHONE = re.compile(r"0\d{1,4}-\d{1,4}-\d{3,4}")
@@ -72,3 +76,21 @@ async def test_a_refused_form_shows_everything_that_was_typed(opened: Opening) -
     assert "2か所なおしてください" in shown.text
     assert '<a href="#org">団体の名前：入れてください。</a>' in shown.text
     assert 'aria-invalid="true" aria-describedby="n-h n-e"' in shown.text
+
+
+async def test_a_refusal_stands_under_the_label_its_field_was_asked_with(opened: Opening) -> None:
+    form = Form(FormData([("org", "集落"), ("tel", "1")]))
+    form.need("org", "団体の名前")
+    for name in ("org", "tel", ""):
+        form.refused(Invalid("x", f"{name or '全体'}を確かめてください。", "Check it.", field=name))
+    app = create_app("sample", lifespan=None, title="Sample")
+
+    async def page(request: Request) -> Response:
+        return render(request, "signin.html", form=form, ways=[], action="/signin", next="/")
+
+    app.add_route("/page", page)
+    async with opened(app) as client:
+        shown = (await client.get("/page")).text
+    assert '<a href="#org">団体の名前：orgを確かめてください。</a>' in shown
+    assert '<a href="#tel">telを確かめてください。</a>' in shown, "nobody asked for it: no label, and no colon"
+    assert "<p>全体を確かめてください。</p>" in shown

@@ -148,6 +148,11 @@ def test_ribbons_leave_and_enter_completely() -> None:
     assert sankey([]).ribbons == []
 
 
+@pytest.mark.parametrize(("word", "wide"), [("寄贈", 304), ("Taken over by the town", 156 + 26 + 3 * 13 + 22 * 9)])
+def test_the_drawing_is_as_wide_as_the_words_of_its_last_column(word: str, wide: int) -> None:
+    assert sankey([Node("a", "登録", 160, 0, "data", {"b": 160}), Node("b", word, 160, 1)]).width == wide
+
+
 def test_a_trace_starts_at_its_axis_and_ends_inside() -> None:
     drawn = trace([Span("a", "x", 0, 23), Span("a", "y", 23, 600, "slow"), Span("b", "z", 700, 490)], 21)
     bars = [row for row in drawn.rows if row.bar_x is not None]

@@ -2,11 +2,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import FastAPI, UploadFile
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from shared.ids import parse_label
 from shared.refused import Forbidden, Invalid, Refused, Reused, SignIn, Unknown
@@ -151,6 +152,23 @@ async def test_people_get_a_page_and_programs_a_document(opened: Opening) -> Non
     assert "めぐるの側で問題が起きました" in crashed.text
     assert crashed.headers["x-content-type-options"] == "nosniff"
     assert "There is no such page." in lost.text
+
+
+async def test_a_fault_ends_with_its_answer_unless_that_broke_off(caplog: pytest.LogCaptureFixture) -> None:
+    async def half() -> AsyncIterator[bytes]:
+        yield b"half of it"
+        raise RuntimeError(SECRET)
+
+    async def broken(_request: Request) -> Response:
+        return StreamingResponse(half())
+
+    app = made()
+    app.add_route("/half", broken)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://meguru.test") as client:
+        assert (await client.get("/crash")).status_code == 500  # raised no further: the connection may be used again
+        assert SECRET in caplog.text
+        with pytest.raises(RuntimeError):  # and here the server has to close it
+            await client.get("/half")
 
 
 async def test_every_answer_is_sealed(opened: Opening) -> None:

@@ -25,3 +25,10 @@ def upgrade() -> None:
         "SELECT c.number, c.kind, c.requested_at, c.issued_at, c.revoked_at FROM certificates c "
         "WHERE c.number = number_ AND c.requested_at IS NOT NULL",
     )
+    look_up(  # the town it was issued to, for that town and for the centre that issued it: whatever became of the contract
+        "certificates",
+        "issued_to(number_ text, party_ text)",
+        "SETOF text",
+        "SELECT c.tenant FROM certificates c JOIN items i USING (item) LEFT JOIN engagements e USING (engagement) "
+        "WHERE c.number = number_ AND c.requested_at IS NOT NULL AND party_ IN (c.tenant, e.centre)",
+    )

@@ -1,0 +1,172 @@
+"""The inventory's page: a town's own list is read, looked at, registered; lots beside it, and the labels to print."""
+
+import base64
+import binascii
+import zlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy import text
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from services.tracking.commands import items
+from services.tracking.domain import inventory
+from services.tracking.pages.asked import Asked, again, nothing
+from services.tracking.pages.place import Place, ThePlace
+from services.tracking.pages.words import LOT_KINDS
+from shared.database import Transaction
+from shared.door import Door, TheDoor
+from shared.entry import Entry
+from shared.identity import Principal, holding
+from shared.refused import Invalid, Refused
+from shared.web.i18n import msgid as _
+from shared.web.pages import render
+
+router = APIRouter(include_in_schema=False)
+
+FAULTS_MAX = 50  # problem rows shown at once
+PACKED_MAX = 14 * 1024 * 1024  # characters of a packed inventory in a hidden field
+
+Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
+
+
+@router.get("/inventory")
+async def show_inventory(request: Request, door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Show where the town's own list is read in, and where its labels are printed."""
+    return await _inventory(request, door, who, place, nothing(request))
+
+
+@router.post("/inventory/preview")
+async def preview(request: Request, door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Read the file and show what it says; nothing is written yet."""
+    asked = await Asked.of(request)
+    sent = asked.form.typed.get("file")
+    content = await sent.read(inventory.FILE_SIZE_MAX + 1) if isinstance(sent, UploadFile) else b""
+    await request.close()  # the spooled file with it
+    if not content:
+        asked.form.wrong("file", _("物品台帳のファイル"), _("ファイルを選んでください。"))
+        return await _inventory(request, door, who, place, asked)
+    return await _inventory(request, door, who, place, asked, read=inventory.read(content), packed=pack(content))
+
+
+@router.post("/inventory")
+async def register(request: Request, door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Register what was previewed. A row with a fault stops the whole file, each fault with its line."""
+    asked = await Asked.of(request, part_max=PACKED_MAX)
+    packed = asked.form.value("packed")[:PACKED_MAX]
+    read = inventory.Inventory()
+    try:
+        ask = asked.ask
+        read = inventory.read(unpack(packed))
+        _refuse_unready(read, place)
+        batch = items.table_batch(place.here.engagement, read.rows)
+
+        async def do(tx: Transaction) -> list[Entry[Any]]:
+            items.of_the_town(tx)
+            return await items.register(tx, place.here.engagement, batch, read.rows)
+
+        entries = await door.act(place.town, who, do, ask=ask)
+    except Refused as refusal:
+        asked.refuse(refusal)
+    else:
+        first = entries[0].request
+        if not entries[-1].replayed or (first and first.id == ask.request):  # new, or the same form sent again
+            return again(f"/inventory?{place.query}", "registered")
+    return await _inventory(request, door, who, place, asked, read=read, packed=packed)
+
+
+def _refuse_unready(read: inventory.Inventory, place: Place) -> None:
+    """Raise Refused while a line has to be mended or the engagement is not open."""
+    if read.faults or not read.rows:
+        raise Refused(
+            "inventory",
+            "まだ登録できません。下の行を直して、もう一度読み込んでください。",
+            "Nothing was registered. Correct the lines below and read the file again.",
+        )
+    if not place.here.open:
+        raise Refused(
+            "no-engagement",
+            "この契約は期間外です。契約を確かめてください。",
+            "This engagement is not open. Check its dates.",
+        )
+
+
+@router.post("/inventory/lots")
+async def register_lot(request: Request, door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Register things without media as one counted lot."""
+    asked = await Asked.of(request)
+    kind = asked.form.choice("kind", _("種類"), LOT_KINDS)
+    count = asked.form.number("count", _("台数"), least=1, most=100_000)
+    if not asked.form.errors:
+
+        async def do(tx: Transaction) -> Entry[Any]:
+            items.of_the_town(tx)
+            return await items.register_lot(tx, place.here.engagement, kind, count)  # type: ignore[arg-type]  # one of LOT_KINDS
+
+        try:
+            await door.act(place.town, who, do, ask=asked.ask)
+        except Refused as refusal:
+            asked.refuse(refusal)
+        else:
+            return again(f"/inventory?{place.query}")
+    return await _inventory(request, door, who, place, asked)
+
+
+async def _inventory(
+    request: Request,
+    door: Door,
+    who: Principal,
+    place: Place,
+    asked: Asked,
+    *,
+    read: inventory.Inventory | None = None,
+    packed: str = "",
+) -> Response:
+    engagement, known = place.here.engagement, False
+    async with door.look(place.town, who) as connection:
+        registered = await connection.scalar(
+            text("SELECT count(*) FROM items WHERE engagement = :engagement"), {"engagement": engagement}
+        )
+        if read and read.rows:
+            known = not read.faults and await items.is_registered(connection, engagement, read.rows)
+            if not known:
+                read.faults += await items.registered_before(connection, engagement, read.rows)
+                read.faults.sort(key=lambda fault: fault.line)
+    return render(
+        request,
+        "inventory.html",
+        asked.status,
+        place=place,
+        read=read,
+        known=known,
+        faults=read.faults[:FAULTS_MAX] if read else [],
+        packed=packed,
+        registered=registered,
+        columns=inventory.COLUMNS,
+        needed=inventory.NEEDED,
+        lot_kinds=LOT_KINDS,
+        **asked.said,
+    )
+
+
+def pack(content: bytes) -> str:
+    """Return a file small enough to travel through a form's hidden field: what was previewed is what is registered."""
+    return base64.urlsafe_b64encode(zlib.compress(content)).decode()
+
+
+def unpack(packed: str) -> bytes:
+    """Return the file again. Raises Invalid when it is not what `pack` made; never more than a file may have."""
+    size_max = inventory.FILE_SIZE_MAX + 1
+    unpacking = zlib.decompressobj()
+    try:
+        content = unpacking.decompress(base64.urlsafe_b64decode(packed), size_max)
+    except (zlib.error, binascii.Error, ValueError):
+        content = b""
+    if not unpacking.eof and len(content) < size_max:
+        raise Invalid(
+            "no-file",
+            "読み込んだファイルが失われました。もう一度ファイルを選んでください。",
+            "The file was lost on the way. Choose it again.",
+        )
+    return content

@@ -1,0 +1,57 @@
+"""Reads that only tracking's pages need: counts, places, what waits, and what the public may see. SQL only, no writes.
+
+Row-level security has already chosen the town: no statement here names a tenant except to join it.
+"""
+
+from services.tracking.reading.counts import (
+    Awaited,
+    certificates,
+    destinations,
+    lot_places,
+    places,
+    second_life,
+    still_open,
+    weights,
+)
+from services.tracking.reading.directory import Person, names_of, parties_engaged, parties_of, people
+from services.tracking.reading.journey import Cage, cages
+from services.tracking.reading.listing import (
+    PAGE_SIZE,
+    Listed,
+    given_at,
+    items,
+    labels_of,
+    last_records,
+)
+from services.tracking.reading.publication import Public, public
+from services.tracking.reading.waiting import Asked, Difference, differences, exceptions_asked
+
+__all__ = [
+    "PAGE_SIZE",
+    "Asked",
+    "Awaited",
+    "Cage",
+    "Difference",
+    "Listed",
+    "Person",
+    "Public",
+    "cages",
+    "certificates",
+    "destinations",
+    "differences",
+    "exceptions_asked",
+    "given_at",
+    "items",
+    "labels_of",
+    "last_records",
+    "lot_places",
+    "names_of",
+    "parties_engaged",
+    "parties_of",
+    "people",
+    "places",
+    "public",
+    "second_life",
+    "still_open",
+    "weights",
+]

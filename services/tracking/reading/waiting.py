@@ -1,0 +1,79 @@
+"""What waits for somebody: discrepancies without an outcome, exceptions nobody has approved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.tracking.reading.listing import labels_of
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A discrepancy: what it is about, which machines, and whether something resolved it."""
+
+    id: UUID
+    about: str
+    cage: UUID | None
+    items: tuple[tuple[str, str], ...]  # label, kind
+    reason: str
+    person: str
+    second: str
+    found_at: datetime
+    outcome: str | None
+    explanation: str | None
+
+
+async def differences(connection: AsyncConnection, *, only: UUID | None = None) -> list[Difference]:
+    """Return the town's discrepancies, the open ones first."""
+    rows = list(
+        await connection.execute(
+            text(
+                "SELECT f.stream, f.data, f.person, f.occurred_at, r.data AS resolved FROM timeline f "
+                "LEFT JOIN timeline r ON r.stream = f.stream AND r.kind = 'tracking.discrepancy-resolved.v1' "
+                "WHERE f.kind = 'tracking.discrepancy-found.v1' AND (CAST(:only AS uuid) IS NULL OR f.stream = :only) "
+                "ORDER BY r.stream IS NOT NULL, f.occurred_at"
+            ),
+            {"only": only},
+        )
+    )
+    named = await labels_of(connection, [UUID(item) for row in rows for item in row.data["items"]])
+    return [
+        Difference(
+            row.stream,
+            row.data["about"],
+            UUID(row.data["cage"]) if row.data.get("cage") else None,
+            tuple(named[UUID(item)] for item in row.data["items"] if UUID(item) in named),
+            row.data["reason"],
+            row.person,
+            row.data["second"],
+            row.occurred_at,
+            row.resolved["outcome"] if row.resolved else None,
+            row.resolved["explanation"] if row.resolved else None,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An exception that waits for the approver."""
+
+    label: str
+    kind: str
+    reason: str
+    asked_at: datetime
+
+
+async def exceptions_asked(connection: AsyncConnection) -> list[Asked]:
+    """Return the exceptions that were asked for and not yet approved, oldest first."""
+    rows = await connection.execute(
+        text(
+            "SELECT i.label, i.kind, a.data->>'reason', a.occurred_at FROM timeline a JOIN items i USING (item) "
+            "WHERE a.kind = 'tracking.exception-requested.v1' AND NOT EXISTS (SELECT FROM timeline b "
+            "WHERE b.stream = a.stream AND b.kind = 'tracking.exception-approved.v1') ORDER BY a.occurred_at"
+        )
+    )
+    return [Asked(*row) for row in rows]
