@@ -190,20 +190,20 @@ async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
     items = {
         row.kind: row.n
         for row in await connection.execute(
-            text("SELECT kind, count(*) AS n FROM items WHERE engagement = :engagement GROUP BY kind"), of
+            text("SELECT kind, count(*) AS n FROM items WHERE engagement = :engagement GROUP BY 1 ORDER BY 1"), of
         )
     }
     held = {
         row.kind: row.n
         for row in await connection.execute(
-            text("SELECT kind, sum(count)::int AS n FROM lots WHERE engagement = :engagement GROUP BY kind"), of
+            text("SELECT kind, sum(count)::int AS n FROM lots WHERE engagement = :engagement GROUP BY 1 ORDER BY 1"), of
         )
     }
     counted: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in await connection.execute(
         text(
             "SELECT t.kind AS event, i.kind, count(DISTINCT t.item) AS n FROM timeline t JOIN items i USING (item) "
-            "WHERE i.engagement = :engagement GROUP BY 1, 2"
+            "WHERE i.engagement = :engagement GROUP BY 1, 2 ORDER BY 1, 2"
         ),
         of,
     ):

@@ -73,7 +73,7 @@ class Sankey(NamedTuple):
 
 
 _BAR, _STEP, _TALL, _GAP, _THIN = 10, 156, 192.0, 30.0, 5.5
-_LAST, _TEXT, _DIGIT, _WIDE, _NARROW = 148, 26, 13, 16, 9  # px: the last column at least; as meguru.css sets its words
+_LAST, _TEXT, _DIGIT, _WIDE, _NARROW = 148, 34, 15, 18, 11  # px: the last column at least; as meguru.css sets its words
 
 
 def sankey(nodes: Sequence[Node]) -> Sankey:

@@ -48,6 +48,14 @@ UNSEEN = """() => {
     return !shows(look(one).opacity === "0" ? one.parentElement : one);
   }).map((one) => one.outerHTML.slice(0, 120));
 }"""
+# Words that a drawing cuts off at its edge, and tables that a desk's screen is too narrow for.
+CUT = """() => [
+  ...[...document.querySelectorAll("svg text")].filter((one) => {
+    const box = one.getBBox(), view = one.ownerSVGElement.viewBox.baseVal;
+    return view.width && (box.x < view.x - 1 || box.x + box.width > view.x + view.width + 1);
+  }),
+  ...[...document.querySelectorAll(".mg-scroll:not(figure)")].filter((one) => one.scrollWidth > one.clientWidth + 1),
+].map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -102,6 +110,7 @@ async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
     found.note(visit, "status", answer is None or (answer.status != visit.status and answer.status))
     found.note(visit, "axe", await axe(page))
     found.note(visit, "wider than the desk", await page.evaluate(OVERFLOW))
+    found.note(visit, "cut off", await page.evaluate(CUT))
     await page.keyboard.press("Tab")
     found.note(visit, "focus is not seen", await page.evaluate(UNSEEN))
     await page.set_viewport_size(_PHONE)
@@ -114,6 +123,7 @@ async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
     found.note(visit, "wider than the phone in English", await page.evaluate(OVERFLOW))
     await page.set_viewport_size(_DESK)
     found.note(visit, "wider than the desk in English", await page.evaluate(OVERFLOW))
+    found.note(visit, "cut off in English", await page.evaluate(CUT))
 
 
 # What people hold in their hands: axe-core looks at these pages in that size too.

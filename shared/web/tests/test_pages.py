@@ -148,7 +148,7 @@ def test_ribbons_leave_and_enter_completely() -> None:
     assert sankey([]).ribbons == []
 
 
-@pytest.mark.parametrize(("word", "wide"), [("寄贈", 304), ("Taken over by the town", 156 + 26 + 3 * 13 + 22 * 9)])
+@pytest.mark.parametrize(("word", "wide"), [("寄贈", 304), ("Taken over by the town", 156 + 34 + 3 * 15 + 22 * 11)])
 def test_the_drawing_is_as_wide_as_the_words_of_its_last_column(word: str, wide: int) -> None:
     assert sankey([Node("a", "登録", 160, 0, "data", {"b": 160}), Node("b", word, 160, 1)]).width == wide
 
