@@ -66,7 +66,8 @@ def test_every_file_named_in_a_paper_is_there(paper: str) -> None:
 
 def _missing(paper: str) -> Iterator[str]:
     for said in re.findall(r"`([\w.\-/*{},]+/[\w.\-/*{},]*)`", text(paper)):
-        if said.startswith("/") or said.split("/", 1)[0] in MADE or "…" in said:
+        outside = said.startswith(("/", "../"))  # what stands beside the checkout is not there on every machine
+        if outside or said.split("/", 1)[0] in MADE or "…" in said:
             continue
         options = [said]
         if found := re.search(r"\{([^}]+)\}", said):
