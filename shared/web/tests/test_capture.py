@@ -19,6 +19,8 @@ from shared.web.gallery import gallery
 from shared.web.static_files import static_url
 
 pytestmark = pytest.mark.browser
+SCANS, SCANS_A_SECOND = 200, 30
+CUTS = {60: True, 90: False, 130: True, 160: False}  # at which scan the network goes, and comes back
 
 
 @dataclass
@@ -241,6 +243,31 @@ async def test_an_input_method_cannot_eat_a_scan(chrome: Browser) -> None:
         await expect(waiting(page)).to_have_text("0")
         await receiver.has(1)
         assert receiver.labels == ["NA74QKCHQ"]
+
+
+async def test_two_hundred_fast_scans_under_an_input_method_arrive_once_though_the_network_is_cut_twice(
+    chrome: Browser,
+) -> None:
+    labels = [new_label() for _ in range(SCANS)]
+    async with capturing(chrome) as (receiver, context, page):
+        keys = await context.new_cdp_session(page)
+
+        async def press(codes: list[str]) -> None:  # as Chromium reports keys that an input method took (key code 229)
+            key = {"key": "Process", "windowsVirtualKeyCode": 229}
+            pressed = [{"type": kind, "code": code, **key} for code in codes for kind in ("rawKeyDown", "keyUp")]
+            await asyncio.gather(*(keys.send("Input.dispatchKeyEvent", one) for one in pressed))
+
+        began = asyncio.get_running_loop().time()
+        for nth, label in enumerate(labels):
+            if nth in CUTS:
+                await context.set_offline(CUTS[nth])
+            await keys.send("Input.imeSetComposition", {"text": "か", "selectionStart": 1, "selectionEnd": 1})
+            await press([*(f"Digit{one}" if one.isdecimal() else f"Key{one}" for one in label), "Enter"])
+            await asyncio.sleep(max(0.0, began + (nth + 1) / SCANS_A_SECOND - asyncio.get_running_loop().time()))
+        await expect(waiting(page)).to_have_text("0", timeout=20_000)
+        await receiver.has(SCANS)
+        assert sorted(receiver.labels) == sorted(labels)
+        assert len(receiver.bodies) > len(CUTS)
 
 
 async def test_a_scan_is_heard_while_a_button_has_the_focus(chrome: Browser) -> None:
