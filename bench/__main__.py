@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import nats
 import psutil
 from rich.console import Console
 from rich.table import Table
 
 from bench import ceilings
 from bench.ceilings import quantile
-from bench.world import Town, town
+from bench.world import Town, inventory, quiet, town
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
@@ -27,6 +26,7 @@ from shared.stack.stack import Stack
 RESULTS = Path(__file__).parent / "results.json"
 CLIENTS = 16
 BATCH = 100
+REGISTERED = 10_000  # rows of one inventory
 
 
 async def main(scale: int) -> None:
@@ -59,7 +59,10 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     p50, p99 = await destroy_to_certificate(stack, made, destroyed)
     bare = 1 / certificates  # the work alone, on an idle core
     page, ping = await public_page(stack, made.labels[0], 100 * scale)
+    used = memory(stack)
     size = await bytes_of_an_entry(stack)
+    registered = await register(stack, made, REGISTERED)
+    registered_raw = REGISTERED / await ceilings.commits(stack, 1, REGISTERED, 3)
     return {
         "scan_single": row(single, single_raw, "scans/s"),
         "scan_batch": row(batch, batch_raw, "scans/s"),
@@ -68,20 +71,10 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
         "destroy_to_certificate_p99": row(p99, bare, "s", less_is_better=True),
         "certificates": row(certificates, signatures, "1/s and core"),
         "public_page_p50": row(page, ping, "ms", less_is_better=True),
-        "memory_stack": row(memory(stack), None, "MB"),
+        "memory_stack": row(used, None, "MB"),
         "bytes_per_entry": row(*size, "bytes", less_is_better=True),
+        f"register_{REGISTERED}": row(registered, registered_raw, "s", less_is_better=True),
     }
-
-
-async def quiet(stack: Stack) -> None:
-    """Return when no durable has anything left to do."""
-    client = await nats.connect(**stack.nats_options())
-    while True:
-        durables = [one for name in ("CUSTODY", "NOTICE") for one in await client.jetstream().consumers_info(name)]
-        if not any(one.num_pending or one.num_ack_pending for one in durables):
-            break
-        await asyncio.sleep(0.2)
-    await client.close()
 
 
 async def scan_single(stack: Stack, labels: list[str]) -> float:
@@ -118,6 +111,21 @@ async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
         through = time.perf_counter() - started
     await connection.close()
     return len(labels) / accepted, len(labels) / through
+
+
+async def register(stack: Stack, made: Town, rows: int) -> float:
+    """Return how many s a town waits for the preview and the registration of one inventory, with nothing else to do."""
+    await quiet(stack)
+    content = inventory([f"REGISTER{nth:06d}" for nth in range(rows)])
+    fields = {"engagement": str(made.world.engagement)}
+    async with Actor(stack.origin, stack.certificate_authority, "mogami-clerk") as clerk:
+        started = time.perf_counter()
+        for params, status in (({"preview": "true"}, 200), ({}, 201)):
+            file = [("file", ("bench.csv", content, "text/csv"))]
+            answer = await clerk.upload("/api/tracking/inventories", fields, file, params=params)
+            if answer.status != status or answer.body.get("faults"):
+                raise RuntimeError(f"{answer.status} {str(answer.body)[:500]}")
+        return time.perf_counter() - started
 
 
 async def destroy_to_certificate(stack: Stack, made: Town, count: int) -> tuple[float, float]:

@@ -1,9 +1,12 @@
 """A town with many registered items, made through the public doors, for the bench and the tests to work on."""
 
+import asyncio
 import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
+
+import nats
 
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor, Unexpected
@@ -32,6 +35,7 @@ async def town(stack: Stack, folder: Path, count: int) -> Town:
             if answer.status != 201:
                 raise Unexpected(f"{answer.status} {answer.body}")
             labels += [one["label"] for one in answer.body["items"]]
+    await quiet(stack)  # every service knows the items now
     return Town(world, labels)
 
 
@@ -55,3 +59,14 @@ def inventory(serials: list[str]) -> bytes:
         ]
         writer.writerow([*described, "HDD", "", "", serial, ""])
     return out.getvalue().encode()
+
+
+async def quiet(stack: Stack) -> None:
+    """Return when no durable has anything left to do."""
+    client = await nats.connect(**stack.nats_options())
+    while True:
+        durables = [one for name in ("CUSTODY", "NOTICE") for one in await client.jetstream().consumers_info(name)]
+        if not any(one.num_pending or one.num_ack_pending for one in durables):
+            break
+        await asyncio.sleep(0.2)
+    await client.close()

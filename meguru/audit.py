@@ -151,6 +151,7 @@ class _Examination:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for row in await connection.fetch("SELECT stream, sequence FROM outbox"):
                 self.unannounced.add((service, row["stream"], row["sequence"]))
+            await self._announced(service)
             total, done, before = await connection.fetchval("SELECT count(*) FROM entries"), 0, None
             await self._twice(service)
             cursor = await connection.cursor(
@@ -164,6 +165,16 @@ class _Examination:
                 done += len(rows)
                 self.told(service, done, total)
             self.audit.entries[service] = done
+
+    async def _announced(self, service: str) -> None:
+        """Name what the outbox would announce and no ledger has."""
+        rows = await self.connections[service].fetch(
+            "SELECT stream, sequence FROM outbox o WHERE NOT EXISTS (SELECT FROM entries e "
+            "WHERE e.stream = o.stream AND e.sequence = o.sequence)"
+        )
+        for row in rows:
+            ja, en = "送信待ちの記録が台帳にありません。", "The outbox names an entry that the ledger has not."
+            self.audit.find(service, "outbox", ja, en, row["stream"], row["sequence"])
 
     async def _twice(self, service: str) -> None:
         rows = await self.connections[service].fetch(
@@ -278,7 +289,19 @@ class _Examination:
         tree, new = tiles.append(tree, entries[tree.size - first :])
         files |= new
         await self._tiles({path: content for path, content in files.items() if ".p/" not in path}, by_index)
+        await self._outgrown({path: content for path, content in files.items() if ".p/" in path}, size)
         return tree
+
+    async def _outgrown(self, partial: Mapping[str, bytes], size: int) -> None:
+        """Check the partial files of heads that have grown since: they are served as long as they are kept."""
+        now = {tiles.bundle_path(size // tiles.WIDTH, size % tiles.WIDTH or tiles.WIDTH)}  # checked entry by entry
+        for level in range(8):
+            width = (size >> tiles.HEIGHT * level) % tiles.WIDTH
+            now.add(tiles.tile_path(level, size >> tiles.HEIGHT * (level + 1), width or tiles.WIDTH))
+        for path, there in (await self._stored([path for path in partial if path not in now])).items():
+            if there != partial[path]:
+                ja, en = f"ログのファイル {path} が違います。", f"The log's file {path} is not what it was."
+                self.audit.find("log", "tile", ja, en)
 
     async def _entries(self, first: int, end: int, size: int, leaves: Mapping[int, Mapping[str, Any]]) -> list[bytes]:
         """Return the digests of the log's bundles, compared with tracking's leaves; what is missing is a leaf's."""
@@ -382,7 +405,10 @@ class _Examination:
             ja = f"葉は {row['index']} 番だと言いますが、ログは {size} 番までです。"
             en = f"The leaf claims place {row['index']}, the log ends before {size}."
             self.audit.find(_service(row["kind"]), "leaf", ja, en, row["stream"], row["sequence"], row["index"])
-        await self._leaves('"index" IS NULL')
+        for row in await self._leaves('"index" IS NULL'):
+            if (index := self.holes.pop(bytes(row["digest"]), None)) is not None:
+                ja, en = "ログにある葉の番号が消えています。", "The leaf is in the log and has lost its place."
+                self.audit.find(_service(row["kind"]), "leaf", ja, en, row["stream"], row["sequence"], index)
 
     async def _leaves(self, condition: str, *values: int) -> list[Mapping[str, Any]]:
         """Return leaves, having named those whose entry no ledger has."""

@@ -11,7 +11,7 @@ from shared.directory import join
 from shared.entry import Entry
 from shared.events.certificates import CertificateIssued
 from shared.events.erasure import ErasureFailed, ErasureVerified, MediumDestroyed, MediumErased
-from shared.events.tracking import Received
+from shared.events.tracking import LossEnded, Received
 from shared.messaging import Consumers
 
 consumers = Consumers("tracking")
@@ -47,3 +47,10 @@ async def on_certificate_issued(tx: Transaction, entries: Sequence[Entry[Certifi
     for entry in entries:
         if entry.event.certificate_kind != "tracking":
             await custody.close(tx.following(entry), entry.event.item)
+
+
+@consumers.on(LossEnded)
+async def on_loss_ended(tx: Transaction, entries: Sequence[Entry[LossEnded]]) -> None:
+    """Close the custody of what was found again, when all that was asked of it came meanwhile."""
+    for entry in entries:
+        await custody.close(tx.following(entry), entry.event.item)

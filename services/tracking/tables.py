@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -45,6 +46,18 @@ lots = Table(
     Column("kind", Text, nullable=False),
     Column("count", Integer, nullable=False),
 )
+
+caged = Table(  # what is shut in cages: written with the sealing and the opening, so that two never claim one thing
+    "caged",
+    metadata,
+    Column("cage", Uuid, nullable=False),
+    Column("thing", Text, nullable=False),  # seal:<number> or item:<stream>
+    Column("tenant", Text, nullable=False),
+    Column("number", Text, nullable=False),  # what is painted on the cage
+    Column("opened", Boolean, nullable=False),
+    PrimaryKeyConstraint("cage", "thing"),
+)
+Index("caged_once", caged.c.tenant, caged.c.thing, unique=True, postgresql_where=~caged.c.opened)
 
 timeline = Table(
     "timeline",

@@ -11,17 +11,19 @@ from sqlalchemy import Table, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.tracking.domain.cage import plain
 from services.tracking.domain.custody import Seen, reached
-from services.tracking.tables import leaves, lots, metadata, timeline
+from services.tracking.tables import caged, leaves, lots, metadata, timeline
 from shared.database import Transaction
 from shared.entry import Entry
-from shared.events.tracking import LotRegistered
+from shared.events.tracking import CageOpened, CageSealed, LotRegistered
 from shared.levels import Level
 
 REBUILT: tuple[Table, ...] = (
     timeline,
     leaves,
     lots,
+    caged,
     *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
 )
 
@@ -60,6 +62,47 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     ]
     if held:
         await tx.connection.execute(insert(lots).on_conflict_do_nothing(), held)
+    for e in entries:
+        if isinstance(e.event, CageSealed):
+            await shut(tx, e.tenant, e.event)
+        elif isinstance(e.event, CageOpened):
+            await unshut(tx, e.event.cage)
+
+
+# The opening heard first, or the seal already on another cage when the sealing was heard: the rows come now, opened.
+_OPENED = """INSERT INTO caged (cage, thing, tenant, number, opened)
+SELECT s.stream, x.thing, s.tenant, s.data->>'number', true FROM timeline s CROSS JOIN LATERAL (
+  SELECT 'item:' || i AS thing FROM jsonb_array_elements_text(s.data->'items') i
+  UNION ALL SELECT 'seal:' || btrim(normalize(s.data->>'seal', NFKC))) x
+WHERE s.stream = :cage AND s.kind = 'tracking.cage-sealed.v1' ON CONFLICT DO NOTHING"""
+
+
+async def shut(tx: Transaction, tenant: str, sealed: CageSealed) -> dict[str, str]:
+    """Claim a cage's seal and items for it. Return what another cage has shut, with that cage's number."""
+    things = sorted([f"seal:{plain(sealed.seal)}", *(f"item:{one}" for one in sealed.items)])  # one order: no deadlock
+    said = {"cage": sealed.cage, "tenant": tenant, "number": sealed.number, "things": things}
+    await tx.connection.execute(
+        text(
+            "INSERT INTO caged (cage, thing, tenant, number, opened) SELECT :cage, thing, :tenant, :number, "
+            "EXISTS (SELECT FROM timeline WHERE stream = :cage AND kind = 'tracking.cage-opened.v1') "
+            "FROM unnest(CAST(:things AS text[])) WITH ORDINALITY AS t(thing, nth) ORDER BY nth ON CONFLICT DO NOTHING"
+        ),
+        said,
+    )
+    others = await tx.connection.execute(
+        text(
+            "SELECT thing, number FROM caged WHERE tenant = :tenant AND thing = ANY(:things) AND cage <> :cage "
+            "AND NOT opened"
+        ),
+        said,
+    )
+    return {row.thing: row.number for row in others}
+
+
+async def unshut(tx: Transaction, cage: UUID) -> None:
+    """Let a cage's seal and items go: it was opened."""
+    await tx.connection.execute(text("UPDATE caged SET opened = true WHERE cage = :cage"), {"cage": cage})
+    await tx.connection.execute(text(_OPENED), {"cage": cage})
 
 
 async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
@@ -83,7 +126,7 @@ async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
 _SEEN = (
     "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved, "
     "data->>'passed' AS passed, data->>'number' AS number FROM timeline WHERE item = ANY(:items) "
-    "AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) ORDER BY occurred_at, recorded_at, sequence"
+    "AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) ORDER BY occurred_at, recorded_at, sequence, entry"
 )
 _PROOFS = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "erasure.erasure-verified.v1")
 
@@ -165,6 +208,17 @@ class Counted:
     registered: int
     shipped_out: int | None
     received: int | None
+    held: int
+
+
+# What is still held of a lot: what was registered, less what was closed, less (or more) what a resolved difference says
+# was lost or registered wrongly. An open difference changes nothing: in = out + held + lost.
+HELD = """(l.count - coalesce((SELECT sum((c.data->>'count')::int) FROM timeline c
+  WHERE c.stream = l.lot AND c.kind = 'tracking.lot-closed.v1'), 0)
+ + coalesce((SELECT sum((f.data->>'counted')::int - (f.data->>'expected')::int) FROM timeline f
+  JOIN timeline r ON r.stream = f.stream AND r.kind = 'tracking.discrepancy-resolved.v1'
+  WHERE f.kind = 'tracking.discrepancy-found.v1' AND f.data->>'lot' = l.lot::text
+  AND r.data->>'outcome' IN ('lost', 'replaced')), 0))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +250,11 @@ async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
     held = {
         row.kind: row.n
         for row in await connection.execute(
-            text("SELECT kind, sum(count)::int AS n FROM lots WHERE engagement = :engagement GROUP BY 1 ORDER BY 1"), of
+            text(
+                f"SELECT l.kind, sum({HELD})::int AS n FROM lots l WHERE l.engagement = :engagement "  # noqa: S608 - a constant of ours
+                f"GROUP BY 1 HAVING sum({HELD}) > 0 ORDER BY 1"
+            ),
+            of,
         )
     }
     counted: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -236,16 +294,22 @@ class Happened:
     index: int | None  # in the log
 
 
+ONCE = frozenset({"tracking.received.v1", "tracking.taken-over.v1"})  # a capture that comes late may be the earlier one
+
+
 async def story(connection: AsyncConnection, item: UUID) -> list[Happened]:
-    """Return the timeline of an item, oldest first."""
+    """Return the timeline of an item, oldest first; what happens once stands at its earliest moment."""
     rows = await connection.execute(
         text(
             'SELECT t.kind, t.occurred_at, t.recorded_at, t.person, t.party, t.data, l."index" FROM timeline t '
-            "LEFT JOIN leaves l USING (entry) WHERE t.item = :item ORDER BY t.occurred_at, t.recorded_at, t.sequence"
+            "LEFT JOIN leaves l USING (entry) WHERE t.item = :item ORDER BY t.occurred_at, t.recorded_at, t.sequence, "
+            "t.entry"
         ),
         {"item": item},
     )
-    return [Happened(*row) for row in rows]
+    told = [Happened(*row) for row in rows]
+    first = {one.kind: n for n, one in reversed(list(enumerate(told)))}
+    return [one for n, one in enumerate(told) if one.kind not in ONCE or first[one.kind] == n]
 
 
 async def lot_of(connection: AsyncConnection, label: str, party: str) -> tuple[UUID, str] | None:
@@ -262,10 +326,14 @@ def grouped(label: str) -> str:
 
 async def lots_of(connection: AsyncConnection, engagement: UUID) -> list[Counted]:
     """Return each lot of an engagement with its count at every hand."""
-    moved = "(SELECT (t.data->>'count')::int FROM timeline t WHERE t.stream = l.lot AND t.data->>'step' = '{}')"
+    moved = (
+        "(SELECT (t.data->>'count')::int FROM timeline t WHERE t.stream = l.lot AND t.data->>'step' = '{}' "
+        "ORDER BY t.sequence DESC LIMIT 1)"
+    )
     rows = await connection.execute(
         text(
-            f"SELECT l.label, l.kind, l.count, {moved.format('shipped-out')}, {moved.format('received')} FROM lots l "  # noqa: S608 - two words of ours
+            f"SELECT l.label, l.kind, l.count, {moved.format('shipped-out')}, {moved.format('received')}, {HELD} "  # noqa: S608 - words of ours
+            "FROM lots l "
             "WHERE l.engagement = :engagement ORDER BY l.kind, l.label"
         ),
         {"engagement": engagement},

@@ -113,6 +113,21 @@ class PolicySet(Event):
     rows: tuple[PolicyRow, ...]
 
 
+class Mapped(Part):
+    """What a town's own inventory means: its heads and words beside ours."""
+
+    columns: dict[str, str] = {}  # their head → our field; "" for a column that is not read
+    words: dict[str, dict[str, str]] = {}  # our field → {their word: what it means}
+
+
+class ColumnsMapped(Event):
+    """The town said which column and which word of its own inventory means what; the newest holds."""
+
+    kind: ClassVar[str] = "tracking.columns-mapped.v1"
+    town: str
+    mapped: Mapped
+
+
 class ItemRegistered(Event):
     """A device got its label and entered custody (登録)."""
 
@@ -174,6 +189,17 @@ class LotMoved(Event):
     count: int = Field(ge=0)
 
 
+class LotClosed(Event):
+    """A lot, or a part of it, reached its end: recycled or given back, by count and, where it was weighed, weight."""
+
+    kind: ClassVar[str] = "tracking.lot-closed.v1"
+    lot: UUID
+    fate: Literal["recycled", "returned"]
+    count: int = Field(ge=1)
+    weight_kg: float | None = Field(default=None, gt=0)
+    receipt: str  # the number of the 管理票 or of the lessor's receipt
+
+
 class CageSealed(Event):
     """A cage was loaded, locked and sealed; from here its content is the manifest."""
 
@@ -231,11 +257,17 @@ class DiscrepancyFound(Event):
 
     kind: ClassVar[str] = "tracking.discrepancy-found.v1"
     discrepancy: UUID
-    about: Literal["receipt", "delivery", "reopened"]
+    about: Literal["receipt", "delivery", "reopened", "lot"]
     cage: UUID | None = None
     items: tuple[UUID, ...]
     reason: str
     second: str  # the other person who looked
+    seal: str | None = None  # of a cage whose seal was not the one put on, with what was seen instead
+    seal_seen: str | None = None
+    lot: UUID | None = None
+    step: Literal["shipped-out", "received"] | None = None  # where the lot was counted
+    expected: int | None = None  # the count of the hand before
+    counted: int | None = None
 
 
 class DiscrepancyResolved(Event):
@@ -244,6 +276,62 @@ class DiscrepancyResolved(Event):
     kind: ClassVar[str] = "tracking.discrepancy-resolved.v1"
     discrepancy: UUID
     outcome: Literal["found", "replaced", "lost"]
+    explanation: str
+    replacements: tuple[UUID, ...] = ()  # the items that were meant, of "replaced"
+
+
+class Sighted(Event):
+    """An item was scanned where nobody expected a step: it is here, in the hands of the party that scanned it."""
+
+    kind: ClassVar[str] = "tracking.sighted.v1"
+    item: UUID
+
+
+class LostMedium(Part):
+    """A medium that is lost, with what was proved of it before."""
+
+    medium: UUID
+    serial: str
+    proved: Level | None = None
+    proved_at: datetime | None = None
+
+
+class LossReported(Event):
+    """An item, or media of it, cannot be found (滅失・漏えいのおそれ). The report to the authority runs from here."""
+
+    kind: ClassVar[str] = "tracking.loss-reported.v1"
+    loss: UUID
+    item: UUID
+    label: str
+    media: tuple[LostMedium, ...]
+    media_class: Literal[1, 2, 3]
+    zone: Zone
+    confidentiality: Confidentiality
+    last_party: str | None = None  # who had it last, by the last scan, and since when
+    last_since: datetime | None = None
+    last_kind: str | None = None  # the record that says so
+    discrepancy: UUID | None = None  # the difference it came from
+    reason: str
+
+
+class LossNotified(Event):
+    """The town reported a loss to the 個人情報保護委員会, or judged that it need not; the clock of that stage stops."""
+
+    kind: ClassVar[str] = "tracking.loss-notified.v1"
+    loss: UUID
+    item: UUID
+    stage: Literal["speedy", "final"]
+    notified_on: date
+    reference: str  # the receipt's number, or the reason why no report is owed
+
+
+class LossEnded(Event):
+    """What was lost is found: a person confirmed the finding that a later record shows."""
+
+    kind: ClassVar[str] = "tracking.loss-ended.v1"
+    loss: UUID
+    item: UUID
+    evidence: UUID  # the entry that shows it
     explanation: str
 
 

@@ -50,6 +50,7 @@ FILES: dict[str, tuple[str, str, int, str]] = {
     "/log/{path:path}": (PUBLIC, "/log/tile/0/000", 200, "application/octet-stream"),
     "/erasure/reports/{sha256}": (WORKER, "/erasure/reports/{report}?town={town}", 200, "application/octet-stream"),
     "/erasure/photos/{sha256}": (WORKER, "/erasure/photos/{photo}?town={town}", 200, "image/jpeg"),
+    "/inventory/items.csv": (CLERK, "/inventory/items.csv?town={town}&engagement={engagement}", 200, "text/csv"),
     "/certificates/keys.txt": (PUBLIC, "/certificates/keys.txt", 200, "text/plain"),
     "/certificates/lot.zip": (
         CLERK,
@@ -100,6 +101,7 @@ VISITS = (
     Visit("/dashboard", MANAGER, "/dashboard"),
     Visit("/dashboard", WORKER, "/dashboard"),
     Visit("/differences/{difference}", ADMIN, "/differences/{difference}?town={town}"),
+    Visit("/losses/{loss}", CLERK, "/losses/00000000-0000-0000-0000-000000000000?town={town}", 404),  # none was lost
     Visit("/reports", ADMIN, "/reports"),
     Visit("/items", CLERK, "/items"),
     Visit("/items", WORKER, "/items?place=recycled&step=recycled"),
@@ -110,6 +112,8 @@ VISITS = (
     Visit("/items/{label}", APPROVER, "/items/{excepted}"),
     Visit("/items/{label}", CLERK, "/items/{unknown}", 404),
     Visit("/inventory", CLERK, "/inventory"),
+    Visit("/labels", CLERK, "/labels"),
+    Visit("/labels", WORKER, "/labels?label={closed}"),
     Visit("/engagements", ADMIN, "/engagements"),
     Visit("/engagements/{engagement}/end", ADMIN, "/engagements/{engagement}/end"),
     Visit("/policy", ADMIN, "/policy"),

@@ -1,4 +1,4 @@
-"""Cages on their way, and the differences they leave."""
+"""Cages on their way."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +8,13 @@ from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
-from services.tracking.api.roles import Either, Worker
-from services.tracking.api.shapes import Difference, HandOver, Receipt, Resolution, Sealing
+from services.tracking.api.roles import Worker
+from services.tracking.api.shapes import HandOver, Receipt, Sealing
 from services.tracking.commands import cages
+from services.tracking.commands.differences import Difference
 from services.tracking.domain.item import EvidenceMissing
 from shared.database import Transaction
-from shared.door import Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
+from shared.door import Door, Found, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
 from shared.identity import Principal
 from shared.refused import Refused
@@ -25,7 +26,7 @@ router = APIRouter()
 @router.post("/cages", status_code=201)
 async def seal(body: Sealing, door: TheDoor, who: Worker, town: str) -> Response:
     """Lock and seal a loaded cage."""
-    found = await _of_town(door, who, town, body.labels)
+    found = await of_town(door, who, town, body.labels)
     _one_engagement(found, body.engagement)
 
     async def do(tx: Transaction) -> Entry[Any]:
@@ -53,8 +54,8 @@ async def hand_over(
 @router.post("/cages/{cage}/receipt", status_code=201)
 async def receive_cage(cage: UUID, body: Receipt, door: TheDoor, who: Worker, town: str) -> Response:
     """Confirm what came out of a cage (入庫)."""
-    found = await _of_town(door, who, town, body.labels)
-    difference = cages.Difference(body.reason, body.second) if body.reason and body.second else None
+    found = await of_town(door, who, town, body.labels)
+    difference = Difference(body.reason, body.second) if body.reason and body.second else None
 
     async def do(tx: Transaction) -> list[Entry[Any]]:
         return await cages.open_(
@@ -69,25 +70,7 @@ async def receive_cage(cage: UUID, body: Receipt, door: TheDoor, who: Worker, to
     return receipt((await door.act(town, who, do, ask=body))[0])
 
 
-@router.post("/discrepancies/{discrepancy}/resolution", status_code=201)
-async def resolve(discrepancy: UUID, body: Resolution, door: TheDoor, who: Either, town: str) -> Response:
-    """Close a difference by what resolved it."""
-    return receipt(
-        await door.act(town, who, lambda tx: cages.resolve(tx, discrepancy, body.outcome, body.explanation), ask=body)
-    )
-
-
-@router.post("/items/{label}/difference", status_code=201)
-async def find_difference(label: GivenLabel, body: Difference, door: TheDoor, who: Either) -> Response:
-    """Name a machine that the two parties count differently."""
-
-    async def do(tx: Transaction, found: Found) -> Entry[Any]:
-        return await cages.find_difference(tx, found.item, reason=body.reason, second=body.second)
-
-    return receipt(await door.act_on(label, who, do, ask=body))
-
-
-async def _of_town(door: Door, who: Principal, town: str, typed: Sequence[str]) -> list[Found]:
+async def of_town(door: Door, who: Principal, town: str, typed: Sequence[str]) -> list[Found]:
     """Return what the labels stand for. Raises Unknown for the first unknown one, Refused for another town's."""
     read = [scanned(one) for one in typed]
     known = await door.resolve_all(read, who)

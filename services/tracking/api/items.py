@@ -10,33 +10,34 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi import Request as HttpRequest
 from fastapi.encoders import jsonable_encoder
+from pydantic import ValidationError
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from services.tracking import labels, views
+from services.tracking import views
 from services.tracking.api.roles import SCANNERS, Approver, Clerk, Worker
 from services.tracking.api.shapes import (
     Decision,
     Exemption,
-    LotCount,
     NewLot,
     Recycling,
     Scans,
 )
 from services.tracking.commands import items
-from services.tracking.domain import inventory
+from services.tracking.domain import columns, inventory, table
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
+from shared.events.tracking import Mapped
 from shared.identity import Principal, SignedIn
 from shared.ids import Label
 from shared.refused import Forbidden, Invalid, Refused, Unknown
-from shared.settings import settings
 from shared.web.i18n import language
 from shared.web.scans import Result, Results
 
 LIST_MAX = 500  # items of one page of the list
 PAGES_MAX = 10_000
+MAPPING_SIZE_MAX = 200_000  # characters
 
 router = APIRouter()
 
@@ -49,27 +50,36 @@ async def register_inventory(
     engagement: Annotated[UUID, Form()],
     request: Annotated[UUID, Form()],
     file: Annotated[UploadFile, File()],
+    mapping: Annotated[str, Form(max_length=MAPPING_SIZE_MAX)] = "",
     preview: Annotated[bool, Query()] = False,
 ) -> Response:
-    """Register the town's own list. Every problem row is named first; with one, nothing is written."""
-    content = await file.read(inventory.FILE_SIZE_MAX + 1)
-    read = inventory.read(content)
-    if preview:
-        async with door.look(who.party, who) as connection:
+    """Register the town's own list. Every problem row is named first; with one, nothing is written.
+
+    `mapping` is JSON: {"columns": {their head: our field}, "words": {our field: {their word: its meaning}}}. It is
+    remembered for the town when the list is registered; without it the remembered one holds.
+    """
+    content = await file.read(table.FILE_SIZE_MAX + 1)
+    said = _mapping(mapping)
+    known = await door.act(who.party, who, items.mapped)
+    read = await asyncio.to_thread(inventory.read, content, columns.merged(known, said) if said else known)
+    async with door.look(who.party, who) as connection:
+        await items.settle(connection, engagement, read)
+        if preview:
             if not await items.is_registered(connection, engagement, read.rows):
                 read.faults += await items.registered_before(connection, engagement, read.rows)
-        faults = sorted(read.faults, key=lambda fault: fault.line)
-        return JSONResponse({"rows": len(read.rows), "faults": [asdict(fault) for fault in faults]})
+            return JSONResponse(_previewed(read))
     if read.faults:
         raise inventory.refusal(read.faults)
+    if read.again and not read.rows:
+        return JSONResponse({"items": []}, 200)
     if not read.rows:
         raise Invalid(
             "inventory", "登録する行がありません。ファイルを確かめてください。", "There are no rows to register."
         )
     ask = Ask(request=request)
-    entries = await door.act(who.party, who, lambda tx: _register(tx, engagement, read.rows), ask=ask)
-    known = all(entry.replayed for entry in entries)
-    return JSONResponse({"items": [_registered(entry) for entry in entries]}, 200 if known else 201)
+    entries = await door.act(who.party, who, lambda tx: _register(tx, engagement, read.rows, said), ask=ask)
+    replayed = all(entry.replayed for entry in entries)
+    return JSONResponse({"items": [_registered(entry) for entry in entries]}, 200 if replayed else 201)
 
 
 @router.post("/lots", status_code=201)
@@ -81,49 +91,6 @@ async def register_lot(body: NewLot, door: TheDoor, who: Clerk) -> Response:
         return await items.register_lot(tx, body.engagement, body.kind, body.count)
 
     return receipt(await door.act(who.party, who, register, ask=body))
-
-
-@router.post("/lots/{label}/moves", status_code=201)
-async def move_lot(label: GivenLabel, body: LotCount, door: TheDoor, who: Worker) -> Response:
-    """Record that a lot was shipped out or received, with the count at that hand."""
-    async with door.engine.connect() as connection:
-        found = await views.lot_of(connection, label.id, who.party)
-    if found is None:
-        raise unknown(label)
-    lot, tenant = found
-    return receipt(await door.act(tenant, who, lambda tx: items.move_lot(tx, lot, body.step, body.count), ask=body))
-
-
-@router.get("/engagements/{engagement}/labels.pdf")
-async def label_sheet(
-    engagement: UUID,
-    door: TheDoor,
-    who: SignedIn,
-    town: str,
-    start: Annotated[int, Query(ge=0, lt=labels.PER_SHEET)] = 0,
-) -> Response:
-    """Print the labels of an engagement, 24 a sheet."""
-    async with door.look(town, who) as connection:
-        rows = await connection.execute(
-            text(
-                "SELECT l.label, l.token, concat_ws(' ', i.data->>'asset_number', i.data->>'model') AS what "
-                "FROM labels l JOIN items i USING (label) WHERE l.engagement = :engagement ORDER BY l.batch, l.row"
-            ),
-            {"engagement": engagement},
-        )
-        printed = [labels.Printed(row.label, row.token, row.what) for row in rows]
-        name = await connection.scalar(text("SELECT name FROM parties WHERE party = :town"), {"town": town})
-    if not printed:
-        raise Unknown(
-            "no-labels",
-            "この契約のラベルはまだありません。先に機器を登録してください。",
-            "There are no labels yet. Register items first.",
-        )
-    given = settings()
-    pdf = await asyncio.to_thread(
-        labels.sheet, printed, origin=given.origin, town=name or town, fonts=given.fonts, start=start
-    )
-    return Response(pdf, media_type="application/pdf")
 
 
 @router.post("/scans", response_model_exclude_none=True)
@@ -231,8 +198,42 @@ async def overview(door: TheDoor, who: SignedIn, town: str, engagement: UUID) ->
         return _json(asdict(await views.overview(connection, engagement)))
 
 
-async def _register(tx: Transaction, engagement: UUID, rows: Sequence[inventory.Row]) -> list[Entry[Any]]:
+def _mapping(said: str) -> Mapped | None:
+    """Read the mapping of a form field. Raises Invalid when it is none."""
+    if not said:
+        return None
+    try:
+        return columns.check(Mapped.model_validate_json(said))
+    except ValidationError as broken:
+        raise Invalid(
+            "columns",
+            '列の対応が読めません。JSONで {"columns": {"町の列": "こちらの列"}} の形にしてください。',
+            'The mapping cannot be read. Give JSON such as {"columns": {"their head": "our field"}}.',
+            field="mapping",
+        ) from broken
+
+
+def _previewed(read: inventory.Inventory) -> dict[str, Any]:
+    """Answer a preview: how many rows, each fault, and what may be said of columns and words, if anything."""
+    faults = sorted(read.faults, key=lambda fault: fault.line)
+    told: dict[str, Any] = {"rows": len(read.rows), "faults": [asdict(fault) for fault in faults]}
+    if read.again:
+        told["registered"] = read.again
+    if read.is_asking:
+        guessed = columns.suggested(read.heads, read.mapped)
+        words: defaultdict[str, list[str]] = defaultdict(list)
+        for name, word in read.unknown:
+            words[name].append(word)
+        told["ask"] = {"heads": read.heads, "columns": {head: name for name, head in guessed.items()}, "words": words}
+    return told
+
+
+async def _register(
+    tx: Transaction, engagement: UUID, rows: Sequence[inventory.Row], said: Mapped | None
+) -> list[Entry[Any]]:
     await _own_engagement(tx, engagement)
+    if said:
+        await items.remember_columns(tx, said)
     return await items.register(tx, engagement, items.table_batch(engagement, rows), rows)
 
 

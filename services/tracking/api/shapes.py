@@ -88,6 +88,17 @@ class LotCount(Ask):
 
     step: Literal["shipped-out", "received"]
     count: Annotated[int, Field(ge=0, le=100_000)]
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    second: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class LotEnd(Ask):
+    """How a lot, or a part of it, ended."""
+
+    fate: Literal["recycled", "returned"]
+    count: Annotated[int, Field(ge=1, le=100_000)]
+    weight_kg: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    receipt: Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Scan(BaseModel):
@@ -149,6 +160,28 @@ class Resolution(Ask):
     """What resolved a difference."""
 
     outcome: Literal["found", "replaced", "lost"]
+    explanation: Said
+    replacements: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+
+
+class Loss(Ask):
+    """An item that cannot be found, or only these media of it."""
+
+    reason: Said
+    media: Annotated[tuple[UUID, ...], Field(max_length=100)] = ()
+
+
+class LossReport(Ask):
+    """That the town reported a loss, or why it need not."""
+
+    stage: Literal["speedy", "final"]
+    notified_on: date
+    reference: Said
+
+
+class LossEnd(Ask):
+    """How it was found."""
+
     explanation: Said
 
 

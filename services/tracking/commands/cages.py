@@ -1,20 +1,21 @@
-"""Commands about cages: seal, hand to the carrier, open, and the difference that has names."""
+"""Commands about cages: seal, hand to the carrier, open; what does not come out is a difference that has names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
 from services.tracking import views
+from services.tracking.commands.differences import Difference, seen_by_two
 from services.tracking.commands.items import excepted
-from services.tracking.commands.parties import known_person
+from services.tracking.commands.losses import open_losses
 from services.tracking.domain import cage, item
+from services.tracking.domain.discrepancy import another_person
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
-from shared.events.tracking import DiscrepancyFound, DiscrepancyResolved
+from shared.events.tracking import CageSealed, DiscrepancyFound
 from shared.ids import derived
 from shared.ledger import History
 from shared.refused import Forbidden, Refused
@@ -37,36 +38,29 @@ async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str,
             f"Cage {number} is already sealed. Check its number.",
         )
     await _engaged(tx, engagement)
-    await _still_here(tx, engagement, items)
     event = cage.seal(cage=history.stream, number=number, engagement=engagement, seal_number=seal_number, items=items)
+    await _still_here(tx, event)
     return await ledger.append(tx, history, event)
 
 
-async def _still_here(tx: Transaction, engagement: UUID, items: Sequence[UUID]) -> None:
-    """Raise Refused for what left already, or stands in another cage that nobody has opened: one thing, one place.
-
-    The other cages are read from the view, which may lag behind by a moment; handing over then refuses the second.
-    """
-    states = {one: item.fold(history.events) for one, history in (await ledger.read_all(tx, items)).items()}
-    rows = await tx.connection.execute(
-        text(
-            "SELECT s.data->>'number' AS number, x.item::uuid AS item "
-            "FROM timeline s, jsonb_array_elements_text(s.data->'items') AS x(item) "
-            "WHERE s.kind = 'tracking.cage-sealed.v1' AND s.data->>'engagement' = :engagement "
-            "AND x.item = ANY(:items) AND NOT EXISTS "
-            "(SELECT FROM timeline o WHERE o.stream = s.stream AND o.kind = 'tracking.cage-opened.v1')"
-        ),
-        {"engagement": str(engagement), "items": [str(one) for one in states]},
-    )
-    caged = {row.item: row.number for row in rows}
+async def _still_here(tx: Transaction, sealed: CageSealed) -> None:
+    """Raise Refused for what left already, or is shut in another cage, as its seal may be: one thing, one place."""
+    states = {one: item.fold(history.events) for one, history in (await ledger.read_all(tx, sealed.items)).items()}
     named = {one: views.grouped(state.registered.label) for one, state in states.items()}
-    elsewhere = [f"{named[one]}　{caged[one]}" for one in states if one in caged]
+    claimed = await views.shut(tx, tx.tenant, sealed)
+    elsewhere = [f"{named[one]}　{claimed[f'item:{one}']}" for one in states if f"item:{one}" in claimed]
     if elsewhere:
         raise Refused(
             "in-another-cage",
             "別のカゴ車に封印されている機器があります。ラベルとカゴ車の番号を確かめて、その機器を外してください。",
             "Some items are sealed into another cage. Check the labels and the cages, and take those items out.",
             missing=tuple(elsewhere),
+        )
+    if other := claimed.get(f"seal:{sealed.seal}"):
+        raise Refused(
+            "seal-in-use",
+            f"封印 {sealed.seal} は、まだ開けていないカゴ車 {other} に付いています。封印の番号を見直してください。",
+            f"Seal {sealed.seal} is on cage {other}, which has not been opened. Look at the seal's number again.",
         )
     if gone := [named[one] for one, state in states.items() if state.shipped or state.received]:
         raise Refused(
@@ -92,7 +86,9 @@ async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> lis
     levels = await views.levels(tx.connection, list(histories))
     allowed = await excepted(tx, [medium for state in states.values() for medium in state.media])
     decided: list[tuple[History, Event]] = []
-    lacking: list[item.Lack] = []
+    lacking: list[item.Lack] = [
+        item.LOST.of(views.grouped(one.label)) for one in (await open_losses(tx, states)).values()
+    ]
     for stream, state in states.items():
         try:
             event = state.ship_out(
@@ -107,14 +103,6 @@ async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> lis
     return await ledger.append_all(tx, decided)
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Why a count does not close, and the other person who looked."""
-
-    reason: str
-    second: str
-
-
 async def open_(
     tx: Transaction, cage_: UUID, *, seal_seen: str, found: Sequence[UUID], centre: str, difference: Difference | None
 ) -> list[Entry[Any]]:
@@ -122,14 +110,12 @@ async def open_(
     history = await ledger.read(tx, cage_)
     if done := history.answered(tx.request):
         return [done]
-    if difference and difference.second == tx.by.person:
-        raise Refused(
-            "two-persons", "差を確かめるもう一人は、別の人が必要です。", "The second person must be somebody else."
-        )
+    if difference:
+        another_person(tx.by.person, difference.second)
     sealed = _sealed(history)
     await _engaged(tx, sealed.sealed.engagement)
     if difference:
-        await known_person(tx, sealed.sealed.engagement, difference.second, field="second")
+        await seen_by_two(tx, sealed.sealed.engagement, difference)
     opened = sealed.open(seal_seen=seal_seen, found=found, confirmed=difference is not None)
     histories = await ledger.read_all(tx, list(dict.fromkeys(found)))
     decided: list[tuple[History, Event]] = [(history, opened)]
@@ -137,7 +123,8 @@ async def open_(
         state = item.fold(one.events)
         if not state.received:
             decided.append((one, state.receive(cage=cage_, centre=centre)))
-    if difference and (opened.missing or opened.surplus):
+    await views.unshut(tx, cage_)
+    if difference and (opened.missing or opened.surplus or not opened.seal_matches):
         stream = derived(cage_, "discrepancy")
         event = DiscrepancyFound(
             discrepancy=stream,
@@ -146,56 +133,11 @@ async def open_(
             items=(*opened.missing, *opened.surplus),
             reason=difference.reason,
             second=difference.second,
+            seal=None if opened.seal_matches else sealed.sealed.seal,
+            seal_seen=None if opened.seal_matches else opened.seal_seen,
         )
         decided.append((History(stream), event))
     return await ledger.append_all(tx, decided)
-
-
-async def resolve(
-    tx: Transaction, discrepancy: UUID, outcome: Literal["found", "replaced", "lost"], explanation: str
-) -> Entry[Any]:
-    """Close a discrepancy by what resolved it; found means that every item of it has been scanned in."""
-    history = await ledger.read(tx, discrepancy)
-    if done := history.answered(tx.request):
-        return done
-    if not history:
-        raise Refused("no-discrepancy", "この差は登録されていません。", "There is no such discrepancy.")
-    if len(history.entries) > 1:
-        raise Refused("already-resolved", "この差はもう閉じています。", "This discrepancy is already closed.")
-    found = history.events[0]
-    if outcome == "found" and isinstance(found, DiscrepancyFound) and found.about == "receipt":
-        histories = await ledger.read_all(tx, found.items)
-        absent = [
-            state.registered.label for state in (item.fold(h.events) for h in histories.values()) if not state.received
-        ]
-        if absent:
-            raise Refused(
-                "still-missing",
-                "まだ入庫を読み取っていない機器があります。先に読み取ってください。",
-                "Some items have not been scanned in yet. Scan them first.",
-                missing=tuple(views.grouped(label) for label in absent),
-            )
-    return await ledger.append(
-        tx, history, DiscrepancyResolved(discrepancy=discrepancy, outcome=outcome, explanation=explanation)
-    )
-
-
-async def find_difference(tx: Transaction, item_: UUID, *, reason: str, second: str) -> Entry[Any]:
-    """Name a machine that one party counted as delivered and the other did not."""
-    stream = derived(item_, "discrepancy:delivery")
-    history = await ledger.read(tx, stream)
-    if done := history.answered(tx.request):
-        return done
-    if history:
-        raise Refused("already-found", "この差はもう記録されています。", "This discrepancy is already recorded.")
-    if second == tx.by.person:
-        raise Refused(
-            "two-persons", "差を確かめるもう一人は、別の人が必要です。", "The second person must be somebody else."
-        )
-    registered = item.fold((await ledger.read(tx, item_)).events).registered
-    await known_person(tx, registered.engagement, second, field="second")
-    event = DiscrepancyFound(discrepancy=stream, about="delivery", items=(item_,), reason=reason, second=second)
-    return await ledger.append(tx, history, event)
 
 
 async def _engaged(tx: Transaction, engagement: UUID) -> str | None:

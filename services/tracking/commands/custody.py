@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-
 from services.tracking import views
+from services.tracking.commands.losses import hold, open_losses
 from services.tracking.domain import custody, item
 from shared import ledger
 from shared.database import Transaction
@@ -34,7 +33,7 @@ async def close_uncertified(tx: Transaction, heard: Sequence[Entry[Any]]) -> Non
 
 async def close(tx: Transaction, item_: UUID) -> Entry[Any] | None:
     """Close custody when everything the policy requires is there; once, on a stream of its own."""
-    await tx.connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:item, 0))"), {"item": str(item_)})
+    await hold(tx, item_)
     history = await ledger.read(tx, derived(item_, "custody"))
     if history:
         return None
@@ -43,5 +42,7 @@ async def close(tx: Transaction, item_: UUID) -> Entry[Any] | None:
         raise Later(f"the item {item_} is not here yet")
     registered = item.fold(known.events).registered
     seen = await views.seen(tx.connection, item_)
-    event = custody.closing(registered, seen, await views.issued(tx.connection, item_), tx.at)
+    lost = await open_losses(tx, [item_])
+    issued = await views.issued(tx.connection, item_)
+    event = custody.closing(registered, seen, issued, tx.at, lost=bool(lost))
     return await ledger.append(tx, history, event) if event else None

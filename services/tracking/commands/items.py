@@ -12,16 +12,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking import views
-from services.tracking.commands.parties import policy_in_force, town_person
-from services.tracking.domain import exemption, inventory, item, lot
-from services.tracking.domain.inventory import Fault, Row
+from services.tracking.commands.losses import open_losses
+from services.tracking.commands.parties import party_stream, policy_in_force, town_person
+from services.tracking.domain import columns, exemption, inventory, item
+from services.tracking.domain.inventory import Fault, Inventory, Row
 from services.tracking.domain.policy import required
 from services.tracking.tables import labels, metadata
 from shared import ledger
 from shared.database import Transaction
 from shared.directory import keep
 from shared.entry import Entry, Event, Request
-from shared.events.tracking import ItemRegistered, LotRegistered, Medium
+from shared.events.tracking import ColumnsMapped, ItemRegistered, LotRegistered, Mapped, Medium
 from shared.ids import derived, new_label, new_token, uuid7
 from shared.ledger import History
 from shared.refused import Forbidden, Invalid, Refused
@@ -84,6 +85,49 @@ async def is_registered(connection: AsyncConnection, engagement: UUID, rows: Seq
     return there == len(rows)
 
 
+def columns_stream(town: str) -> UUID:
+    """Return the stream of what a town said of its own columns and words."""
+    return derived(party_stream(town), "columns")
+
+
+async def mapped(tx: Transaction) -> Mapped:
+    """Return what the town said of its own columns and words; nothing yet is our own heads and words."""
+    events = (await ledger.read(tx, columns_stream(tx.tenant))).events
+    return events[-1].mapped if events and isinstance(events[-1], ColumnsMapped) else inventory.OURS
+
+
+async def remember_columns(tx: Transaction, said: Mapped) -> Entry[Any] | None:
+    """Remember what the town said of its columns and words; None when that was known."""
+    history = await ledger.read(tx, columns_stream(tx.tenant))
+    if done := history.answered(tx.request):
+        return done
+    known = await mapped(tx)
+    now = columns.merged(known, columns.check(said))
+    return await ledger.append(tx, history, ColumnsMapped(town=tx.tenant, mapped=now)) if now != known else None
+
+
+async def settle(connection: AsyncConnection, engagement: UUID, read: Inventory) -> None:
+    """Take out of an inventory what the engagement has registered under the tracking IDs it gives (an export)."""
+    said = [row.label for row in read.rows if row.label]
+    if said:
+        there = {row.label: row for row in await registered_rows(connection, engagement, said)}
+        inventory.settle(read, there)
+
+
+async def registered_rows(
+    connection: AsyncConnection, engagement: UUID, only: Sequence[str] | None = None
+) -> list[Row]:
+    """Return the items of an engagement as rows of an inventory, in the order they were registered in."""
+    found = await connection.execute(
+        text(
+            "SELECT i.data FROM items i LEFT JOIN labels l USING (label) WHERE i.engagement = :engagement "
+            "AND (CAST(:only AS text[]) IS NULL OR i.label = ANY(:only)) ORDER BY i.registered_at, l.batch, l.row"
+        ),
+        {"engagement": engagement, "only": only},
+    )
+    return [inventory.row_of(ItemRegistered.model_validate(data)) for (data,) in found]
+
+
 # Materialised: without statistics (a young table) the planner would normalise every number once for every wanted one.
 _NUMBERS = text(
     "WITH there AS MATERIALIZED (SELECT n.name, btrim(normalize(n.said, NFKC)) AS compared, i.label "
@@ -125,16 +169,15 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
         raise inventory.refusal(faults)
     decided: list[tuple[History, Event]] = []
     for row, one in new:
+        media = tuple(Medium(id=derived(one.item, f"medium:{nth}"), **medium) for nth, medium in enumerate(row.media))
         event = ItemRegistered(
             item=one.item,
             label=one.label,
             token_sha256=hashlib.sha256(one.token.encode()).hexdigest(),
             engagement=engagement,
             **row.described,
-            media=tuple(
-                Medium(id=derived(one.item, f"medium:{nth}"), **medium) for nth, medium in enumerate(row.media)
-            ),
-            required=required(policy, row.zone, row.confidentiality),
+            media=media,
+            required=item.required_of(media, required(policy, row.zone, row.confidentiality)),
         )
         decided.append((histories[one.item], event))
     entries = await ledger.append_all(tx, decided)
@@ -154,14 +197,6 @@ async def register_lot(
         return done
     event = LotRegistered(lot=one.item, label=one.label, engagement=engagement, lot_kind=kind, count=count)
     return await ledger.append(tx, history, event)
-
-
-async def move_lot(tx: Transaction, lot_: UUID, step: lot.Step, count: int) -> Entry[Any]:
-    """Record that a lot left or arrived, with the count of the one who acts."""
-    history = await ledger.read(tx, lot_)
-    if done := history.answered(tx.request):
-        return done
-    return await ledger.append(tx, history, lot.fold(history.events).move(step, count))
 
 
 Step = Literal["received", "taken-over"]
@@ -184,11 +219,11 @@ async def scan(tx: Transaction, scans: Sequence[Scanned]) -> list[Entry[Any] | R
     """Take in several scans in one transaction; each is answered by itself. A second scan answers with the first."""
     histories = await ledger.read_all(tx, [one.item for one in scans])
     decided: dict[tuple[UUID, Step], ledger.Decision] = {}
-    answers: list[Entry[Any] | Refused | tuple[UUID, Step]] = []
-    for one in scans:
+    answers: dict[int, Entry[Any] | Refused | tuple[UUID, Step]] = {}
+    for nth, one in sorted(enumerate(scans), key=lambda pair: pair[1].occurred_at):  # the earliest is the one recorded
         history = histories[one.item]
         try:
-            answer = history.answered(one.request) or _first(history, _STEP_KINDS[one.step])
+            answer = history.answered(one.request) or _first(history, _STEP_KINDS[one.step], one.occurred_at)
             if answer is None and (one.item, one.step) not in decided:
                 if one.step == "taken-over":
                     of_the_town(tx)
@@ -196,11 +231,12 @@ async def scan(tx: Transaction, scans: Sequence[Scanned]) -> list[Entry[Any] | R
                 event = state.take_over() if one.step == "taken-over" else state.receive(cage=None, centre=tx.by.party)
                 decided[one.item, one.step] = ledger.Decision(history, event, one.request, one.occurred_at)
         except Refused as refusal:
-            answers.append(refusal)
+            answers[nth] = refusal
         else:
-            answers.append(answer or (one.item, one.step))
+            answers[nth] = answer or (one.item, one.step)
     appended = dict(zip(decided, await ledger.append_all(tx, list(decided.values())), strict=True))
-    return [appended[answer] if isinstance(answer, tuple) else answer for answer in answers]
+    told = [answers[nth] for nth in range(len(scans))]
+    return [appended[answer] if isinstance(answer, tuple) else answer for answer in told]
 
 
 def of_the_town(tx: Transaction) -> None:
@@ -213,8 +249,14 @@ def of_the_town(tx: Transaction) -> None:
         )
 
 
-def _first(history: History, kind: str) -> Entry[Any] | None:
-    return next((ledger.again(entry) for entry in history.entries if entry.kind == kind), None)
+def _first(history: History, kind: str, at: datetime) -> Entry[Any] | None:
+    """Return the record that answers a scan of that moment; None when the scan is earlier than all that is recorded.
+
+    A late capture of an earlier moment is a fact of its own: whatever arrives first, the earliest stands in the end.
+    """
+    known = [entry for entry in history.entries if entry.kind == kind]
+    earliest = min(known, key=lambda entry: entry.occurred_at, default=None)
+    return ledger.again(earliest) if earliest and earliest.occurred_at <= at else None
 
 
 async def name_candidate(tx: Transaction, item_: UUID) -> Entry[Any]:
@@ -267,7 +309,8 @@ async def missing_before_ship_out(tx: Transaction, item_: UUID) -> tuple[item.La
     """Return, in words, what the item still needs before it may leave."""
     known = item.fold((await ledger.read(tx, item_)).events)
     levels = await views.levels(tx.connection, [item_])
-    return known.missing_before_ship_out(levels, await excepted(tx, known.media))
+    lost = (item.LOST,) if await open_losses(tx, [item_]) else ()
+    return lost + known.missing_before_ship_out(levels, await excepted(tx, known.media))
 
 
 async def _decide(tx: Transaction, item_: UUID, decide: Callable[[item.Item], Event]) -> Entry[Any]:

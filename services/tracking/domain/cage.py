@@ -40,7 +40,14 @@ class Cage:
         surplus = tuple(item for item in dict.fromkeys(found) if item not in set(self.sealed.items))
         seal_seen = plain(seal_seen)
         matches = seal_seen == plain(self.sealed.seal)
-        if (missing or surplus or not matches) and not confirmed:
+        if not (missing or surplus or matches or confirmed):
+            raise Refused(
+                "seal-differs",
+                "見た封印の番号が、封印したときの番号と違います。"
+                "番号を見直し、違うときは差の理由と、確かめたもう一人を入れてください。",
+                "The seal is not the one put on. Look again; if it differs, give a reason and a second person.",
+            )
+        if (missing or surplus) and not confirmed:
             raise Refused(
                 "difference",
                 f"積んだ{len(self.sealed.items)}台と読み取った{len(set(found))}台が合いません。差の理由と、確かめたもう一人を入れてください。",

@@ -75,12 +75,20 @@ def clearance(
 
 
 def closing(
-    registered: ItemRegistered, seen: Sequence[Seen], issued: Mapping[UUID, frozenset[str]], at: datetime
+    registered: ItemRegistered,
+    seen: Sequence[Seen],
+    issued: Mapping[UUID, frozenset[str]],
+    at: datetime,
+    *,
+    lost: bool = False,
 ) -> CustodyClosed | None:
     """Decide that custody ends: every medium cleared and its required certificates issued.
 
-    Where no certificate is required the item must have been received: until then its way is not over.
+    Where no certificate is required the item must have been received: until then its way is not over. What is lost
+    never closes by itself, whatever turns up: a person must first confirm that it was found.
     """
+    if lost:
+        return None
     if not certificates_required(registered.required) and all(one.kind != RECEIVED for one in seen):
         return None
     levels = reached(seen)

@@ -1,81 +1,37 @@
-"""The town's own inventory (物品台帳) as it comes: CSV in CP932 or UTF-8, Japanese headers. Pure.
+"""The town's own inventory (物品台帳) as it comes: its rows as devices with their media, and every problem. Pure.
 
-Decode BOM → UTF-8 → CP932 and nothing else: detectors guess wrong. Serials stay text: `000E12` and
-leading zeros are what is printed on the drive. Every problem row is named with its line and what to do, before
-anything is written.
+Serials stay text: `000E12` and leading zeros are what is printed on the drive. Every problem row is named with its
+line and what to do, before anything is written.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
-import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from shared.events.tracking import Confidentiality, Lease, Zone
+from services.tracking.domain import columns, table
+from services.tracking.domain.columns import CELL_MAX, HEADS, HEADS_MAX, LABEL, MEDIA_MAX, plain
+from shared.events.tracking import Confidentiality, ItemRegistered, Lease, Mapped, Zone
+from shared.ids import BadLabel, parse_label
 from shared.refused import Invalid
 
-FILE_SIZE_MAX = 10 * 1024 * 1024  # bytes
 ROWS_MAX = 20_000
-CELL_MAX = 200  # characters
+LINES_MAX = 100_000  # with empty ones
+FAULTS_MAX = 1_000  # then reading stops: the columns are wrong, not the rows
 CAPACITY_MAX = 1_000_000  # GB
 FAULTS_SAID_MAX = 50  # in one refusal
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BREAK = re.compile(r"[ \u3000\r\n]*[\r\n][ \u3000\r\n]*")  # a spreadsheet's line break within a cell
+OURS = Mapped()  # a list with our own heads and words
 
-COLUMNS: Mapping[str, str] = {
-    "物品番号": "asset_number",
-    "種別": "item_kind",
-    "メーカー": "maker",
-    "型名": "model",
-    "製造番号": "serial",
-    "使用課": "department",
-    "ネットワーク": "zone",
-    "機密性": "confidentiality",
-    "リース会社": "lessor",
-    "リース条項": "clause",
-    "媒体種別": "medium_kind",
-    "媒体メーカー": "medium_maker",
-    "媒体型名": "medium_model",
-    "媒体製造番号": "medium_serial",
-    "媒体容量GB": "medium_capacity",
-}
-NEEDED = ("種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号")
-
-KINDS: Mapping[str, Literal["notebook", "desktop", "loose-drive"]] = {
-    "ノート": "notebook",
-    "ノートパソコン": "notebook",
-    "ノートPC": "notebook",
-    "デスクトップ": "desktop",
-    "デスクトップパソコン": "desktop",
-    "デスクトップPC": "desktop",
-    "記憶媒体": "loose-drive",
-}
-ZONES: Mapping[str, Zone] = {
-    "個人番号利用事務系": "mynumber",
-    "LGWAN接続系": "lgwan",
-    "インターネット接続系": "internet",
-}
-MEDIA: Mapping[str, Literal["hdd", "ssd", "nvme", "unknown"]] = {
-    "HDD": "hdd",
-    "SSD": "ssd",
-    "NVMe": "nvme",
-    "NVME": "nvme",
-    "不明": "unknown",
-    "": "unknown",
-}
-GRADES: Mapping[str, Confidentiality] = {
-    **{grade: grade for grade in ("3", "3A", "3B", "3C", "2", "1")},
-    **{f"機密性{grade}": grade for grade in ("3", "3A", "3B", "3C", "2", "1")},
-}
+_JUDGED = ("item_kind", "zone", "confidentiality", "lease")
 DESCRIBED = ("asset_number", "maker", "model", "serial", "department")
 NUMBERS: Mapping[str, str] = {"asset_number": "物品番号", "serial": "製造番号", "medium_serial": "媒体製造番号"}
 NUMBERS_EN: Mapping[str, str] = {"asset_number": "Asset number", "serial": "Serial", "medium_serial": "Medium serial"}
 _NO_NUMBER = frozenset({"なし", "無し", "無", "不明", "NA", "N/A"})  # what people write where there is none
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +43,7 @@ class Row:
     zone: Zone
     confidentiality: Confidentiality
     line: int = 0  # where it stood; no part of what it says
+    label: str = ""  # the tracking ID that an export says it has; no part of what it says either
 
     @property
     def numbers(self) -> dict[tuple[str, str], str]:
@@ -111,71 +68,73 @@ class Inventory:
 
     rows: list[Row] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, word) nobody knows → how many rows
+    again: int = 0  # rows of an export that are registered just so
+    mapped: Mapped = OURS
+
+    @property
+    def is_asking(self) -> bool:
+        """Tell whether somebody should say which column or word means what."""
+        if not self.heads:
+            return False
+        known = {name for name in columns.named(self.heads, self.mapped) if name}
+        guessed = columns.suggested(self.heads, self.mapped).keys() - known
+        return bool(columns.lacking(self.heads, self.mapped) or guessed or self.unknown)
+
+    @property
+    def ignored(self) -> list[str]:
+        """The columns that are not read."""
+        named = columns.named(self.heads, self.mapped)
+        return [head for head, name in zip(self.heads, named, strict=True) if head and not name]
 
 
-def read(content: bytes) -> Inventory:
+def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
     """Read an inventory. Nothing is raised: what cannot be read is a fault with its line."""
-    inventory = Inventory()
-    if len(content) > FILE_SIZE_MAX:
-        inventory.faults.append(
-            Fault(0, "ファイルが大きすぎます。10 MB までに分けてください。", "The file is larger than 10 MB. Split it.")
-        )
-        return inventory
-    text = _decode(content)
-    if text is None:
-        inventory.faults.append(
-            Fault(
-                0,
-                "文字コードが読めません。Excelで「CSV UTF-8」として保存し直してください。",
-                "The text encoding cannot be read. Save it as CSV UTF-8.",
-            )
-        )
-        return inventory
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    inventory = Inventory(mapped=mapped)
+    lines = table.lines(content)
     try:
-        heads = [unicodedata.normalize("NFKC", head).strip() for head in next(lines, [])]
-        if missing := [name for name in NEEDED if name not in heads]:
-            inventory.faults.append(
-                Fault(
-                    1,
-                    f"列がありません：{'、'.join(missing)}。1行目に列の名前を入れてください。",
-                    f"Missing columns: {', '.join(missing)}.",
-                )
-            )
-            return inventory
+        _, heads = next(lines, (1, []))
+        names = _named(inventory, heads)
         seen: dict[tuple[str, str], int] = {}
-        for number, cells in enumerate(lines, 2):  # as a spreadsheet counts: a cell of two lines is one row
-            if not any(cell.strip() for cell in cells):
+        for number, cells in lines if names else ():
+            if not any(cell.strip() for cell in cells) and number < LINES_MAX:
                 continue
-            if len(inventory.rows) >= ROWS_MAX:
-                inventory.faults.append(
-                    Fault(
-                        number,
-                        f"{ROWS_MAX}行を超えています。分けてください。",
-                        f"More than {ROWS_MAX} rows. Split it.",
-                    )
-                )
+            if len(inventory.faults) >= FAULTS_MAX:
+                ja = f"直すところが{FAULTS_MAX}を超えたので、ここまでで止めました。列の対応も確かめてください。"
+                inventory.faults.append(Fault(number, ja, f"More than {FAULTS_MAX} problems. Check the columns first."))
+                break
+            if len(inventory.rows) >= ROWS_MAX or number >= LINES_MAX:
+                wrong = f"{ROWS_MAX}行を超えています。分けてください。", f"More than {ROWS_MAX} rows. Split it."
+                inventory.faults.append(Fault(number, *wrong))
                 break
             if len(cells) != len(heads):
-                inventory.faults.append(
-                    Fault(
-                        number,
-                        f"列の数が{len(heads)}ではなく{len(cells)}です。区切りを確かめてください。",
-                        f"{len(cells)} columns instead of {len(heads)}.",
-                    )
-                )
+                ja = f"列の数が{len(heads)}ではなく{len(cells)}です。区切りを確かめてください。"
+                inventory.faults.append(Fault(number, ja, f"{len(cells)} columns instead of {len(heads)}."))
                 continue
-            said = {COLUMNS[head]: cell.strip() for head, cell in zip(heads, cells, strict=True) if head in COLUMNS}
-            _take(inventory, seen, _Line(number, said))
-    except csv.Error:
-        inventory.faults.append(
-            Fault(
-                lines.line_num,
-                '引用符が閉じていません。この行の「"」を確かめてください。',
-                "A quotation mark is not closed on this line.",
-            )
-        )
+            said = {name: table.unescaped(cell.strip()) for name, cell in zip(names, cells, strict=True) if name}
+            _take(inventory, seen, _Line(number, said, mapped))
+    except table.Unreadable as broken:
+        inventory.faults.append(Fault(broken.line, broken.ja, broken.en))
     return inventory
+
+
+def _named(inventory: Inventory, said: Sequence[str]) -> list[str]:
+    """Return the field of each column; none, and faults, when the heads are not those of an inventory."""
+    if len(said) > HEADS_MAX or any(len(head) > CELL_MAX for head in said):
+        ja = f"1行目が表の見出しではありません。列は{HEADS_MAX}まで、列の名前は{CELL_MAX}文字までです。"
+        inventory.faults.append(Fault(1, ja, f"The first line is no table head of at most {HEADS_MAX} columns."))
+        return []
+    inventory.heads = [plain(head) for head in said]
+    names = columns.named(inventory.heads, inventory.mapped)
+    if missing := columns.lacking(inventory.heads, inventory.mapped):
+        ja = f"列がありません：{'、'.join(missing)}。1行目に列の名前を入れてください。"
+        inventory.faults.append(Fault(1, ja, f"Missing columns: {', '.join(missing)}."))
+    for name, times in Counter(name for name in names if name).items():
+        if times > 1:
+            ja = f"「{HEADS[name]}」になる列が{times}つあります。1つにしてください。"
+            inventory.faults.append(Fault(1, ja, f"{times} columns are read as {HEADS[name]}. Keep one."))
+    return [] if inventory.faults else names
 
 
 def digest(rows: Sequence[Row]) -> str:
@@ -189,9 +148,9 @@ def comparable(name: str, text: str) -> str:
 
     A medium always has one, so whatever stands there counts.
     """
-    plain = _plain(text)
-    nothing = plain.upper() in _NO_NUMBER or not any(letter.isalnum() for letter in plain)
-    return "" if nothing and name != "medium_serial" else plain
+    folded = plain(text)
+    nothing = folded.upper() in _NO_NUMBER or not any(letter.isalnum() for letter in folded)
+    return "" if nothing and name != "medium_serial" else folded
 
 
 def registered_before(rows: Iterable[Row], labels: Mapping[tuple[str, str], str]) -> list[Fault]:
@@ -208,6 +167,55 @@ def registered_before(rows: Iterable[Row], labels: Mapping[tuple[str, str], str]
         for (name, compared), said in row.numbers.items()
         if (name, compared) in labels
     ]
+
+
+def row_of(registered: ItemRegistered) -> Row:
+    """Return the row that says what was registered."""
+    described = {name: getattr(registered, name) for name in (*DESCRIBED, *_JUDGED)}
+    media = tuple(medium.model_dump(exclude={"id"}) for medium in registered.media)
+    return Row(described, media, registered.zone, registered.confidentiality, label=registered.label)
+
+
+def settle(inventory: Inventory, there: Mapping[str, Row]) -> None:
+    """Take out the rows that are registered just so under the tracking ID they give; one that differs is a fault."""
+    rows = inventory.rows
+    inventory.rows = [row for row in rows if not row.label]
+    for row in rows:
+        if not row.label:
+            continue
+        if (known := there.get(row.label)) is None:
+            ja = f"{LABEL} {row.label} は、この契約にありません。新しい機器なら、{LABEL}の欄を空にしてください。"
+            en = f"The tracking ID {row.label} is not in this engagement. Empty its cell for a new device."
+            inventory.faults.append(Fault(row.line, ja, en))
+        elif (known.described, known.media) != (row.described, row.media):
+            ja = f"{LABEL} {row.label} は、別の内容で登録されています。登録した内容は、この表では変えられません。"
+            en = f"The tracking ID {row.label} is registered with other values. This list cannot change them."
+            inventory.faults.append(Fault(row.line, f"{ja}この行を消してください。", f"{en} Remove this line."))
+        else:
+            inventory.again += 1
+
+
+def export(items: Sequence[Row]) -> list[list[str]]:
+    """Return the table of registered items with our heads; reading it says the same of every one of them."""
+    most = max((len(row.media) for row in items), default=0)
+    further = [f"{name}_{nth}" for nth in range(2, most + 1) for name in columns.MEDIUM_COLUMNS.values()]
+    names = ["label", *columns.COLUMNS.values(), *further]
+    words = {name: columns.meanings(name) for name in columns.WORDS}
+    told = [[HEADS[name] for name in names]]
+    for row in items:
+        lease = row.described["lease"]
+        said = row.described | ({"lessor": lease.lessor, "clause": lease.clause} if lease else {})
+        said |= {"label": row.label, **({} if row.media else {"medium_kind": "none"})}
+        for nth, medium in enumerate(row.media, 1):
+            end = f"_{nth}" if nth > 1 else ""
+            said |= {f"medium_{name.removesuffix('_gb')}{end}": value for name, value in medium.items()}
+        told.append([_written(words, name, said.get(name)) for name in names])
+    return told
+
+
+def _written(words: Mapping[str, Mapping[str, str]], name: str, value: Any) -> str:
+    fixed = words.get(name.rstrip("_2345678"), {})
+    return fixed.get(value, str(value)) if value is not None else ""
 
 
 def refusal(faults: Sequence[Fault]) -> Invalid:
@@ -229,28 +237,36 @@ class _Line:
 
     number: int
     said: dict[str, str]
+    mapped: Mapped = OURS
     faults: list[Fault] = field(default_factory=list)
+    unknown: list[tuple[str, str]] = field(default_factory=list)
 
     def wrong(self, ja: str, en: str) -> None:
         self.faults.append(Fault(self.number, ja, en))
 
-    def word(self, name: str, head: str, words: Mapping[str, T]) -> T | None:
+    def word(self, name: str, nth: int = 1) -> Any:
         """Return what a word of a fixed list means; another word is a fault that names the list."""
-        said = self.said[name]
-        if (meant := words.get(_plain(said))) is None:
+        words, theirs = columns.WORDS[name], self.mapped.words.get(name, {})
+        said, head = self.cell(name, nth), HEADS[_nth(name, nth)]
+        word = plain(said)
+        if (meant := theirs.get(word) or words.get(word)) is None:
             known = "、".join(dict.fromkeys(word for word in words if word))
             self.wrong(f"{head}「{said}」が分かりません。{known}のどれかにしてください。", f"Unknown value of {head}.")
+            self.unknown.append((name, word))
         return meant
+
+    def cell(self, name: str, nth: int = 1) -> str:
+        return self.said.get(_nth(name, nth), "")
 
     def unfold(self) -> None:
         """Make one line of a cell with a line break; a number that is broken in two is a fault, for nobody knows it."""
         for name, cell in self.said.items():
             if not _BREAK.search(cell):
                 continue
-            if name in NUMBERS:
+            if name.rstrip("_2345678") in NUMBERS:
                 self.wrong(
-                    f"{NUMBERS[name]}の途中に改行があります。ラベルを見て、1行に打ち直してください。",
-                    f"{NUMBERS_EN[name]}: there is a line break inside. Look at the label and type it on one line.",
+                    f"{HEADS[name]}の途中に改行があります。ラベルを見て、1行に打ち直してください。",
+                    f"{HEADS[name]}: there is a line break inside. Look at the label and type it on one line.",
                 )
             self.said[name] = _BREAK.sub(" ", cell)
 
@@ -264,27 +280,74 @@ class _Line:
                 )
         return not self.faults
 
-    def serial(self) -> str:
-        """Return the medium's serial as text; an empty one is a fault."""
-        if not (serial := self.said["medium_serial"]):
-            self.wrong("媒体製造番号がありません。ラベルを見て入れてください。", "The medium's serial is missing.")
-        return serial
-
-    def capacity(self) -> int | None:
-        """Return the capacity in GB, if one is given."""
-        said = self.said.get("medium_capacity", "")
-        if said and not (said.isascii() and said.isdecimal()):
+    def media(self, kind: str | None) -> tuple[dict[str, Any], ...]:
+        """Return the media of the line; `kind` is what the first column of kinds says, "none" for no medium at all."""
+        numbers = [nth for nth in range(1, MEDIA_MAX + 1) if (kind != "none" and nth == 1) or self._is_told(nth)]
+        if kind == "none" and numbers:
             self.wrong(
-                f"媒体容量GB「{said}」は数ではありません。数字だけにしてください。", "The capacity is not a number."
+                "媒体種別は「なし」ですが、媒体のことが書いてあります。媒体種別を直すか、その欄を空にしてください。",
+                "The kind of medium says there is none, but a medium is described. Correct one of them.",
             )
+            return ()
+        media = tuple(self._medium(nth, kind if nth == 1 else self.word("medium_kind", nth)) for nth in numbers)
+        serials = [comparable("medium_serial", medium["serial"]) for medium in media if medium["serial"]]
+        for serial in (serial for serial, times in Counter(serials).items() if times > 1):
+            self.wrong(
+                f"媒体製造番号 {serial} がこの行に2つあります。どちらかを直してください。",
+                f"The medium serial {serial} stands twice on this line. Correct one of them.",
+            )
+        return media
+
+    def _is_told(self, nth: int) -> bool:
+        """Tell whether the line says anything of its nth medium."""
+        names = [name for name in columns.MEDIUM_COLUMNS.values() if nth > 1 or name != "medium_kind"]
+        if nth > 1 and columns.MEDIA.get(plain(self.cell("medium_kind", nth))) == "none":
+            names.remove("medium_kind")
+        return any(self.cell(name, nth) for name in names)
+
+    def _medium(self, nth: int, kind: str | None) -> dict[str, Any]:
+        if not (serial := self.cell("medium_serial", nth)):
+            head = HEADS[_nth("medium_serial", nth)]
+            self.wrong(f"{head}がありません。ラベルを見て入れてください。", "The medium's serial is missing.")
+        if kind == "none" and nth > 1:
+            self.wrong(
+                f"{HEADS[_nth('medium_kind', nth)]}は「なし」ですが、その媒体のことが書いてあります。"
+                "どちらかを直してください。",
+                "The kind of medium says there is none, but a medium is described. Correct one of them.",
+            )
+        return {
+            "kind": kind,
+            "serial": serial,
+            "maker": self.cell("medium_maker", nth) or None,
+            "model": self.cell("medium_model", nth) or None,
+            "capacity_gb": self._capacity(nth),
+        }
+
+    def _capacity(self, nth: int) -> int | None:
+        """Return the capacity in GB, if one is given."""
+        said, head = self.cell("medium_capacity", nth), HEADS[_nth("medium_capacity", nth)]
+        if said and not (said.isascii() and said.isdecimal()):
+            self.wrong(f"{head}「{said}」は数ではありません。数字だけにしてください。", "The capacity is not a number.")
             return None
         if int(said or 0) > CAPACITY_MAX:
             self.wrong(
-                f"媒体容量GB「{said}」は大きすぎます。{CAPACITY_MAX:,}GB以下で、単位がGBか確かめてください。",
+                f"{head}「{said}」は大きすぎます。{CAPACITY_MAX:,}GB以下で、単位がGBか確かめてください。",
                 f"The capacity is larger than {CAPACITY_MAX:,} GB. Check that it is in GB.",
             )
             return None
         return int(said) if said else None
+
+    def label(self) -> str:
+        """Return the tracking ID of a row that was exported; empty for a new one."""
+        said = self.cell("label")
+        try:
+            return parse_label(said).id if said else ""
+        except BadLabel:
+            self.wrong(
+                f"{LABEL}「{said}」は追跡IDではありません。新しい機器なら、{LABEL}の欄を空にしてください。",
+                f'"{said}" is no tracking ID. Empty the cell for a new device.',
+            )
+            return ""
 
 
 def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -> None:
@@ -303,23 +366,22 @@ def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -
         inventory.faults += line.faults
         return
     said = line.said
-    kind, zone = line.word("item_kind", "種別", KINDS), line.word("zone", "ネットワーク", ZONES)
-    grade, medium = line.word("confidentiality", "機密性", GRADES), line.word("medium_kind", "媒体種別", MEDIA)
-    serial, capacity = line.serial(), line.capacity()
+    kind, zone, grade = (line.word(name) for name in _JUDGED[:3])
+    first = line.word("medium_kind")
+    media, label = line.media(first), line.label()
+    if kind == "loose-drive" and first == "none":
+        line.wrong(
+            "種別が記憶媒体なのに、媒体種別が「なし」です。どちらかを直してください。",
+            "A loose drive cannot be without a medium. Correct one of them.",
+        )
     if line.faults or kind is None or zone is None or grade is None:
         inventory.faults += line.faults
+        inventory.unknown.update(line.unknown)
         return
     described: dict[str, Any] = {name: said.get(name) or None for name in DESCRIBED}
     lease = Lease(lessor=said["lessor"], clause=said.get("clause", "")) if said.get("lessor") else None
     described |= {"item_kind": kind, "zone": zone, "confidentiality": grade, "lease": lease}
-    part = {
-        "kind": medium,
-        "serial": serial,
-        "maker": said.get("medium_maker") or None,
-        "model": said.get("medium_model") or None,
-        "capacity_gb": capacity,
-    }
-    row = Row(described, (part,), zone, grade, line.number)
+    row = Row(described, media, zone, grade, line.number, label)
     if line.unlike(row, seen):
         seen |= dict.fromkeys(row.numbers, line.number)
         inventory.rows.append(row)
@@ -327,15 +389,6 @@ def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -
         inventory.faults += line.faults
 
 
-def _plain(text: str) -> str:
-    """Fold full-width letters of a word from a fixed list; never of a serial."""
-    return unicodedata.normalize("NFKC", text).strip()
-
-
-def _decode(content: bytes) -> str | None:
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return None
+def _nth(name: str, nth: int) -> str:
+    """Return the field of the nth medium; the first has none in its name."""
+    return f"{name}_{nth}" if nth > 1 else name

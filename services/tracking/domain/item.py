@@ -10,8 +10,10 @@ from shared.entry import Event
 from shared.events.tracking import (
     Corrected,
     ItemRegistered,
+    Medium,
     Received,
     RecyclingChosen,
+    Required,
     RequirementChanged,
     ReuseCandidateNamed,
     ShippedOut,
@@ -37,6 +39,12 @@ class Lack:
     def of(self, what: str) -> "Lack":
         """Return it with the name of what lacks it in front."""
         return Lack(f"{what}　{self.ja}", f"{what} {self.en}")
+
+
+LOST = Lack(
+    "紛失として記録されています。見つけたら、ラベルを読み取ってください。",
+    "reported lost; scan its label when it is found",
+)
 
 
 class EvidenceMissing(Refused):
@@ -155,6 +163,11 @@ class Item:
                 "この機器の行き先はもう決まっています。機器のページで確かめてください。",
                 "The route of this item is already chosen. See its page.",
             )
+
+
+def required_of(media: Sequence[Medium], required: Required) -> Required:
+    """Return what is asked of an item with these media; without one nothing is, and its custody ends at its receipt."""
+    return required if media else required.model_copy(update={"on_site": None, "at_centre": None})
 
 
 def fold(events: Iterable[Event]) -> Item:

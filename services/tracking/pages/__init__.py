@@ -2,8 +2,20 @@
 
 from fastapi import APIRouter
 
-from services.tracking.pages import dashboard, engagements, inventory, items, office, public, scans
+from services.tracking.pages import (
+    dashboard,
+    differences,
+    engagements,
+    inventory,
+    items,
+    labels,
+    losses,
+    lots,
+    office,
+    public,
+    scans,
+)
 
 router = APIRouter(include_in_schema=False)
-for _part in (public, dashboard, items, scans, inventory, engagements, office):
+for _part in (public, dashboard, differences, losses, lots, items, scans, inventory, labels, engagements, office):
     router.include_router(_part.router)

@@ -10,15 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from services.tracking import reading, views
-from services.tracking.commands import cages
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Place, ThePlace
-from services.tracking.pages.words import ABOUT, CERTIFICATES, ITEM_KINDS, LOT_KINDS, MATERIALS, OUTCOMES, PLACES
-from shared.database import Transaction
-from shared.door import Door, TheDoor
-from shared.entry import Entry
+from services.tracking.pages.words import CERTIFICATES, ITEM_KINDS, LOT_KINDS, MATERIALS, PLACES, STAGES
+from shared.door import TheDoor
 from shared.identity import Principal, SignedIn
-from shared.refused import Refused, Unknown
 from shared.web.figures import Node
 from shared.web.i18n import Language, language, translator
 from shared.web.i18n import msgid as _
@@ -46,6 +41,7 @@ class Waits:
 
     place: Place
     today: date
+    losses: list[reading.Lost]
     differences: list[reading.Difference]
     apart: list[Machine]
     due: list[reading.Awaited]
@@ -68,12 +64,13 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         due = await reading.certificates(connection, here.engagement, here.certificate_days)
         open_ = [one for one in await reading.differences(connection) if one.outcome is None]
         asked = await reading.exceptions_asked(connection)
+        lost = [one for one in await reading.losses(connection) if not one.ended]
         loaded = await reading.cages(connection, here.engagement)
         apart = await _machines(connection, counts.apart, open_)
         apart += await _machines(connection, counts.unready, open_, taken=True)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
-    waits = Waits(place, today, open_, apart, due, asked, loaded, where["on-its-way"], held)
+    waits = Waits(place, today, lost, open_, apart, due, asked, loaded, where["on-its-way"], held)
     return render(
         request,
         "dashboard.html",
@@ -96,6 +93,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         lot_kinds=LOT_KINDS,
         places=PLACES,
         certificates=CERTIFICATES,
+        stages=STAGES,
     )
 
 
@@ -103,8 +101,16 @@ def _common(waits: Waits) -> list[dict[str, Any]]:
     """Name what waits for both parties; the template chooses the words by `what`."""
     named = f"?{waits.place.query}"
     found: list[dict[str, Any]] = [
-        {"what": "difference", "of": one, "href": f"/differences/{one.id}{named}"} for one in waits.differences
+        {
+            "what": "loss",
+            "of": one,
+            "due": one.next_due,
+            "left": (one.next_due[1] - waits.today).days if one.next_due else 0,
+            "href": f"/losses/{one.reported.loss}{named}",
+        }
+        for one in waits.losses
     ]
+    found += [{"what": "difference", "of": one, "href": f"/differences/{one.id}{named}"} for one in waits.differences]
     if unnamed := sum(one.difference is None for one in waits.apart):
         found.append({"what": "apart", "n": unnamed, "href": "#rec"})
     found += [
@@ -169,54 +175,6 @@ def _nodes(ways: dict[str, dict[str, int]], lang: Language) -> list[Node]:
     if waiting:
         nodes.append(Node("waiting", gettext(_("未受け取り")), waiting, 2, "warn"))
     return nodes
-
-
-@router.get("/differences/{difference}")
-async def difference(request: Request, door: TheDoor, who: SignedIn, place: ThePlace, difference: UUID) -> Response:
-    """Show a difference by name, and how it may be closed."""
-    return await _difference(request, door, who, place, difference=difference, asked=nothing(request))
-
-
-@router.post("/differences/{difference}")
-async def resolve(request: Request, door: TheDoor, who: SignedIn, place: ThePlace, difference: UUID) -> Response:
-    """Close a difference by what resolved it."""
-    asked = await Asked.of(request)
-    outcome = asked.form.choice("outcome", _("どうなったか"), OUTCOMES)
-    explanation = asked.form.need("explanation", _("説明"), longest=500)
-    if not asked.form.errors:
-
-        async def do(tx: Transaction) -> Entry[Any]:
-            return await cages.resolve(tx, difference, outcome, explanation)  # type: ignore[arg-type]  # one of OUTCOMES
-
-        try:
-            await door.act(place.town, who, do, ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again(f"/differences/{difference}?{place.query}")
-    return await _difference(request, door, who, place, difference=difference, asked=asked)
-
-
-async def _difference(
-    request: Request, door: Door, who: Principal, place: Place, *, difference: UUID, asked: Asked
-) -> Response:
-    async with door.look(place.town, who) as connection:
-        found = await reading.differences(connection, only=difference)
-        if not found:
-            raise Unknown
-        names = await reading.names_of(connection, [found[0].person, found[0].second])
-    return render(
-        request,
-        "difference.html",
-        asked.status,
-        place=place,
-        found=found[0],
-        names=names,
-        about=ABOUT,
-        outcomes=OUTCOMES,
-        item_kinds=ITEM_KINDS,
-        **asked.said,
-    )
 
 
 @router.get("/reports")

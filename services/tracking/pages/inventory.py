@@ -1,23 +1,27 @@
 """The inventory's page: a town's own list is read, looked at, registered; lots beside it, and the labels to print."""
 
+import asyncio
 import base64
 import binascii
 import zlib
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import ValidationError
 from sqlalchemy import text
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from services.tracking.commands import items
-from services.tracking.domain import inventory
+from services.tracking.domain import columns, inventory, table
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import LOT_KINDS
 from shared.database import Transaction
 from shared.door import Door, TheDoor
 from shared.entry import Entry
+from shared.events.tracking import Mapped
 from shared.identity import Principal, holding
 from shared.refused import Invalid, Refused
 from shared.web.i18n import msgid as _
@@ -42,12 +46,29 @@ async def preview(request: Request, door: TheDoor, who: Clerk, place: ThePlace) 
     """Read the file and show what it says; nothing is written yet."""
     asked = await Asked.of(request)
     sent = asked.form.typed.get("file")
-    content = await sent.read(inventory.FILE_SIZE_MAX + 1) if isinstance(sent, UploadFile) else b""
+    content = await sent.read(table.FILE_SIZE_MAX + 1) if isinstance(sent, UploadFile) else b""
     await request.close()  # the spooled file with it
     if not content:
         asked.form.wrong("file", _("物品台帳のファイル"), _("ファイルを選んでください。"))
         return await _inventory(request, door, who, place, asked)
-    return await _inventory(request, door, who, place, asked, read=inventory.read(content), packed=pack(content))
+    read = await asyncio.to_thread(inventory.read, content, await door.act(place.town, who, items.mapped))
+    return await _inventory(request, door, who, place, asked, read=read, packed=pack(content))
+
+
+@router.post("/inventory/columns")
+async def map_columns(request: Request, door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Read the same file with what the clerk says of its columns and words; nothing is written yet."""
+    asked = await Asked.of(request, part_max=PACKED_MAX)
+    packed = asked.form.value("kept")[:PACKED_MAX]
+    try:
+        content, mapped = unpack(packed), _carried(asked)
+        first = await asyncio.to_thread(inventory.read, content, mapped)
+        said = columns.check(columns.merged(mapped, _answered(asked, first)))
+        read = first if asked.form.errors else await asyncio.to_thread(inventory.read, content, said)
+    except Refused as refusal:
+        asked.refuse(refusal)
+        return await _inventory(request, door, who, place, asked)
+    return await _inventory(request, door, who, place, asked, read=read, packed=packed)
 
 
 @router.post("/inventory")
@@ -58,12 +79,16 @@ async def register(request: Request, door: TheDoor, who: Clerk, place: ThePlace)
     read = inventory.Inventory()
     try:
         ask = asked.ask
-        read = inventory.read(unpack(packed))
+        read = await asyncio.to_thread(inventory.read, unpack(packed), _carried(asked))
+        async with door.look(place.town, who) as connection:
+            await items.settle(connection, place.here.engagement, read)
         _refuse_unready(read, place)
         batch = items.table_batch(place.here.engagement, read.rows)
 
         async def do(tx: Transaction) -> list[Entry[Any]]:
             items.of_the_town(tx)
+            if read.mapped != inventory.OURS:
+                await items.remember_columns(tx, read.mapped)
             return await items.register(tx, place.here.engagement, batch, read.rows)
 
         entries = await door.act(place.town, who, do, ask=ask)
@@ -90,6 +115,54 @@ def _refuse_unready(read: inventory.Inventory, place: Place) -> None:
             "この契約は期間外です。契約を確かめてください。",
             "This engagement is not open. Check its dates.",
         )
+
+
+@router.get("/inventory/items.csv")
+async def export(door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Give out the engagement's inventory with its tracking IDs; read in again it registers nothing new."""
+    async with door.look(place.town, who) as connection:
+        rows = await items.registered_rows(connection, place.here.engagement)
+    content = await asyncio.to_thread(lambda: table.written(inventory.export(rows)))
+    name = f"attachment; filename=\"inventory.csv\"; filename*=UTF-8''{quote('物品台帳.csv')}"
+    return Response(content, media_type="text/csv; charset=utf-8", headers={"content-disposition": name})
+
+
+def _carried(asked: Asked) -> Mapped:
+    """Return the mapping that a form carries in its hidden field. Raises Invalid when it is broken."""
+    try:
+        return columns.check(Mapped.model_validate_json(asked.form.value("mapped") or "{}"))
+    except ValidationError as broken:
+        raise Invalid(
+            "columns",
+            "列の対応が失われました。もう一度ファイルを選んでください。",
+            "What was said of the columns was lost on the way. Choose the file again.",
+        ) from broken
+
+
+def _answered(asked: Asked, read: inventory.Inventory) -> Mapped:
+    """Return what the form says of the columns and words of a file; a column chosen twice is noted."""
+    said: dict[str, str] = {}
+    for name, head in columns.HEADS.items():
+        chosen = asked.form.value(f"column-{name}")
+        if chosen in read.heads and chosen in said:
+            asked.form.wrong(
+                f"column-{name}", head, _("この列は、もう別の列に選ばれています。別の列を選んでください。")
+            )
+        elif chosen in read.heads:
+            said[chosen] = name
+    asks = "column-item_kind" in asked.form.typed  # only then were the columns asked, and one left out is not read
+    heads = {head: said.get(head, "") for head in read.heads if head} if asks else {}
+    words: dict[str, dict[str, str]] = {}
+    for nth, (name, word) in enumerate(_strange(asked)):
+        if name in columns.WORDS and (meant := asked.form.value(f"word-{nth}")):
+            words.setdefault(name, {})[word] = meant
+    return Mapped(columns=heads, words=words)
+
+
+def _strange(asked: Asked) -> list[tuple[str, str]]:
+    """Return the words that the form asked about: field and word, in its order."""
+    names, words = asked.form.values("word-field"), asked.form.values("word-said")
+    return list(zip(names, words, strict=False))[: columns.WORDS_MAX]
 
 
 @router.post("/inventory/lots")
@@ -124,11 +197,14 @@ async def _inventory(
     packed: str = "",
 ) -> Response:
     engagement, known = place.here.engagement, False
+    guessed = columns.suggested(read.heads, read.mapped) if read else {}
     async with door.look(place.town, who) as connection:
         registered = await connection.scalar(
             text("SELECT count(*) FROM items WHERE engagement = :engagement"), {"engagement": engagement}
         )
-        if read and read.rows:
+        if read:
+            await items.settle(connection, engagement, read)
+        if read and (read.rows or read.again):
             known = not read.faults and await items.is_registered(connection, engagement, read.rows)
             if not known:
                 read.faults += await items.registered_before(connection, engagement, read.rows)
@@ -143,8 +219,17 @@ async def _inventory(
         faults=read.faults[:FAULTS_MAX] if read else [],
         packed=packed,
         registered=registered,
-        columns=inventory.COLUMNS,
-        needed=inventory.NEEDED,
+        columns=columns.COLUMNS,
+        needed=columns.NEEDED,
+        head_of=columns.HEADS,
+        asked_columns=[
+            name
+            for name in columns.HEADS
+            if name in guessed or not name[-1].isdecimal() or name.startswith("medium_serial")
+        ],
+        guessed=guessed,
+        strange=read.unknown.most_common(columns.WORDS_MAX) if read else [],
+        meanings={name: columns.meanings(name) for name in columns.WORDS},
         lot_kinds=LOT_KINDS,
         **asked.said,
     )
@@ -157,7 +242,7 @@ def pack(content: bytes) -> str:
 
 def unpack(packed: str) -> bytes:
     """Return the file again. Raises Invalid when it is not what `pack` made; never more than a file may have."""
-    size_max = inventory.FILE_SIZE_MAX + 1
+    size_max = table.FILE_SIZE_MAX + 1
     unpacking = zlib.decompressobj()
     try:
         content = unpacking.decompress(base64.urlsafe_b64decode(packed), size_max)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.tracking import reading, views
-from services.tracking.commands import cages
+from services.tracking.commands import differences, losses
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
 from services.tracking.pages.asked import Asked, again, nothing
@@ -31,7 +31,7 @@ from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
 
-Act = Literal["exception", "approval", "take-over", "candidate", "recycling", "difference"]
+Act = Literal["exception", "approval", "take-over", "candidate", "recycling", "difference", "sighting", "loss"]
 ALLOWED: dict[Act, tuple[str, ...]] = {
     "exception": ("worker", "centre-manager"),
     "approval": ("approver",),
@@ -39,6 +39,8 @@ ALLOWED: dict[Act, tuple[str, ...]] = {
     "candidate": ("worker", "centre-manager"),
     "recycling": ("worker", "centre-manager"),
     "difference": ("clerk", "town-admin", "worker", "centre-manager"),
+    "sighting": ("clerk", "town-admin", "worker", "centre-manager"),
+    "loss": ("clerk", "town-admin", "worker", "centre-manager"),
 }
 PAGES_MAX = 10_000
 Short = Annotated[str, Query(max_length=40)]
@@ -77,6 +79,7 @@ class Whole:
     names: dict[str, str]
     parties: dict[str, str]
     people: list[reading.Person]
+    lost: bool
 
 
 @router.get("/items")
@@ -161,7 +164,10 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
     if act == "difference":
         reason = form.need("reason", _("差の理由"), longest=500)
         other = form.need("second", _("確かめたもう一人"), longest=64)
-        return lambda tx, found: cages.find_difference(tx, found.item, reason=reason, second=other)
+        return lambda tx, found: differences.find_difference(tx, found.item, reason=reason, second=other)
+    if act == "loss":
+        reason = form.need("lost", _("何が起きたか"), longest=500)
+        return lambda tx, found: losses.report_loss(tx, found.item, reason=reason)
     if act == "recycling":
         why = form.may("why", _("再資源化にまわす理由"), longest=200) or None
         return lambda tx, found: _recycle(tx, found.item, why)
@@ -169,6 +175,7 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
         "approval": lambda tx, found: _approve(tx, found.item, form.value("medium")),
         "take-over": lambda tx, found: _take_over(tx, found.item, asked),
         "candidate": lambda tx, found: commands.name_candidate(tx, found.item),
+        "sighting": lambda tx, found: losses.sight(tx, found.item),
     }
     return acts[act]
 
@@ -248,6 +255,7 @@ async def _whole(tx: Transaction, found: Found) -> Whole:
         await reading.names_of(tx.connection, named),
         await reading.parties_of(tx.connection),
         await reading.people(tx.connection, engaged),
+        bool(await losses.open_losses(tx, [found.item])),
     )
 
 
@@ -261,6 +269,7 @@ async def _show(request: Request, door: Door, who: Principal, label: Label, aske
         "item.html",
         asked.status,
         label=label.id,
+        loss=losses.loss_of(found.item),
         town=found.tenant,
         engagement=found.engagement,
         whole=replace(whole, people=others),
@@ -289,5 +298,7 @@ def _may(who: Principal, whole: Whole) -> frozenset[Act]:
         "candidate": undecided and whole.registered.lease is None,
         "recycling": undecided,
         "difference": ready != taken,
+        "sighting": whole.lost,
+        "loss": not whole.lost,
     }
     return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

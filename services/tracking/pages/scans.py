@@ -12,18 +12,18 @@ from starlette.responses import RedirectResponse, Response
 from services.tracking import reading, views
 from services.tracking.commands import cages
 from services.tracking.commands import items as commands
+from services.tracking.commands.differences import Difference
 from services.tracking.commands.items import Step
-from services.tracking.domain import lot
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.items import Looked, lacking
 from services.tracking.pages.place import Place, ThePlace
-from services.tracking.pages.words import ITEM_KINDS, LEVELS, LOT_KINDS
+from services.tracking.pages.words import FATES, ITEM_KINDS, LEVELS, LOT_KINDS
 from shared.database import Transaction
 from shared.door import Door, Found, TheDoor, scanned
 from shared.entry import Entry
 from shared.identity import Principal, holding
 from shared.ids import LABEL_INPUT_MAX, LABEL_LENGTH, Label
-from shared.refused import Forbidden, Invalid, Refused, Unknown
+from shared.refused import Forbidden, Invalid, Refused
 from shared.web.guard import CSP_CAMERA
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
@@ -114,7 +114,7 @@ async def receiving(
     request: Request, door: TheDoor, who: Worker, place: ThePlace, cage: Annotated[UUID | None, Query()] = None
 ) -> Response:
     """Show what was loaded against what was scanned, and what is missing by name."""
-    return await _receiving(request, door, who, place, nothing(request), cage=cage)
+    return await receiving_page(request, door, who, place, nothing(request), cage=cage)
 
 
 @router.post("/receiving")
@@ -129,7 +129,7 @@ async def receive_one(request: Request, door: TheDoor, who: Worker, place: ThePl
             asked.refusal = refusal
         else:
             return again(f"/receiving?{place.query}")
-    return await _receiving(request, door, who, place, asked)
+    return await receiving_page(request, door, who, place, asked)
 
 
 @router.post("/receiving/{cage}")
@@ -143,7 +143,7 @@ async def confirm(request: Request, door: TheDoor, who: Worker, place: ThePlace,
         name, word = ("second", _("確かめたもう一人")) if reason else ("reason", _("差の理由"))
         asked.form.wrong(name, word, _("理由ともう一人の両方が必要です。"))
     if not asked.form.errors:
-        difference = cages.Difference(reason, second) if reason and second else None
+        difference = Difference(reason, second) if reason and second else None
 
         async def do(tx: Transaction) -> list[Entry[Any]]:
             loaded = next(
@@ -160,12 +160,13 @@ async def confirm(request: Request, door: TheDoor, who: Worker, place: ThePlace,
             asked.refuse(refusal)
         else:
             return again(f"/receiving?{place.query}", "confirmed")
-    return await _receiving(request, door, who, place, asked, cage=cage)
+    return await receiving_page(request, door, who, place, asked, cage=cage)
 
 
-async def _receiving(
+async def receiving_page(
     request: Request, door: Door, who: Principal, place: Place, asked: Asked, *, cage: UUID | None = None
 ) -> Response:
+    """Render the place of receiving, with what a form said."""
     async with door.look(place.town, who) as connection:
         loaded = [one for one in await reading.cages(connection, place.here.engagement) if one.shipped]
         people = await reading.people(connection, place.parties)
@@ -185,6 +186,7 @@ async def _receiving(
         item_kinds=ITEM_KINDS,
         lots=lots,
         lot_kinds=LOT_KINDS,
+        fates=FATES,
         **asked.said,
     )
 
@@ -192,7 +194,7 @@ async def _receiving(
 @router.get("/cages")
 async def list_cages(request: Request, door: TheDoor, who: Worker, place: ThePlace) -> Response:
     """Show the cages that are loaded here, and the form to load and seal one more."""
-    return await _cages(request, door, who, place, nothing(request))
+    return await cages_page(request, door, who, place, nothing(request))
 
 
 @router.post("/cages")
@@ -214,7 +216,7 @@ async def seal(request: Request, door: TheDoor, who: Worker, place: ThePlace) ->
             asked.refusal = refusal
         else:
             return again(f"/cages?{place.query}", "sealed")
-    return await _cages(request, door, who, place, asked)
+    return await cages_page(request, door, who, place, asked)
 
 
 async def _loaded(door: Door, who: Principal, place: Place, typed: list[str]) -> list[UUID]:
@@ -259,29 +261,7 @@ async def hand_over(request: Request, door: TheDoor, who: Worker, place: ThePlac
             asked.refuse(refusal)
         else:
             return again(f"/cages?{place.query}", "shipped")
-    return await _cages(request, door, who, place, asked)
-
-
-@router.post("/lots/{step}")
-async def count_lot(request: Request, door: TheDoor, who: Worker, place: ThePlace, step: lot.Step) -> Response:
-    """Record what was counted of a lot where it leaves or arrives."""
-    asked = await Asked.of(request)
-    label = asked.form.need("lot", _("まとめて預かっている物"), longest=LABEL_LENGTH)
-    count = asked.form.number("counted", _("数えた台数"), least=0, most=100_000)
-    if not asked.form.errors:
-        async with door.engine.connect() as connection:
-            found = await views.lot_of(connection, label, who.party)
-        if found is None:
-            raise Unknown
-        stream, town = found
-        try:
-            await door.act(town, who, lambda tx: commands.move_lot(tx, stream, step, count), ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again(f"/{'cages' if step == 'shipped-out' else 'receiving'}?{place.query}")
-    show = _cages if step == "shipped-out" else _receiving
-    return await show(request, door, who, place, asked)
+    return await cages_page(request, door, who, place, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +273,9 @@ class Lacking:
     needed: str | None
 
 
-async def _cages(request: Request, door: Door, who: Principal, place: Place, asked: Asked) -> Response:
+async def cages_page(request: Request, door: Door, who: Principal, place: Place, asked: Asked) -> Response:
+    """Render the place of loading, with what a form said."""
+
     async def look(tx: Transaction) -> tuple[list[reading.Cage], dict[UUID, list[Lacking]], list[views.Counted]]:
         loaded = await reading.cages(tx.connection, place.here.engagement)
         waiting = [cage for cage in loaded if not cage.shipped]
@@ -314,6 +296,8 @@ async def _cages(request: Request, door: Door, who: Principal, place: Place, ask
         carrier = await connection.scalar(
             text("SELECT name FROM parties WHERE party = :party"), {"party": place.here.carrier}
         )
+    async with door.look(place.town, who) as connection:
+        people = await reading.people(connection, place.parties)
     return render(
         request,
         "cages.html",
@@ -323,8 +307,10 @@ async def _cages(request: Request, door: Door, who: Principal, place: Place, ask
         gone=[one for one in loaded if one.shipped],
         missing_of=missing_of,
         carrier=carrier or place.here.centre_name,
+        people=[one for one in people if one.person != who.person],
         levels=LEVELS,
         lots=lots,
         lot_kinds=LOT_KINDS,
+        fates=FATES,
         **asked.said,
     )

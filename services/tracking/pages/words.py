@@ -87,7 +87,10 @@ ABOUT: Mapping[str, str] = {
     "receipt": _("入庫の差"),
     "delivery": _("納品の差"),
     "reopened": _("証跡の取り消し"),
+    "lot": _("員数の差"),
 }
+STAGES: Mapping[str, str] = {"speedy": _("速報"), "final": _("確報")}
+FATES: Mapping[str, str] = {"recycled": _("再資源化"), "returned": _("返却")}
 
 # What stands on the timeline of a device: the title, and whether it belongs to data or to the second life.
 EVENTS: Mapping[str, tuple[str, str]] = {
@@ -101,6 +104,10 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "tracking.exception-approved.v1": (_("申し出の承認"), ""),
     "tracking.shipped-out.v1": (_("出庫"), ""),
     "tracking.received.v1": (_("入庫"), ""),
+    "tracking.sighted.v1": (_("読み取り（所在の確認）"), ""),
+    "tracking.loss-reported.v1": (_("紛失の記録"), "ask"),
+    "tracking.loss-notified.v1": (_("紛失の報告"), "ask"),
+    "tracking.loss-ended.v1": (_("紛失したものが見つかった"), ""),
     "erasure.medium-removed.v1": (_("記憶媒体の取り出し"), ""),
     "erasure.medium-destroyed.v1": (_("粉砕"), ""),
     "tracking.medium-cleared.v1": (_("記憶媒体の処理が完了"), ""),

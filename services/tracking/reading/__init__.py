@@ -23,6 +23,7 @@ from services.tracking.reading.listing import (
     labels_of,
     last_records,
 )
+from services.tracking.reading.losses import Lost, losses
 from services.tracking.reading.publication import Public, public
 from services.tracking.reading.waiting import Asked, Difference, differences, exceptions_asked
 
@@ -33,6 +34,7 @@ __all__ = [
     "Cage",
     "Difference",
     "Listed",
+    "Lost",
     "Person",
     "Public",
     "cages",
@@ -44,6 +46,7 @@ __all__ = [
     "items",
     "labels_of",
     "last_records",
+    "losses",
     "lot_places",
     "names_of",
     "parties_engaged",

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.reading.listing import ITEMS, PLACE, PLACES, REFURB_STEPS
+from services.tracking.views import HELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ async def lot_places(connection: AsyncConnection, engagement: UUID) -> dict[str,
     """Count what is held as lots at the place where each lot was last seen: town, transit or centre."""
     rows = await connection.execute(
         text(
-            "SELECT coalesce(m.step, 'town') AS step, sum(l.count)::int AS n FROM lots l "
+            f"SELECT coalesce(m.step, 'town') AS step, sum({HELD})::int AS n FROM lots l "  # noqa: S608 - a constant of ours
             "LEFT JOIN LATERAL (SELECT t.data->>'step' AS step FROM timeline t WHERE t.stream = l.lot "
             "AND t.kind = 'tracking.lot-moved.v1' ORDER BY t.sequence DESC LIMIT 1) m ON true "
             "WHERE l.engagement = :engagement GROUP BY 1"

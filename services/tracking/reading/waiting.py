@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -24,6 +25,9 @@ class Difference:
     found_at: datetime
     outcome: str | None
     explanation: str | None
+    resolver: str | None
+    replacements: tuple[tuple[str, str], ...]
+    said: dict[str, Any]  # the event, for what is said of a seal or a lot
 
 
 async def differences(connection: AsyncConnection, *, only: UUID | None = None) -> list[Difference]:
@@ -31,7 +35,8 @@ async def differences(connection: AsyncConnection, *, only: UUID | None = None) 
     rows = list(
         await connection.execute(
             text(
-                "SELECT f.stream, f.data, f.person, f.occurred_at, r.data AS resolved FROM timeline f "
+                "SELECT f.stream, f.data, f.person, f.occurred_at, r.data AS resolved, r.person AS resolver "
+                "FROM timeline f "
                 "LEFT JOIN timeline r ON r.stream = f.stream AND r.kind = 'tracking.discrepancy-resolved.v1' "
                 "WHERE f.kind = 'tracking.discrepancy-found.v1' AND (CAST(:only AS uuid) IS NULL OR f.stream = :only) "
                 "ORDER BY r.stream IS NOT NULL, f.occurred_at"
@@ -39,7 +44,10 @@ async def differences(connection: AsyncConnection, *, only: UUID | None = None) 
             {"only": only},
         )
     )
-    named = await labels_of(connection, [UUID(item) for row in rows for item in row.data["items"]])
+    wanted = [
+        UUID(item) for row in rows for item in (*row.data["items"], *(row.resolved or {}).get("replacements", ()))
+    ]
+    named = await labels_of(connection, wanted)
     return [
         Difference(
             row.stream,
@@ -52,6 +60,9 @@ async def differences(connection: AsyncConnection, *, only: UUID | None = None) 
             row.occurred_at,
             row.resolved["outcome"] if row.resolved else None,
             row.resolved["explanation"] if row.resolved else None,
+            row.resolver,
+            tuple(named[UUID(one)] for one in (row.resolved or {}).get("replacements", ()) if UUID(one) in named),
+            row.data,
         )
         for row in rows
     ]

@@ -1,5 +1,6 @@
 """Tracking's HTTP door without a bus: founding, inventory, labels, scans, cages, lots, exceptions, what each may do."""
 
+import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -88,7 +89,12 @@ class Api:
 
     async def sealed(self, who: str, number: str, labels: list[str], engagement: UUID) -> str:
         """Seal a cage and return its id."""
-        said: dict[str, Any] = {"engagement": str(engagement), "number": number, "seal": "4817", "labels": labels}
+        said: dict[str, Any] = {
+            "engagement": str(engagement),
+            "number": number,
+            "seal": f"S-{number}",
+            "labels": labels,
+        }
         return str((await self.do(who, "/cages", town=TOWN, **said))["stream"])
 
 
@@ -233,6 +239,31 @@ async def test_a_bad_row_stops_the_list_and_is_named_with_its_line(api: Api) -> 
     assert (await api.file_list(line("B3"), engagement=uuid7())).json()["code"] == "no-engagement"
 
 
+async def test_a_list_with_a_town_s_own_heads_comes_with_its_mapping(api: Api) -> None:
+    content = (
+        "課,管理番号,種別,ネットワーク,機密性,媒体種別,HDDシリアル\n総務課,MAPPED,ノート,庁内LAN,3,HDD,MS1\n".encode(
+            "cp932"
+        )
+    )
+    fields = {"engagement": str(api.engagement), "request": str(uuid7())}
+
+    async def send(given: dict[str, Any] | str | None = None, **params: Any) -> httpx.Response:
+        said = {} if given is None else {"mapping": given if isinstance(given, str) else json.dumps(given)}
+        files = {"file": ("list.csv", content, "text/csv")}
+        return await api.send("clerk", "POST", "/inventories", data=fields | said, files=files, params=params)
+
+    asked = (await send(preview=True)).json()["ask"]["columns"]
+    assert asked["HDDシリアル"] == "medium_serial"
+    mapping = {"columns": asked, "words": {"zone": {"庁内LAN": "lgwan"}}}
+    assert (await send("{")).json()["code"] == "columns"
+    assert (await send({"columns": {"課": "nothing"}})).json()["code"] == "columns"
+    assert (await send({"columns": asked}, preview=True)).json()["ask"]["words"] == {"zone": ["庁内LAN"]}
+    first = await send(mapping)
+    assert first.status_code == 201, first.text
+    assert (await send(mapping)).status_code == 200
+    assert (await send(preview=True)).json() == {"rows": 1, "faults": []}, "it is remembered"
+
+
 async def test_the_labels_are_printed_for_those_who_may_see_the_town(api: Api) -> None:
     await api.items("P1")
     path = f"/engagements/{api.engagement}/labels.pdf"
@@ -242,6 +273,24 @@ async def test_the_labels_are_printed_for_those_who_may_see_the_town(api: Api) -
     assert (await api.send("stranger", "GET", path, params={"town": TOWN})).status_code == 403
     empty = await api.send("clerk", "GET", f"/engagements/{uuid7()}/labels.pdf", params={"town": TOWN})
     assert empty.json()["code"] == "no-labels"
+
+
+async def test_a_sheet_has_a_size_a_start_and_an_offset_and_one_label_may_be_printed_alone(api: Api) -> None:
+    first, _ = await api.items("P2", "P3")
+    path = f"/engagements/{api.engagement}/labels.pdf"
+    for size, start, status in (("44", 43, 200), ("24", 24, 422), ("50x25", 1, 422), ("33", 0, 422)):
+        asked = {"town": TOWN, "size": size, "start": start, "right": -50, "down": 50}
+        assert (await api.send("clerk", "GET", path, params=asked)).status_code == status, size
+    assert (await api.send("clerk", "GET", path, params={"town": TOWN, "right": 51})).status_code == 422
+    alone = await api.send("clerk", "GET", path, params={"town": TOWN, "size": "50x25", "label": first.lower()})
+    assert len(pypdfium2.PdfDocument(alone.content)) == 1
+    table = await api.send("clerk", "GET", path.replace(".pdf", ".csv"), params={"town": TOWN, "label": first})
+    head, row, end = table.content.decode("utf-8-sig").split("\r\n")
+    assert (head, end) == ("label,url,asset_number,model", "")
+    assert row.startswith(f"{first},HTTPS://")
+    assert f"/T/{first}/" in row
+    assert row.endswith(",A-P2,MD-7100")
+    assert (await api.send("stranger", "GET", path.replace(".pdf", ".csv"), params={"town": TOWN})).status_code == 403
 
 
 async def test_a_batch_of_scans_answers_each_scan_by_itself(api: Api) -> None:
@@ -337,7 +386,7 @@ async def test_a_cage_leaves_when_all_is_proved_in_the_hands_of_its_own_engageme
         labels=[first, theirs],
     )
     assert [one.carrier for one in shipped] == [OTHER_CARRIER, CARRIER]
-    short: dict[str, Any] = {"seal_seen": "4817", "labels": [first]}
+    short: dict[str, Any] = {"seal_seen": "S-1", "labels": [first]}
     assert (await api.do("other", f"/cages/{cage}/receipt", status=404, town=TOWN, **short))["code"] == "unknown-label"
     assert (await api.do("worker", f"/cages/{cage}/receipt", status=409, town=TOWN, **short))["code"] == "difference"
     why: dict[str, Any] = {"reason": "1台が見当たらない", "second": "worker2"}
@@ -350,19 +399,19 @@ async def test_a_label_of_another_town_is_named_and_never_recorded_under_this_on
     theirs = await founded(api.tracking, town=OTHER_TOWN, contract="R8-other")  # the same centre's second town
     (foreign,) = await registered(api.tracking, theirs, [row("T1")], town=OTHER_TOWN)
     (own,) = await api.items("T2")
-    said: dict[str, Any] = {"number": "T", "seal": "4817", "labels": [foreign.event.label]}
+    said: dict[str, Any] = {"number": "T", "seal": "S-T", "labels": [foreign.event.label]}
     wrong = await api.do("worker", "/cages", status=409, town=TOWN, engagement=str(theirs), **said)
     assert (wrong["code"], wrong["missing"]) == ("another-town", [views.grouped(foreign.event.label)])
     cage = await api.sealed("worker", "T", [own], api.engagement)
     both: dict[str, Any] = {
-        "seal_seen": "4817",
+        "seal_seen": "S-T",
         "labels": [own, foreign.event.label],
         "reason": "余分",
         "second": "worker2",
     }
     answer = await api.do("worker", f"/cages/{cage}/receipt", status=409, town=TOWN, **both)
     assert (answer["code"], answer["missing"]) == ("another-town", [views.grouped(foreign.event.label)])
-    await api.do("worker", f"/cages/{cage}/receipt", town=TOWN, seal_seen="4817", labels=[own])
+    await api.do("worker", f"/cages/{cage}/receipt", town=TOWN, seal_seen="S-T", labels=[own])
 
 
 async def test_an_exception_needs_three_persons(api: Api) -> None:
@@ -414,7 +463,8 @@ async def test_a_lot_is_counted_at_each_hand_and_both_counts_are_seen(api: Api) 
     first, again = [await api.send("worker", "POST", path, json=body) for _ in range(2)]
     assert (first.status_code, again.status_code, first.json() == again.json()) == (201, 200, True)
     assert (await api.do("worker", path, status=409, step="shipped-out", count=59))["code"] == "already-moved"
-    await api.do("worker", path, step="received", count=58)
+    assert (await api.do("worker", path, status=409, step="received", count=58))["code"] == "difference"
+    await api.do("worker", path, step="received", count=58, reason="1台たりない", second="worker2")
     assert (await api.do("stranger", path, status=404, step="received", count=59))["code"] == "unknown-label"
     assert (await api.do("other", path, status=404, step="received", count=59))["code"] == "unknown-label"
     assert (await api.do("clerk", path, status=403, step="received", count=59))["code"] == "role"
@@ -438,6 +488,8 @@ async def test_two_counts_that_differ_are_named_and_closed_by_what_resolved_them
     assert (await api.do("approver", f"/items/{label}/difference", status=403, **said))["code"] == "role"
     path = f"/discrepancies/{found['stream']}/resolution"
     closed: dict[str, Any] = {"outcome": "found", "explanation": "棚にあった"}
+    assert (await api.do("clerk", path, status=409, town=TOWN, **closed))["code"] == "still-missing"
+    await api.do("worker", f"/items/{label}/sighting")
     await api.do("clerk", path, town=TOWN, **closed)
     assert (await api.do("clerk", path, status=409, town=TOWN, **closed))["code"] == "already-resolved"
     nothing = f"/discrepancies/{uuid7()}/resolution"
@@ -495,3 +547,18 @@ async def test_the_log_is_everybody_s(api: Api) -> None:
     assert (await api.client.get("/log/checkpoint")).json()["code"] == "empty-log"
     assert (await api.client.get("/log/tile/0/000")).status_code == 404
     assert (await api.client.get("/log/../keys/identity.jwk")).status_code == 404
+
+
+async def test_a_sealed_cage_has_a_manifest_for_those_who_act_for_the_town(api: Api) -> None:
+    labels = await api.items("MF1", "MF2")
+    cage = await api.sealed("worker", "明細1", labels, api.engagement)
+    path = f"/cages/{cage}/manifest.pdf"
+    paper = await api.send("worker", "GET", path, params={"town": TOWN})
+    assert (paper.status_code, paper.headers["content-type"]) == (200, "application/pdf")
+    said = "".join(page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(paper.content))
+    assert "2台" in said
+    for label in labels:
+        assert views.grouped(label) in said
+    assert (await api.send("stranger", "GET", path, params={"town": TOWN})).status_code == 403
+    none = await api.send("clerk", "GET", f"/cages/{uuid7()}/manifest.pdf", params={"town": TOWN})
+    assert none.json()["code"] == "no-cage"

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.tracking import views
-from services.tracking.commands import cages, items, parties
+from services.tracking.commands import cages, differences, items, parties
 from services.tracking.consumers import consumers
 from services.tracking.domain.inventory import Row
 from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
@@ -206,31 +206,31 @@ async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_f
     streams = [entry.stream for entry in three]
     async with tracking.acting(by=WORKER) as tx:
         cage = (await cages.seal(tx, engagement, "7", "1", streams)).stream
-    difference = cages.Difference("探したがない", "second")
+    difference = differences.Difference("探したがない", "second")
     async with tracking.acting(by=WORKER) as tx:
         with pytest.raises(Refused, match="合いません"):
             await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=None)
         with pytest.raises(Refused, match="別の人"):
-            alone = cages.Difference("x", WORKER.person)
+            alone = differences.Difference("x", WORKER.person)
             await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=alone)
         with pytest.raises(Invalid, match="名簿にある別の人"):
-            nobody = cages.Difference("x", "x")
+            nobody = differences.Difference("x", "x")
             await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=nobody)
         await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=difference)
     discrepancy = derived(cage, "discrepancy")
     async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Refused, match="まだ入庫"):
-            await cages.resolve(tx, discrepancy, "found", "x")
+        with pytest.raises(Refused, match="まだ読み取って"):
+            await differences.resolve(tx, discrepancy, "found", "x")
     async with tracking.acting(by=WORKER, request=uuid7()) as tx:
         assert tx.request
         scans = [items.Scanned(streams[2], "received", tx.request, NOW)] * 2
         entries = await items.scan(tx, scans)
     assert len({entry.id for entry in entries if isinstance(entry, Entry)}) == 1
     async with tracking.acting(by=WORKER) as tx:
-        await cages.resolve(tx, discrepancy, "found", "底にあった")
+        await differences.resolve(tx, discrepancy, "found", "底にあった")
     async with tracking.acting(by=WORKER) as tx:
         with pytest.raises(Refused, match="もう閉じて"):
-            await cages.resolve(tx, discrepancy, "found", "x")
+            await differences.resolve(tx, discrepancy, "found", "x")
 
 
 async def test_a_cage_is_sealed_under_an_engagement_of_its_own_town(tracking: Service, engagement: UUID) -> None:
@@ -245,9 +245,9 @@ async def test_a_difference_in_delivery_is_seen_by_two_who_are_known(tracking: S
     (one,) = await registered(tracking, engagement, [row("F1")])
     async with tracking.acting() as tx:
         with pytest.raises(Invalid) as refused:
-            await cages.find_difference(tx, one.stream, reason="届いていない", second="x")
+            await differences.find_difference(tx, one.stream, reason="届いていない", second="x")
         assert refused.value.detail == {"field": "second"}
-        await cages.find_difference(tx, one.stream, reason="届いていない", second="second")
+        await differences.find_difference(tx, one.stream, reason="届いていない", second="second")
 
 
 async def test_a_scan_sent_again_is_answered_again_and_another_body_is_refused(

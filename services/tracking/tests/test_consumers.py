@@ -9,10 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from services.tracking.commands import custody, items, parties
+from services.tracking.commands import custody, items, lots, parties
+from services.tracking.commands.differences import Difference
 from services.tracking.consumers import consumers
 from services.tracking.tests.test_commands import destroyed, erased, hear, issued
-from services.tracking.tests.world import founded, registered, row
+from services.tracking.tests.world import founded, peopled, registered, row
 from services.tracking.views import levels, overview
 from shared.entry import Entry
 from shared.events.erasure import ErasureVerified, MediumErased
@@ -179,13 +180,15 @@ async def test_what_follows_is_recorded_in_the_towns_name_because_of_what_was_he
 
 
 async def test_the_lots_are_held_and_each_hands_count_stands(tracking: Service) -> None:
+    await peopled(tracking)
     engagement = await founded(tracking, contract="monitors")
     async with tracking.acting() as tx:
         lot = await items.register_lot(tx, engagement, "monitor", 59)
     async with tracking.acting(TOWN, WORKER) as tx:
-        moved = [await items.move_lot(tx, lot.stream, "shipped-out", 59)]
+        moved = [await lots.move_lot(tx, lot.stream, "shipped-out", 59)]
     async with tracking.acting(TOWN, WORKER) as tx:
-        moved.append(await items.move_lot(tx, lot.stream, "received", 58))
+        why = Difference("1台たりない", "second")
+        moved.append(await lots.move_lot(tx, lot.stream, "received", 58, difference=why))
     await shuffled(tracking, [heard_again(entry) for entry in (lot, *moved)], 1, together=True)
     async with tracking.acting() as tx:
         seen = await overview(tx.connection, engagement)

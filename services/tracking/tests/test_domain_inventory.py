@@ -1,11 +1,20 @@
 import csv
 import io
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracking.domain import inventory
+from services.tracking.domain import columns, custody, inventory, item, table
+from services.tracking.domain.columns import MEDIA_MAX
+from services.tracking.domain.custody import RECEIVED, Seen
+from services.tracking.domain.inventory import Row
+from services.tracking.domain.policy import mic_r2_12, required
+from shared.events.tracking import CustodyClosed, ItemRegistered, Mapped, Medium, PolicySet
+from shared.ids import new_label, uuid7
+from shared.refused import Invalid
 
 HEADS = ["物品番号", "種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号", "媒体容量GB"]
 GOOD = ["R02-0031", "デスクトップ", "個人番号利用事務系", "機密性3", "HDD", "000E12", "500"]
@@ -122,3 +131,228 @@ def test_whatever_bytes_come_nothing_is_raised(content: bytes) -> None:
 def test_whatever_text_comes_every_row_is_taken_or_named(text: str) -> None:
     read = inventory.read(",".join(HEADS).encode() + b"\n" + text.encode("utf-8", "surrogatepass"))
     assert all(row.media[0]["serial"] for row in read.rows)
+
+
+# ── the town's own heads and words ───────────────────────────────────────────────────────────────────────────────────
+
+THEIR_HEADS = ["管理番号", "品名", "ネットワーク区分", "機密性", "ディスク種別", "HDDシリアル", "備考"]
+THEIRS = ["R02-0031", "ノートPC(A4)", "ＬＧＷＡＮ", "3", "HDD", "000E12", "窓口"]
+
+
+def test_a_town_s_own_heads_are_guessed_said_once_and_read_from_then_on() -> None:
+    content = file(THEIRS, heads=THEIR_HEADS)
+    first = inventory.read(content)
+    assert "列がありません" in first.faults[0].ja
+    guessed = columns.suggested(first.heads, first.mapped)
+    assert guessed == {
+        "asset_number": "管理番号",
+        "item_kind": "品名",
+        "zone": "ネットワーク区分",
+        "confidentiality": "機密性",
+        "medium_kind": "ディスク種別",
+        "medium_serial": "HDDシリアル",
+    }
+    said = Mapped(columns={head: name for name, head in guessed.items()} | {"備考": ""})
+    second = inventory.read(content, said)
+    assert sorted(second.unknown) == [("item_kind", "ノートPC(A4)"), ("zone", "LGWAN")]
+    assert [fault.line for fault in second.faults] == [2, 2]
+    words = Mapped(words={"item_kind": {"ノートPC(A4)": "notebook"}, "zone": {"LGWAN": "lgwan"}})
+    third = inventory.read(content, columns.check(columns.merged(said, words)))
+    assert (third.faults, third.is_asking, third.ignored) == ([], False, ["備考"])
+    row = third.rows[0]
+    assert (row.described["item_kind"], row.zone, row.described["asset_number"]) == ("notebook", "lgwan", "R02-0031")
+    assert inventory.read(file(GOOD), said).faults == [], "our own heads are read as before"
+
+
+def test_our_own_heads_ask_nothing_and_a_likely_column_that_is_left_out_asks_once() -> None:
+    assert not inventory.read(file([*GOOD, "x"], heads=[*HEADS, "備考"])).is_asking
+    heads = ["管理番号", *HEADS[1:]]
+    assert inventory.read(file(GOOD, heads=heads)).is_asking
+    assert not inventory.read(file(GOOD, heads=heads), Mapped(columns={"管理番号": ""})).is_asking
+
+
+def test_two_columns_for_one_thing_are_named() -> None:
+    read = inventory.read(file([*GOOD, "R9"], heads=[*HEADS, "管理番号"]), Mapped(columns={"管理番号": "asset_number"}))
+    assert ("「物品番号」になる列が2つ" in read.faults[0].ja, read.rows) == (True, [])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Mapped(columns={"課": "nothing"}),
+        Mapped(words={"maker": {"A": "B"}}),
+        Mapped(words={"zone": {"庁内": "everywhere"}}),
+        Mapped(words={"zone": {f"庁内{n}": "lgwan" for n in range(columns.WORDS_MAX + 1)}}),
+        Mapped(columns={f"列{n}": "" for n in range(columns.HEADS_MAX + 1)}),
+        Mapped(columns={"x" * 201: ""}),
+    ],
+)
+def test_a_mapping_to_what_there_is_not_is_refused(said: Mapped) -> None:
+    with pytest.raises(Invalid, match="選び直してください"):
+        columns.check(said)
+
+
+def test_what_a_town_says_later_wins_and_what_is_kept_is_bounded() -> None:
+    old = Mapped(columns={"課": "department", "番号": "serial"}, words={"zone": {"庁内": "lgwan"}})
+    both = columns.merged(old, Mapped(columns={"番号": "asset_number"}, words={"zone": {"外": "internet"}}))
+    assert both.columns == {"課": "department", "番号": "asset_number"}
+    assert both.words == {"zone": {"庁内": "lgwan", "外": "internet"}}
+    for round_ in range(3):
+        both = columns.merged(both, Mapped(columns={f"{round_}列{n}": "" for n in range(columns.HEADS_MAX)}))
+    assert len(columns.check(both).columns) == columns.HEADS_MAX
+
+
+# ── files that are no list ───────────────────────────────────────────────────────────────────────────────────────────
+
+NO_LISTS = {
+    "a workbook": (b"PK\x03\x04" + bytes(50), 0, "CSV UTF-8"),
+    "an old or a locked workbook": (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), 0, "パスワードを外し"),
+    "a PDF": (b"%PDF-1.7\n", 0, "PDF"),
+    "two encodings": (file(GOOD, encoding="utf-8") + file(GOOD), 3, "混ざっています"),
+    "a million columns": (b"," * 1_000_000, 1, "見出しではありません"),
+    "a head without end": (b"x" * 100_000 + b",y\n", 1, "見出しではありません"),
+    "nothing": (b"", 1, "列がありません"),
+    "more than a file may have": (bytes(10 * 1024 * 1024 + 1), 0, "大きすぎます"),
+}
+
+
+@pytest.mark.parametrize("what", NO_LISTS)
+def test_a_file_that_is_no_list_gets_a_sentence(what: str) -> None:
+    content, line, said = NO_LISTS[what]
+    read = inventory.read(content)
+    assert (len(read.faults), read.faults[0].line, read.rows) == (1, line, [])
+    assert said in read.faults[0].ja
+
+
+@pytest.mark.parametrize(
+    ("rows", "most", "said"),
+    [(b"x\n" * 5_000_000, inventory.FAULTS_MAX + 1, "止めました"), (b"\n" * 10_000_000, 1, "超えています")],
+)
+def test_a_file_of_nothing_but_problems_stops_being_read(rows: bytes, most: int, said: str) -> None:
+    read = inventory.read(",".join(HEADS).encode() + b"\n" + rows)
+    assert len(read.faults) == most
+    assert said in read.faults[-1].ja
+
+
+# ── several media, and none ──────────────────────────────────────────────────────────────────────────────────────────
+
+MORE = [*HEADS, "媒体種別2", "媒体製造番号2", "媒体容量GB２", f"媒体製造番号{MEDIA_MAX}"]
+
+
+def test_a_device_has_as_many_media_as_its_line_tells() -> None:
+    read = inventory.read(
+        file([*GOOD, "SSD", "S2", "240", "S8"], ["R2", *GOOD[1:5], "S9", "", "", "", "", ""], heads=MORE)
+    )
+    assert read.faults == []
+    media = [(one["kind"], one["serial"], one["capacity_gb"]) for one in read.rows[0].media]
+    assert media == [("hdd", "000E12", 500), ("ssd", "S2", 240), ("unknown", "S8", None)]
+    assert [len(row.media) for row in read.rows] == [3, 1]
+
+
+def nobody(kind: str = "デスクトップ", word: str = "なし", serial: str = "") -> list[str]:
+    return ["R9", kind, "個人番号利用事務系", "3", word, serial, ""]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ([*GOOD, "SSD", "", "", ""], "媒体製造番号2がありません"),
+        ([*GOOD, "HDD", "００0E12", "", ""], "この行に2つ"),
+        ([*GOOD, "なし", "S2", "", ""], "媒体種別2は「なし」"),
+        ([*nobody(serial="S1"), "", "", "", ""], "媒体種別は「なし」"),
+        ([*nobody(), "HDD", "S2", "", ""], "媒体種別は「なし」"),
+        ([*nobody(kind="記憶媒体"), "", "", "", ""], "種別が記憶媒体"),
+        ([*GOOD, "HDD", "S\n2", "", ""], "媒体製造番号2の途中に改行"),
+    ],
+)
+def test_what_a_line_says_of_its_media_must_agree(row: list[str], said: str) -> None:
+    read = inventory.read(file(row, heads=MORE))
+    assert said in read.faults[0].ja
+    assert read.rows == []
+
+
+def registered(row: Row) -> ItemRegistered:
+    policy = PolicySet(town="t", version="1", source="MIC R2.12", rows=mic_r2_12())
+    media = tuple(Medium(id=uuid7(), **one) for one in row.media)
+    asked = item.required_of(media, required(policy, row.zone, row.confidentiality))
+    described = row.described | {"item": uuid7(), "label": new_label(), "engagement": UUID(int=1)}
+    return ItemRegistered(**described, media=media, required=asked)
+
+
+def test_a_device_without_a_medium_is_not_stuck_its_custody_ends_at_its_receipt() -> None:
+    (row,) = inventory.read(file(nobody())).rows
+    known = registered(row)
+    assert (known.media, known.required.on_site, known.required.at_centre) == ((), None, None)
+    assert known.required.media_class == 1, "the row of the policy stays on record"
+    assert item.fold([known]).missing_before_ship_out({}, set()) == ()
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    here = Seen("tracking.item-registered.v1", now, uuid7())
+    assert custody.closing(known, [here], {}, now) is None
+    closed = custody.closing(known, [here, Seen(RECEIVED, now + timedelta(days=1), uuid7())], {}, now)
+    assert isinstance(closed, CustodyClosed)
+    assert [step.step for step in closed.steps] == ["registered", "received", "closed"]
+
+
+# ── the export ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def exported(*rows: Row) -> tuple[bytes, dict[str, Row]]:
+    """Return the export of the rows once registered, and what is registered under which label."""
+    there = [inventory.row_of(registered(row)) for row in rows]
+    return table.written(inventory.export(there)), {row.label: row for row in there}
+
+
+MARKS = "'=+-@＝－\",; 　0A株￥~①髙"
+HOSTILE = st.text(st.sampled_from(MARKS) | st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+
+
+@given(st.lists(HOSTILE, min_size=15, max_size=15), st.lists(HOSTILE, max_size=MEDIA_MAX - 1), st.booleans())
+def test_an_export_says_of_every_cell_what_was_registered_and_registers_nothing(
+    cells: list[str], serials: list[str], leased: bool
+) -> None:
+    said = dict(zip(columns.COLUMNS, cells, strict=True))
+    said |= {
+        "種別": "ノート",
+        "ネットワーク": "LGWAN接続系",
+        "機密性": "機密性３",
+        "媒体種別": "NVMe",
+        "媒体容量GB": "7",
+    }
+    said |= {f"媒体製造番号{nth}": f"{serial}#{nth}" for nth, serial in enumerate(serials, 2)}
+    said["媒体製造番号"] += "#1"
+    said |= {} if leased else {"リース会社": ""}
+    read = inventory.read(file(list(said.values()), heads=list(said), encoding="utf-8"))
+    assert (len(read.rows), read.faults) == (1, [])
+    content, there = exported(*read.rows)
+    again = inventory.read(content)
+    assert again.faults == []
+    assert [(row.described, row.media) for row in again.rows] == [(row.described, row.media) for row in read.rows]
+    inventory.settle(again, there)
+    assert (again.rows, again.again, again.faults) == ([], len(read.rows), [])
+
+
+@given(HOSTILE | st.text("'=\t\r\n@x"))
+def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(cell: str) -> None:
+    assert table.unescaped(table.escaped(cell)) == cell
+    assert table.escaped(cell)[:1] not in {*"=+-@\t\r\n＝＋－＠"}
+
+
+def test_an_export_opens_in_a_japanese_spreadsheet_and_is_compared_by_its_tracking_ids() -> None:
+    read = inventory.read(file([*GOOD, "SSD", "=S2", "", ""], [*nobody(), "", "", "", ""], heads=MORE))
+    content, there = exported(*read.rows)
+    assert content.startswith(b"\xef\xbb\xbf")
+    assert content.count(b"\r\n") == content.count(b"\n") == 3
+    text = content.decode("utf-8-sig")
+    assert ",'=S2" in text
+    assert ",なし," in text
+    other = text.replace("R02-0031", "R02-9999").replace("R9,", "R9,", 1)
+    read = inventory.read(other.encode())
+    inventory.settle(read, there)
+    assert (read.again, [fault.line for fault in read.faults]) == (1, [2])
+    assert "別の内容" in read.faults[0].ja
+    foreign = inventory.read(content)
+    inventory.settle(foreign, {})
+    assert (foreign.rows, foreign.again, len(foreign.faults)) == ([], 0, 2)
+    assert "この契約にありません" in foreign.faults[0].ja
+    mistyped = inventory.read(file([*GOOD, "X"], heads=[*HEADS, "追跡ID"]))
+    assert "追跡IDではありません" in mistyped.faults[0].ja

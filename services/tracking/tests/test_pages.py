@@ -1,5 +1,6 @@
 """Every page for its readers: both languages, refused to others, refusals said, nothing private in public."""
 
+import html
 import os
 import random
 import re
@@ -12,7 +13,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from services.tracking.commands import cages, items, parties
+from services.tracking.commands import cages, items, losses, parties
 from services.tracking.consumers import consumers
 from services.tracking.pages import public as pages_public
 from services.tracking.pages.inventory import pack, unpack
@@ -507,12 +508,18 @@ async def test_a_lot_is_counted_where_it_leaves_and_where_it_arrives(web: Web, t
         wrong = await web.post(f"/lots/{step}?{query}", who="worker", lot=label, counted="たくさん")
         assert wrong.status_code == 422
         assert 'id="counted-e"' in wrong.text
-        sent = await web.post(f"/lots/{step}?{query}", who="worker", lot=label, counted=count)
+        why = {"why": "1台たりない", "other": "worker2"} if count == "58" else {}
+        if why:
+            silent = await web.post(f"/lots/{step}?{query}", who="worker", lot=label, counted=count)
+            assert silent.status_code == 409
+            assert "合いません" in silent.text
+        sent = await web.post(f"/lots/{step}?{query}", who="worker", lot=label, counted=count, **why)
         assert sent.headers["location"].startswith(path)
+        await heard(tracking)
         page = (await web.get(sent.headers["location"], who="worker")).text
-        assert word not in page
+        assert (word in page) is bool(why), "what differs may be counted again"
         assert f">{count}<" in page
-    again = await web.post(f"/lots/received?{query}", who="worker", lot=label, counted="59")
+    again = await web.post(f"/lots/received?{query}", who="worker", lot=label, counted="57")
     assert again.status_code == 409
     assert "もう記録されています" in again.text
     assert (await web.post(f"/lots/received?{query}", who="clerk", lot=label, counted="59")).status_code == 403
@@ -543,11 +550,17 @@ async def test_a_form_sent_twice_records_once(web: Web, world: World, tracking: 
     for _ in range(2):
         sent = await web.post(path, who="clerk", request=request, reason="棚に残っている", second="worker")
         assert sent.status_code == 303, sent.text
-    rows = await tracking.rows("SELECT stream FROM entries WHERE kind = 'tracking.discrepancy-found.v1'")
+    rows = await tracking.rows("SELECT stream FROM timeline WHERE data->>'about' = 'delivery'")
     assert len(rows) == 1
     page = await web.get(f"/differences/{rows[0].stream}?{world.query}", who="worker")
     assert world.waiting.event.label[:4] in page.text
     assert NAMES["worker"] in page.text
+    path = f"/differences/{rows[0].stream}"
+    early = await web.post(f"{path}?{world.query}", who="worker", outcome="found", explanation="棚で見つけた")
+    assert early.status_code == 409
+    assert "まだ読み取っていない機器" in early.text
+    seen = await web.post(f"{path}/sighting?{world.query}", who="worker", scan=world.waiting.event.label)
+    assert seen.status_code == 303
     closed = await web.post(
         f"/differences/{rows[0].stream}?{world.query}", who="worker", outcome="found", explanation="棚で見つけた"
     )
@@ -667,7 +680,7 @@ async def test_an_inventory_is_previewed_with_its_problem_lines_and_registered_o
     assert "媒体製造番号 000E12 は、追跡ID" in taken.text
     assert len(await tracking.rows("SELECT item FROM items")) == before + 1
     page = await web.get(sent.headers["location"], who="clerk")
-    assert f"/api/tracking/engagements/{world.engagement}/labels.pdf?town={TOWN}" in page.text
+    assert f"/labels?town={TOWN}&amp;engagement={world.engagement}" in page.text
     dice = random.Random(1)
     words = [[dice.randbytes(90).hex() for _ in range(2)] for _ in range(15_000)]
     large = f"{HEAD},使用課,メーカー\n" + "".join(
@@ -681,6 +694,56 @@ async def test_an_inventory_is_previewed_with_its_problem_lines_and_registered_o
     lost = await web.post(f"/inventory?{world.query}", who="clerk", packed="!")
     assert lost.status_code == 422
     assert "もう一度ファイルを選んでください" in lost.text
+
+
+async def test_a_town_s_own_columns_are_asked_once_and_its_export_registers_nothing(
+    web: Web, tracking: Service, world: World
+) -> None:
+    def hidden(page: str, name: str) -> str:
+        found = re.search(f'name="{name}" value="([^"]*)"', page)
+        assert found, name
+        return html.unescape(found[1])
+
+    heads = "管理番号,品名,ネットワーク,機密性,ディスク種別,HDDシリアル"
+    first = await preview(web, world, f"{heads}\nM1,ノート(A4),LGWAN接続系,3,HDD,MAP1\n")
+    assert "列がありません" in first.text
+    columns = {
+        f"column-{name}": head
+        for name, head in (("asset_number", "管理番号"), ("item_kind", "品名"), ("zone", "ネットワーク"))
+    } | {
+        "column-confidentiality": "機密性",
+        "column-medium_kind": "ディスク種別",
+        "column-medium_serial": "HDDシリアル",
+    }
+    assert all(
+        re.search(f'name="{name}".*?<option value="{head}" selected', first.text) for name, head in columns.items()
+    )
+    form = {name: hidden(first.text, name) for name in ("kept", "mapped")}
+    path = f"/inventory/columns?{world.query}"
+    wrong = await web.post(path, who="clerk", **form, **(columns | {"column-maker": "品名"}))
+    assert wrong.status_code == 422
+    assert 'name="kept"' in wrong.text, "nothing entered is lost"
+    asked = await web.post(path, who="clerk", **form, **columns)
+    assert "種別「ノート(A4)」" in asked.text
+    form = {name: hidden(asked.text, name) for name in ("kept", "mapped", "word-field", "word-said")}
+    good = await web.post(path, who="clerk", **form, **{"word-0": "notebook"})
+    assert "MAP1" in good.text
+    assert "町の列と言葉" not in good.text
+    said = {name: hidden(good.text, name) for name in ("packed", "mapped")}
+    assert (await web.post(f"/inventory?{world.query}", who="clerk", **said)).status_code == 303
+    next_one = await preview(web, world, f"{heads}\nM2,ノート(A4),LGWAN接続系,3,なし,\n")
+    assert hidden(next_one.text, "packed")
+    assert "町の列と言葉" not in next_one.text, "it is remembered for the town"
+    said = {name: hidden(next_one.text, name) for name in ("packed", "mapped")}
+    assert (await web.post(f"/inventory?{world.query}", who="clerk", **said)).status_code == 303
+    mapped = await tracking.rows("SELECT 1 FROM entries WHERE kind = 'tracking.columns-mapped.v1'")
+    assert len(mapped) == 1, "what is known is not said again"
+    out = await web.get(f"/inventory/items.csv?{world.query}", who="clerk")
+    assert (out.status_code, out.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    again = await preview(web, world, out.content.decode("utf-8-sig"), "utf-8-sig")
+    assert "もう登録されています" in again.text
+    broken = await web.post(f"/inventory?{world.query}", who="clerk", packed=said["packed"], mapped="{")
+    assert broken.status_code == 422
 
 
 def test_a_packed_file_never_unpacks_to_more_than_a_file_may_have() -> None:
@@ -813,3 +876,73 @@ def test_the_desk_is_read_out_of_a_contact_as_people_write_it() -> None:
     help_ = desk("最上町", "総務課 電話：0233-43-2111、Fax 0233-43-2345", "向町644")
     assert (help_.desk, help_.phone, help_.fax) == ("最上町 総務課", "0233-43-2111", "0233-43-2345")
     assert desk("最上町", None).desk == "最上町"
+
+
+async def test_labels_are_printed_from_a_page_that_asks_for_paper_place_and_offset(web: Web, world: World) -> None:
+    for lang, word in (("ja", "もう使った面の数"), ("en", "Labels already used")):
+        page = await web.get(f"/labels?{world.query}", who="clerk", lang=lang)
+        assert page.status_code == 200
+        assert word in page.text
+        for name in ('"size"', '"start"', '"right"', '"down"', "labels.csv?town="):
+            assert name in page.text
+    action = re.findall(r'action="(/api/tracking/engagements/[^"]+/labels.pdf)"', page.text)[0]
+    pdf = await web.get(f"{action}?town={TOWN}&size=44&start=3&right=-5&down=7", who="clerk")
+    assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
+    label = world.bare.event.label
+    one = await web.get(f"/labels?{world.query}&label={label}", who="worker")
+    assert f'name="label" value="{label}"' in one.text
+    assert (await web.get(f"/labels?{world.query}")).status_code == 401
+
+
+async def test_a_lost_machine_has_its_page_on_both_homes_and_its_end(web: Web, tracking: Service, world: World) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("LOST-1")])
+    await heard(tracking)
+    item = f"/items/{one.event.label}"
+    assert "紛失として記録する" in (await web.get(item, who="worker")).text
+    empty = await web.post(f"{item}/loss", who="worker", lost="")
+    assert empty.status_code == 422
+    told = await web.post(f"{item}/loss", who="worker", lost="カゴ車から降ろしたあと見つからない")
+    assert told.status_code == 303, told.text
+    await heard(tracking)
+    path = f"/losses/{losses.loss_of(one.stream)}"
+    for who in ("clerk", "worker"):
+        assert f'href="{path}?' in (await web.get(f"/dashboard?{world.query}", who=who)).text
+        page = (await web.get(f"{path}?{world.query}", who=who)).text
+        assert "LOST-1" in page
+        assert "カゴ車から降ろしたあと見つからない" in page
+        assert "第68条" in page
+        assert page.count("不明") >= 8, "what nobody recorded is not made up"
+    assert "紛失として記録されています" in (await web.get(item, who="clerk")).text
+    english = (await web.get(f"{path}?{world.query}", who="clerk", lang="en")).text
+    assert "Unknown" in english
+    report = {"stage": "speedy", "notified_on": "2026-11-24", "reference": "受付 1"}
+    assert (await web.post(f"{path}/report?{world.query}", who="worker", **report)).status_code == 403
+    wrong = await web.post(f"{path}/report?{world.query}", who="clerk", **report | {"notified_on": "31 Feb"})
+    assert wrong.status_code == 422
+    assert (await web.post(f"{path}/report?{world.query}", who="clerk", **report)).status_code == 303
+    early = await web.post(f"{path}/end?{world.query}", who="worker", explanation="棚")
+    assert early.status_code == 409
+    seen = await web.post(f"{item}/sighting", who="worker")
+    assert seen.status_code == 303
+    await heard(tracking)
+    assert "見つかったと確かめる" in (await web.get(f"{path}?{world.query}", who="worker")).text
+    ended = await web.post(f"{path}/end?{world.query}", who="worker", explanation="棚の奥")
+    assert ended.status_code == 303
+    await heard(tracking)
+    assert path not in (await web.get(f"/dashboard?{world.query}", who="clerk")).text
+    assert (await web.get(f"{path}?{world.query}", who="stranger")).status_code == 404
+
+
+async def test_a_lot_is_closed_by_its_form_and_falls_from_what_is_held(web: Web, tracking: Service) -> None:
+    engagement = await founded(tracking, contract="R8-lot-ends")
+    async with tracking.acting() as tx:
+        lot = await items.register_lot(tx, engagement, "monitor", 5)
+    await heard(tracking)
+    query = f"town={TOWN}&engagement={engagement}"
+    end = {"ended": lot.event.label, "fate": "recycled", "gone": "6", "kg": "31", "receipt": "M-7"}
+    more = await web.post(f"/lots/end?{query}", who="worker", **end)
+    assert more.status_code == 409
+    assert "預かっているのは5台" in more.text
+    assert (await web.post(f"/lots/end?{query}", who="worker", **end | {"gone": "5"})).status_code == 303
+    await heard(tracking)
+    assert "まとめて預かっている物" not in (await web.get(f"/dashboard?{query}", who="worker")).text

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.tracking.commands import items, parties
+from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
 from services.tracking.log.note import NoteSigner
 from services.tracking.loops import integrate
@@ -13,7 +13,7 @@ from services.tracking.tests.world import founded, registered, row
 from shared.database import as_party
 from shared.entry import By, Entry
 from shared.refused import Refused
-from shared.testing import NOW, OTHER_TOWN, TOWN, Service
+from shared.testing import NOW, OTHER_TOWN, TOWN, WORKER, Service
 
 THEIRS = By(person="theirs", party=OTHER_TOWN)
 STRANGER = By(person="stranger", party="centre-other")
@@ -34,7 +34,9 @@ async def filled(tracking: Service) -> Service:
     for town, by in ((TOWN, By(person="clerk", party=TOWN)), (OTHER_TOWN, THEIRS)):
         engagement = await founded(tracking, town=town)
         over = await founded(tracking, town=town, contract="over")
-        await registered(tracking, engagement, [row(f"R-{town}")], town=town)
+        (one,) = await registered(tracking, engagement, [row(f"R-{town}")], town=town)
+        async with tracking.acting(town, WORKER) as tx:
+            await cages.seal(tx, engagement, "1", "4817", [one.stream])  # two towns may have the same seal
         async with tracking.acting(town, by) as tx:
             await items.register_lot(tx, engagement, "monitor", 59)
             await parties.end_engagement(tx, over)

@@ -1,0 +1,111 @@
+"""A table as somebody's file holds it: numbered lines of cells, and cells that no spreadsheet takes for formulas. Pure.
+
+Decode BOM → UTF-8 → CP932 and nothing else: detectors guess wrong.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+FILE_SIZE_MAX = 10 * 1024 * 1024  # bytes
+
+# What begins a formula where a cell is opened (OWASP, CSV injection), in both widths, as Japanese
+# spreadsheets do. The apostrophes before it are counted with it, so that a text that begins with one comes back.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
+
+_OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # the container of .xls and of every workbook with a password
+_STRANGE: tuple[tuple[bytes, str, str], ...] = (
+    (
+        _OLE,
+        "古い.xlsか、パスワードの付いたExcelのファイルです。パスワードを外し、「CSV UTF-8」で保存し直してください。",
+        "This is an old .xls file or a workbook with a password. Remove the password and save it as CSV UTF-8.",
+    ),
+    (
+        b"PK\x03\x04",
+        "これはExcelのブックか圧縮ファイルです。Excelで開き、「CSV UTF-8」として保存し直してください。",
+        "This is a workbook or a compressed file. Open it in a spreadsheet and save it as CSV UTF-8.",
+    ),
+    (
+        b"%PDF",
+        "これはPDFです。元の表を「CSV UTF-8」として保存し、それを選んでください。",
+        "This is a PDF. Save the original table as CSV UTF-8 and choose that.",
+    ),
+)
+
+
+class Unreadable(Exception):
+    """A file, or the rest of it, that is no table: the line (0: the file), and what to do in both languages."""
+
+    def __init__(self, line: int, ja: str, en: str) -> None:
+        super().__init__(ja)
+        self.line, self.ja, self.en = line, ja, en
+
+
+def lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Yield each line with its number as a spreadsheet counts it; a cell of two lines is one row.
+
+    Raises Unreadable where the file stops to be a table.
+    """
+    if len(content) > FILE_SIZE_MAX:
+        raise Unreadable(
+            0, "ファイルが大きすぎます。10 MB までに分けてください。", "The file is larger than 10 MB. Split it."
+        )
+    reader = csv.reader(io.StringIO(_decode(content), newline=""), strict=True)
+    try:
+        yield from enumerate(reader, 1)
+    except csv.Error as broken:
+        raise Unreadable(
+            reader.line_num,
+            '引用符が閉じていません。この行の「"」を確かめてください。',
+            "A quotation mark is not closed on this line.",
+        ) from broken
+
+
+def written(rows: Iterable[Sequence[str]]) -> bytes:
+    """Write a table that a Japanese spreadsheet opens rightly: UTF-8 with a byte order mark, CRLF, no formula."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\r\n").writerows([[escaped(cell) for cell in row] for row in rows])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def escaped(cell: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unescaped(cell: str) -> str:
+    """Take off exactly the apostrophe that `escaped` puts there."""
+    return cell[1:] if _ESCAPED.match(cell) else cell
+
+
+def _decode(content: bytes) -> str:
+    for magic, ja, en in _STRANGE:
+        if content.startswith(magic):
+            raise Unreadable(0, ja, en)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        if _is_utf8(content.split(b"\n", 1)[0]):  # heads in CP932 are never valid UTF-8
+            raise Unreadable(
+                content.count(b"\n", 0, broken.start) + 1,
+                "この行から文字コードが違います（UTF-8 と シフトJIS が混ざっています）。"
+                "Excelで「CSV UTF-8」として保存し直してください。",
+                "The text encoding changes on this line. Save the whole file as CSV UTF-8.",
+            ) from broken
+    try:
+        return content.decode("cp932")
+    except UnicodeDecodeError as broken:
+        raise Unreadable(
+            0,
+            "文字コードが読めません。Excelで「CSV UTF-8」として保存し直してください。",
+            "The text encoding cannot be read. Save it as CSV UTF-8.",
+        ) from broken
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        return not head.decode("utf-8-sig").isascii()
+    except UnicodeDecodeError:
+        return False
