@@ -31,9 +31,10 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from meguru.audit import Finding, audit, standing
+from meguru.audit import Finding, audit
 from meguru.founding import PREPARE
 from meguru.republish import republish
+from meguru.standing import standing
 from shared.entry import moment
 from shared.ids import uuid7
 from shared.settings import SERVICES

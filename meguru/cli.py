@@ -175,9 +175,9 @@ def doctor(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
 
 def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a command to its exit code; what a person can put right is a sentence and 2."""
-    from meguru.audit import NoStack
     from meguru.backup import BadBackup
     from meguru.rebuild import NotCaughtUp
+    from meguru.standing import NoStack
     from shared.stack.postgres import BadCluster
     from shared.stack.stack import StackInUse
     from shared.stack.supervisor import DidNotStart

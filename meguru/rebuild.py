@@ -26,8 +26,8 @@ from sqlalchemy import Table as View
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from meguru.audit import Running, standing
 from meguru.founding import prepare_databases
+from meguru.standing import Running, standing
 from services.tracking.log import tiles
 from shared.database import Transaction, engine, service_transaction
 from shared.entry import Entry, Event, UnknownKind

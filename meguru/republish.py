@@ -22,7 +22,7 @@ import typer
 from nats.aio.client import Client
 from rich.console import Console
 
-from meguru.audit import standing
+from meguru.standing import standing
 from services.tracking.log import merkle, tiles
 from services.tracking.loops import CITED, NOTICE_LEAVES_MAX
 from shared import jetstream

@@ -22,7 +22,7 @@ FILE_BYTES_MAX = 512 * 1024
 
 # What is longer has its reason here, and may not grow. An allowance that is no longer needed is red too.
 LONG_MODULES = {
-    "meguru/audit.py": (600, "one walk over ledgers and log; each finding stands beside the check that makes it"),
+    "meguru/audit.py": (580, "one walk over ledgers and log; each finding stands beside the check that makes it"),
     "meguru/replay/story.py": (530, "the pilot's chapters in the order of time, to be read as one story"),
     "tests/deploy/semantics.py": (470, "one table of the defects that schemas do not catch"),
 }

@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from meguru import backup as backing
-from meguru.audit import NoStack, Running, audit, standing
+from meguru.audit import audit
 from meguru.backup import BadBackup, backup, restore, verify
 from meguru.cli import app
 from meguru.founding import PREPARE, settings_of
+from meguru.standing import NoStack, Running, standing
 from services.tracking import loops
 from services.tracking.consumers import consumers
 from services.tracking.tests import world as town
