@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.certificates.issuing import Order
 from shared.events.certificates import CertificateKind
 
-RETRY_S = 30  # after a failed attempt; what is missing (a photo still on its way) may have come
+RETRY_MIN_S = 1  # what is missing (a photo, a party's name) may be on its way
+RETRY_MAX_S = 30
 OPEN_MAX = 100
 
 _OPEN = text(
@@ -21,7 +22,8 @@ _OPEN = text(
     "JOIN items i ON i.item = c.item JOIN engagements e ON e.engagement = i.engagement "
     "JOIN parties t ON t.party = e.town JOIN parties z ON z.party = e.centre "
     "WHERE c.issued_at IS NULL AND q.certificate <> ALL(CAST(:without AS uuid[])) "
-    "AND (q.tried_at IS NULL OR q.tried_at < now() - make_interval(secs => :retry)) "
+    "AND (q.tried_at IS NULL OR now() - q.tried_at > "  # a pause as long as it has been asked for already
+    "least(greatest(q.tried_at - c.requested_at, make_interval(secs => :soon)), make_interval(secs => :late))) "
     "ORDER BY c.kind = 'tracking', c.requested_at LIMIT :most"  # custody waits for the destruction's certificate
 )
 
@@ -30,7 +32,9 @@ async def open_orders(
     connection: AsyncConnection, most: int = OPEN_MAX, *, without: Sequence[UUID] = ()
 ) -> list[Order]:
     """Return what can be issued now, except what is in hand: what custody waits for first, then the oldest request."""
-    rows = await connection.execute(_OPEN, {"retry": RETRY_S, "most": most, "without": list(without)})
+    rows = await connection.execute(
+        _OPEN, {"soon": RETRY_MIN_S, "late": RETRY_MAX_S, "most": most, "without": list(without)}
+    )
     return [
         Order(
             certificate=row.certificate,
@@ -65,7 +69,7 @@ async def fix_inputs(connection: AsyncConnection, inputs: Mapping[UUID, str]) ->
 
 
 async def set_failure(connection: AsyncConnection, certificate: UUID, failure: str) -> None:
-    """Note why a certificate could not be made; it is tried again after RETRY_S."""
+    """Note why a certificate could not be made; it is tried again, soon at first, then every RETRY_MAX_S."""
     await connection.execute(
         text("UPDATE pending SET failure = :failure, tried_at = now() WHERE certificate = :of"),
         {"failure": failure[:500], "of": certificate},

@@ -44,16 +44,35 @@ async def with_span(operator: Actor, item: str, name: str, **more: str) -> list[
     return [trace["trace"] for trace in (await operator.get("/traces/api/traces", **wanted))["traces"]]
 
 
-async def issued(operator: Actor, item: str) -> None:
+async def issued(stack: Stack, operator: Actor, item: str) -> None:
     """Wait until the certificate was stored, and until everybody's spans had time to arrive."""
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while not await with_span(operator, item, "certificate store"):
-        if asyncio.get_running_loop().time() > deadline:  # say which station was not reached
-            pytest.fail(
-                f"no certificate was stored; seen: {(await operator.get('/traces/api/traces', **{'device.id': item}))}"
-            )
+        if asyncio.get_running_loop().time() > deadline:
+            pytest.fail(f"no certificate was stored; {await stations(stack, operator, item)}")
         await asyncio.sleep(0.2)
     await asyncio.sleep(EXPORTED_S)
+
+
+async def stations(stack: Stack, operator: Actor, item: str) -> str:
+    """Tell how far the journey came, in the traces and in the service's own tables."""
+    seen = await operator.get("/traces/api/traces", **{"device.id": item})
+    connection = await stack.connect("certificates")
+    try:
+        tables = {
+            table: [dict(row) for row in await connection.fetch(f"SELECT {columns} FROM {table}")]  # noqa: S608 - names of this function
+            for table, columns in (
+                ("certificates", "number, requested_at, issued_at"),
+                ("pending", "cited, input_sha256, failure, tried_at"),
+                ("proofs", "entry, log_index"),
+                ("engagements", "engagement"),
+                ("parties", "party"),
+                ("parked", "kind, reason"),
+            )
+        }
+    finally:
+        await connection.close()
+    return f"traces: {seen}; {tables}"
 
 
 async def test_one_destroy_scan_is_one_trace_across_three_services(stack: Stack, tmp_path: Path) -> None:
@@ -69,7 +88,7 @@ async def test_one_destroy_scan_is_one_trace_across_three_services(stack: Stack,
         )
         assert answer.status == 201, answer.body
     async with Actor(stack.origin, stack.certificate_authority, "operator") as operator:
-        await issued(operator, item)
+        await issued(stack, operator, item)
         whole = await with_span(operator, item, "ledger transaction", service="erasure")
         assert len(whole) == 1
         for name in ("certificate issue", "certificate render", "certificate sign", "certificate store"):

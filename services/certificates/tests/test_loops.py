@@ -10,7 +10,7 @@ from services.certificates import commands, issuing, keys, loops, waiting
 from services.certificates.filling import WITNESSES_MAX
 from services.certificates.issuing import Instrument
 from services.certificates.pressroom import PressRoom
-from services.certificates.tables import pending
+from services.certificates.tables import certificates, pending
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House
 from services.certificates.tests.world import DAYS, Machine, stood_by
@@ -231,12 +231,33 @@ async def test_a_missing_photo_is_told_and_tried_again_without_holding_up_the_ot
     assert sha256 in row.failure
     assert (await certificate(house, other.number())).issued_at
     await blobs.put(TOWN, photo)
+    await attempted(house, asked_s_ago=3600, tried_s_ago=0)
     assert await house.issue() == 0  # not at once again
-    async with house.made.consuming() as tx:
-        later = datetime.now(UTC) - timedelta(seconds=waiting.RETRY_S + 1)
-        await tx.connection.execute(pending.update().values(tried_at=later))
+    await attempted(house, asked_s_ago=3600, tried_s_ago=waiting.RETRY_MAX_S + 1)
     assert await house.issue() == 1
     assert (await certificate(house, machine.number())).issued_at
+
+
+async def test_what_was_only_on_its_way_is_tried_again_soon(house: House) -> None:
+    photo = sample.photo(478)
+    machine = Machine.new()
+    shot = machine.destroyed().event.photos[0]
+    told = machine.destroyed(photos=(shot.model_copy(update={"sha256": next(iter(sample.originals(photo)))}),))
+    await house.hear(machine.registered, told, house.log.notice(told))
+    await house.issue()
+    await blobs.put(TOWN, photo)
+    await attempted(house, asked_s_ago=waiting.RETRY_MIN_S + 1.5, tried_s_ago=waiting.RETRY_MIN_S + 0.5)
+    assert await house.issue() == 1
+    assert (await certificate(house, machine.number())).issued_at
+
+
+async def attempted(house: House, *, asked_s_ago: float, tried_s_ago: float) -> None:
+    """Move what waits, and its last attempt, into the past."""
+    now = datetime.now(UTC)
+    async with house.made.consuming() as tx:
+        asked = certificates.update().where(certificates.c.issued_at.is_(None))
+        await tx.connection.execute(asked.values(requested_at=now - timedelta(seconds=asked_s_ago)))
+        await tx.connection.execute(pending.update().values(tried_at=now - timedelta(seconds=tried_s_ago)))
 
 
 async def test_a_proof_that_does_not_hold_is_never_signed(house: House) -> None:
