@@ -1,5 +1,6 @@
 """What a form asked: its request id, its fields as typed, and a refusal said again on the same page."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +64,17 @@ class Asked:
         if isinstance(refusal, Invalid) and refusal.detail.get("field"):
             self.form.refused(refusal, language(self.request))
         self.refusal = refusal
+
+    async def tried(self, act: Callable[[], Awaitable[object]]) -> bool:
+        """Act when nothing typed has to be mended; a refusal is kept for the page. Tells whether it was done."""
+        if self.form.errors:
+            return False
+        try:
+            await act()
+        except Refused as refusal:
+            self.refuse(refusal)
+            return False
+        return True
 
     @property
     def status(self) -> int:

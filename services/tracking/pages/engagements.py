@@ -2,6 +2,7 @@
 
 import unicodedata
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -52,13 +53,9 @@ async def open_engagement(request: Request, door: TheDoor, who: SignedIn) -> Res
             "certificate_days", _("証明書の提出期限（入庫からの日数）"), least=1, most=3650
         ),
     }
-    if not form.errors:
-        try:
-            await door.act(who.party, who, lambda tx: parties.open_engagement(tx, **given), ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again("/engagements")
+    open_it = partial(parties.open_engagement, **given)
+    if await asked.tried(lambda: door.act(who.party, who, open_it, ask=asked.ask)):
+        return again("/engagements")
     return await _engagements(request, door, who, asked)
 
 
@@ -75,13 +72,9 @@ async def end_engagement(request: Request, door: TheDoor, who: SignedIn, engagem
     _only(who, "town-admin")
     asked = await Asked.of(request)
     asked.form.choice("confirm", _("確かめること"), ("yes",))
-    if not asked.form.errors:
-        try:
-            await door.act(who.party, who, lambda tx: parties.end_engagement(tx, engagement), ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again("/engagements", "ended")
+    end_it = partial(parties.end_engagement, engagement=engagement)
+    if await asked.tried(lambda: door.act(who.party, who, end_it, ask=asked.ask)):
+        return again("/engagements", "ended")
     return await _end(request, door, who, asked, engagement)
 
 
@@ -145,18 +138,13 @@ async def set_policy(request: Request, door: TheDoor, who: SignedIn) -> Response
     version = asked.form.need("version", _("版の名前"), longest=100)
     on_site = asked.form.choice("on_site", _("役場で求める水準"), ("clear", "purge"))
     assurance = asked.form.choice("assurance", _("確かめ方"), ASSURANCES)
-    if not asked.form.errors:
 
-        async def do(tx: Transaction) -> Entry[Any]:
-            rows = mic_r2_12(on_site=Level(on_site), assurance=assurance)  # type: ignore[arg-type]  # one of ASSURANCES
-            return await parties.set_policy(tx, version=version, source="MIC R2.12", rows=rows)
+    async def do(tx: Transaction) -> Entry[Any]:
+        rows = mic_r2_12(on_site=Level(on_site), assurance=assurance)  # type: ignore[arg-type]  # one of ASSURANCES
+        return await parties.set_policy(tx, version=version, source="MIC R2.12", rows=rows)
 
-        try:
-            await door.act(who.party, who, do, ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again("/policy")
+    if await asked.tried(lambda: door.act(who.party, who, do, ask=asked.ask)):
+        return again("/policy")
     return await _policy(request, door, who, asked)
 
 

@@ -1,6 +1,7 @@
 """The office: people of a party, and the platform's list of towns."""
 
 import unicodedata
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -18,7 +19,6 @@ from shared.database import PLATFORM, Transaction, as_party
 from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.identity import Principal, holding
-from shared.refused import Refused
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
@@ -49,22 +49,25 @@ async def add_town(request: Request, door: TheDoor, who: Operator) -> Response:
     code = asked.form.need("code", _("団体コード"), longest=6)
     address = asked.form.may("address", _("住所"), longest=200) or None
     contact = asked.form.may("contact", _("窓口の電話とFax"), longest=200) or None
-    if not asked.form.errors:
-        try:
-            found = municipality(code)
-            party = f"town-{found.code}"
 
-            async def do(tx: Transaction) -> Entry[Any]:
-                return await parties.add_party(
-                    tx, party, "town", found.name, code=found.code, kana=found.kana, address=address, contact=contact
-                )
+    async def add() -> Entry[Any]:
+        found = municipality(code)
+        party = f"town-{found.code}"
+        founder = Principal(who.person, party, who.roles, who.kind, who.who)  # a party's first entry is its own
+        add_it = partial(
+            parties.add_party,
+            party=party,
+            kind="town",
+            name=found.name,
+            code=found.code,
+            kana=found.kana,
+            address=address,
+            contact=contact,
+        )
+        return await door.act(party, founder, add_it, ask=asked.ask)
 
-            founder = Principal(who.person, party, who.roles, who.kind, who.who)  # a party's first entry is its own
-            await door.act(party, founder, do, ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again("/towns", "added")
+    if await asked.tried(add):
+        return again("/towns", "added")
     return await _towns(request, door, who, asked, code=code)
 
 
@@ -124,13 +127,8 @@ async def enrol(request: Request, door: TheDoor, who: Admin) -> Response:
     async def do(tx: Transaction) -> None:
         await parties.enrol(tx, person, name=name, title=title, contact=contact, roles=roles)
 
-    if not form.errors:
-        try:
-            await door.act(who.party, who, do, ask=ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again("/people")
+    if await asked.tried(lambda: door.act(who.party, who, do, ask=ask)):
+        return again("/people")
     return await _people(request, door, who, asked)
 
 
