@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import bell, jetstream
 from shared.database import engine, refuse_superuser
 from shared.door import Door
+from shared.live import Live
 from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import relay
 from shared.settings import Settings, settings
@@ -53,11 +54,13 @@ def life(consumers: Consumers, *, loops: Sequence[Loop] = ()) -> Callable[[Any],
         async with door_engine.connect() as connection:
             await refuse_superuser(connection)
         app.state.door = Door(door_engine, known.service)
+        app.state.live = Live(door_engine.url)
         tasks = [] if known.role == "api" else [asyncio.create_task(_work(known, consumers, loops))]
         for task in tasks:
             task.add_done_callback(_end_process)
         try:
-            yield
+            async with app.state.live.open():
+                yield
         finally:
             for task in tasks:
                 task.remove_done_callback(_end_process)

@@ -6,6 +6,7 @@ from typing import Any
 from services.tracking import views
 from services.tracking.commands import custody
 from services.tracking.tables import metadata
+from shared import live
 from shared.database import Transaction
 from shared.directory import join
 from shared.entry import Entry
@@ -19,9 +20,10 @@ consumers = Consumers("tracking")
 
 @consumers.on_everything
 async def on_everything(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
-    """Put every entry on the timeline and every digest on the way to the log."""
+    """Put every entry on the timeline and every digest on the way to the log; open pages hear of it."""
     await views.apply(tx, entries)
     await views.leave(tx, entries)
+    await live.tell(tx, [entry.tenant for entry in entries])
 
 
 join(consumers, metadata.tables, owns_people=True)

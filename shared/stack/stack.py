@@ -215,7 +215,8 @@ class Stack:
             )
             await self._timed("traces", self._start_on_free_port("traces", self._traces))
             await self._timed("services", self._start_services())
-            await self._timed("gateway", self._start_on_free_port("gateway", self._gateway))
+            # it stops together with the services: it waits for the open pages, and they let them go
+            await self._timed("gateway", self._start_on_free_port("gateway", self._gateway, "services"))
         else:
             await self._timed("prepare", self._run_prepare())
         self._write_state()

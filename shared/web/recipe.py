@@ -21,8 +21,8 @@ from shared.web import problems, static_files
 from shared.web.guard import BODY_BYTES_MAX, MEDIA_TYPES, Bounded, SameOrigin, Sealed, Survived
 from shared.web.pages import Pages
 
-# What would drown the journeys: probes, files, the gateway's questions, and the reading of journeys.
-UNTRACED = ("/healthz", "/readyz", "/static/", "/session/token", "/traces")
+# What would drown the journeys: probes, files, the gateway's questions, the reading of journeys, and open pages.
+UNTRACED = ("/healthz", "/readyz", "/static/", "/session/token", "/traces", "/live/")
 TELEMETRY: TelemetryConfig = {
     "operation_spans": False,  # one span a request; the transaction below it has its own
     "metrics": False,

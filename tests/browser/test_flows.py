@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from meguru.replay import inputs
+from meguru.replay.actor import Actor
 from shared.web.pages import grouped
 from tests.browser.pilot import Pilot, entered, fetching
 from tests.browser.visits import CLERK, PUBLIC, WORKER
@@ -202,3 +203,20 @@ async def press(page: Page, selector: str) -> None:
     """Reach a link or a button and press Enter."""
     await reach(page, selector)
     await page.keyboard.press("Enter")
+
+
+async def test_an_open_page_follows_what_others_record_and_keeps_what_is_typed(
+    pilot: Pilot, chrome: Browser, labels: list[str]
+) -> None:
+    page = await opened(chrome, pilot, WORKER)
+    await page.goto(f"/items/{labels[1]}")
+    events, reason = page.locator(".mg-line__event"), page.locator("#reason")
+    before = await events.count()
+    await reason.fill("書きかけの理由")
+    await page.evaluate("window.untouched = true")
+    async with Actor(pilot.origin, pilot.stack.certificate_authority, CLERK) as clerk:
+        await clerk.do(f"/api/tracking/items/{labels[1]}/sighting")
+    await expect(events).to_have_count(before + 1, timeout=10_000)
+    assert await page.evaluate("window.untouched")  # not loaded again
+    await expect(reason).to_have_value("書きかけの理由")
+    await page.context.close()

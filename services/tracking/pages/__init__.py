@@ -9,6 +9,7 @@ from services.tracking.pages import (
     inventory,
     items,
     labels,
+    live,
     losses,
     lots,
     office,
@@ -17,5 +18,5 @@ from services.tracking.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for _part in (public, dashboard, differences, losses, lots, items, scans, inventory, labels, engagements, office):
+for _part in (public, dashboard, differences, losses, lots, items, scans, inventory, labels, engagements, office, live):
     router.include_router(_part.router)

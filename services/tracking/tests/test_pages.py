@@ -361,6 +361,11 @@ async def test_a_device_is_hidden_from_strangers(web: Web, world: World, who: st
     assert "RICH" not in page.text
 
 
+@pytest.mark.parametrize(("who", "status"), [("", 401), ("stranger", 403)])
+async def test_who_may_not_see_a_town_hears_nothing_of_it(web: Web, who: str, status: int) -> None:
+    assert (await web.get(f"/live/{TOWN}", who=who)).status_code == status
+
+
 # ── what the pages say ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

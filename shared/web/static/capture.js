@@ -248,7 +248,7 @@ async function begin() {
   });
   document.getElementById("camera").addEventListener("click", look);
   document.getElementById("export")?.addEventListener("click", save);
-  addEventListener("online", send);
+  addEventListener("online", () => { tries = 0; send(); }); // the first attempt may come before the network really carries
   addEventListener("offline", show);
   const { worker, scope } = place.dataset;
   if (worker && navigator.serviceWorker) {

@@ -190,10 +190,13 @@ async def test_a_wrong_check_character_is_refused_at_once_and_never_sent(chrome:
 
 async def test_one_refused_scan_does_not_hold_up_the_others(chrome: Browser) -> None:
     good, bad = new_label(), new_label()
-    async with capturing(chrome) as (receiver, _context, page):
+    async with capturing(chrome) as (receiver, context, page):
         receiver.refuses = {bad}
+        await context.set_offline(True)  # both go in one request: the answer comes after the last scan
         await scan(page, bad)
         await scan(page, good)
+        await expect(waiting(page)).to_have_text("2")
+        await context.set_offline(False)
         await expect(page.get_by_role("alert")).to_contain_text("先に登録してください")
         await expect(waiting(page)).to_have_text("0")
         await receiver.has(1)
