@@ -1,7 +1,8 @@
 """The audit: every entry of every ledger against the log, and the log against its tiles, root and signature.
 
 It trusts nothing it can compute: an entry's columns are read from its bytes, its digest from bytes and salt, the tree
-from the log's entries. It reads in portions and holds none of the ledgers in memory. It changes nothing.
+from the log's entries. The tree has to lead to the head that is kept apart from the database, and to one that somebody
+brings along. It reads in portions and holds none of the ledgers in memory. It changes nothing.
 """
 
 import asyncio
@@ -19,10 +20,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 import shared.events  # noqa: F401 - registers every event
+from meguru.heads import BadHead, Brought, brought_by, kept_apart
 from meguru.standing import standing
 from services.tracking.log import note, tiles
 from services.tracking.log.merkle import HASH_SIZE
 from services.tracking.log.note import BadNote, Checkpoint, VerifierKey
+from services.tracking.loops import KEPT
+from shared import apart
 from shared.entry import SALT_SIZE, Entry, Event, UnknownKind, digest
 from shared.settings import SERVICES
 from shared.stack.stack import Stack
@@ -103,9 +107,11 @@ async def audit(stack: Stack, services: Sequence[str] = SERVICES) -> list[Findin
     return (await examine(stack, services)).findings
 
 
-async def examine(stack: Stack, services: Sequence[str] = SERVICES, told: Told = lambda *_: None) -> Audit:
-    """Check the ledgers, then the log. `told` hears how far it is."""
-    examination = _Examination(stack, tuple(services), told)
+async def examine(
+    stack: Stack, services: Sequence[str] = SERVICES, told: Told = lambda *_: None, brought: Sequence[Brought] = ()
+) -> Audit:
+    """Check the ledgers, then the log, which has to lead to the heads that are brought. `told` hears how far it is."""
+    examination = _Examination(stack, tuple(services), told, brought=list(brought))
     async with AsyncExitStack() as closing:
         for service in dict.fromkeys(("tracking", *services)):
             examination.connections[service] = connection = await stack.connect(service)
@@ -132,6 +138,7 @@ class _Examination:
     unlogged: list[Unlogged] = field(default_factory=list)
     unannounced: set[tuple[str, UUID, int]] = field(default_factory=set)  # in an outbox: the relay has not had them
     holes: dict[bytes, int] = field(default_factory=dict)  # log entries without a leaf row, by digest
+    brought: list[Brought] = field(default_factory=list)
 
     # ── ledgers ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -256,8 +263,10 @@ class _Examination:
     async def log(self) -> None:
         """Check the log's own files in one snapshot: entries, hashes, roots and signatures of all heads."""
         tracking = self.connections["tracking"]
+        kept = await apart.read(self.stack.kept_head, KEPT)  # before the snapshot: a running log is never behind it
         async with tracking.transaction(isolation="repeatable_read", readonly=True):
             size = await tracking.fetchval("SELECT coalesce(max(size), 0) FROM checkpoints")
+            self._kept(kept, size)
             tree = tiles.Tree()
             for first in range(0, size, step := tiles.WIDTH * BUNDLES):
                 tree = await self._stretch(tree, first, min(first + step, size), size)
@@ -271,19 +280,34 @@ class _Examination:
         leaves = await self._leaves('"index" >= $1 AND "index" < $2', first, end)
         by_index = {row["index"]: row for row in leaves}
         entries = await self._entries(first, end, size, by_index)
-        heads = await self.connections["tracking"].fetch(
-            "SELECT size, root, note FROM checkpoints WHERE size > $1 AND size <= $2 ORDER BY size", first, end
+        rows = await self.connections["tracking"].fetch(
+            "SELECT size, root, note FROM checkpoints WHERE size > $1 AND size <= $2", first, end
         )
+        heads = {row["size"]: row for row in rows}
         files: dict[str, bytes] = {}
-        for head in heads:
-            tree, new = tiles.append(tree, entries[tree.size - first : head["size"] - first])
+        for at in sorted({*heads, *(one.head.size for one in self.brought if first < one.head.size <= end)}):
+            tree, new = tiles.append(tree, entries[tree.size - first : at - first])
             files |= new
-            self._head(head, tree.root)
+            if at in heads:
+                self._head(heads[at], tree.root)
+            for said in filter(None, (one.differs(tree.size, tree.root) for one in self.brought)):
+                self.audit.find("log", "head", *said, index=tree.size - 1)
         tree, new = tiles.append(tree, entries[tree.size - first :])
         files |= new
         await self._tiles({path: content for path, content in files.items() if ".p/" not in path}, by_index)
         await self._outgrown({path: content for path, content in files.items() if ".p/" in path}, size)
         return tree
+
+    def _kept(self, content: bytes | None, size: int) -> None:
+        """Take the head that is kept apart along, and name the heads that the log is too short for."""
+        try:
+            if size or content is not None:
+                self.brought.append(kept_apart(content))
+        except BadHead as bad:
+            self.audit.find("log", "head", *bad.args)
+        for one in self.brought:
+            if said := one.exceeds(size):
+                self.audit.find("log", "head", *said, index=size)
 
     async def _outgrown(self, partial: Mapping[str, bytes], size: int) -> None:
         """Check the partial files of heads that have grown since: they are served as long as they are kept."""
@@ -497,8 +521,11 @@ def _log_key(keys: Path) -> VerifierKey:
     return VerifierKey.parse((keys / "log.vkey").read_text(encoding="utf-8"))
 
 
-async def audit_folder(folder: Path, *, as_json: bool = False) -> int:
-    """Audit the stack of a folder and say what came out. Returns 0 when it is clean and 1 when it is not."""
+async def audit_folder(folder: Path, *, as_json: bool = False, checkpoint: Path | None = None) -> int:
+    """Audit the stack of a folder and say what came out. Returns 0 when it is clean and 1 when it is not.
+
+    Raises BadHead for a checkpoint that is none of this log.
+    """
     bars = Progress(
         TextColumn("{task.description:>14}"), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True)
     )
@@ -510,8 +537,9 @@ async def audit_folder(folder: Path, *, as_json: bool = False) -> int:
         bars.update(tasks[stage], completed=done)
 
     async with standing(folder) as stack:
+        brought = [brought_by(checkpoint, _log_key(stack.folder / "keys"))] if checkpoint else []
         with bars:
-            result = await examine(stack, told=told)
+            result = await examine(stack, told=told, brought=brought)
     if as_json:
         said = {
             "clean": not result.findings,

@@ -3,7 +3,8 @@
 The five databases live in one PostgreSQL cluster, and `pg_basebackup` copies that cluster as it is at one moment, while
 it works: no ledger is older or younger than the log. Blobs are copied after it: they are written before the entry that
 names them and never changed, so every entry in the copy finds its blob. Keys and passwords travel along, so the file
-is as secret as the data folder.
+is as secret as the data folder. The log's kept head is copied before it: the cluster in the file leads to it. Whoever
+restores gives up what was logged later; that is said, and heads signed later are not led to any more.
 
 NATS is not copied: it is the road and not the truth. What a consumer had not heard at that moment is published to it
 again from the ledgers when the backup is restored, and what the relay had not announced still waits in the outbox.
@@ -31,10 +32,12 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from meguru.audit import Finding, audit
+from meguru.audit import Finding, examine
 from meguru.founding import PREPARE
 from meguru.republish import republish
 from meguru.standing import standing
+from services.tracking.loops import KEPT
+from shared import apart
 from shared.entry import moment
 from shared.ids import uuid7
 from shared.settings import SERVICES
@@ -45,7 +48,8 @@ from shared.stack.stack import Stack
 MANIFEST = "meguru-backup.json"
 FORMAT = 1
 BASE = "postgres/base.tar.gz"
-PLAIN = ("keys", "blobs")  # folders that are copied as they are
+PLAIN = ("head", "keys", "blobs")  # folders that are copied as they are
+HEAD = f"head/{KEPT}"
 PIECE = 1024 * 1024
 MANIFEST_SIZE_MAX = 256 * 1024 * 1024
 _BLOB = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -64,6 +68,7 @@ class Restored:
     entries: dict[str, int]
     republished: dict[str, int]
     findings: list[Finding]
+    logged: int  # heads of the log beyond this size are given up
 
 
 async def backup(stack: Stack, file: Path) -> dict[str, Any]:
@@ -76,8 +81,10 @@ async def backup(stack: Stack, file: Path) -> dict[str, Any]:
             "machine": platform.machine(),
             "taken_at": moment(datetime.now(UTC)),
         }
+        if head := await apart.read(stack.kept_head, KEPT):
+            await asyncio.to_thread((draft / KEPT).write_bytes, head)
         await _copy_cluster(stack, draft / "base.tar.gz")
-        await asyncio.to_thread(_pack, stack.folder, draft / "base.tar.gz", draft / "whole.tar", about)
+        await asyncio.to_thread(_pack, stack.folder, draft, draft / "whole.tar", about)
     return about
 
 
@@ -95,7 +102,8 @@ async def restore(file: Path, folder: Path) -> Restored:
         for service in SERVICES:
             republished[service] = sum((await republish(stack, service)).values())
             entries[service] = await _count(stack, service)
-        return Restored(folder, about["taken_at"], entries, republished, await audit(stack))
+        audited = await examine(stack)
+        return Restored(folder, about["taken_at"], entries, republished, audited.findings, audited.leaves)
 
 
 def verify(file: Path) -> dict[str, Any]:
@@ -182,13 +190,13 @@ def _superuser_password(folder: Path) -> str:
     return str(json.loads((folder / "secrets.json").read_text("utf-8"))[SUPERUSER])
 
 
-def _pack(folder: Path, base: Path, whole: Path, about: dict[str, Any]) -> None:
+def _pack(folder: Path, draft: Path, whole: Path, about: dict[str, Any]) -> None:
     sums: dict[str, str] = {}
     with (
         os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
         tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for name, path in _members(folder, base):
+        for name, path in _members(folder, draft):
             try:
                 with path.open("rb") as content:
                     sums[name] = _add(tar, name, content, path.stat().st_size)
@@ -202,10 +210,12 @@ def _pack(folder: Path, base: Path, whole: Path, about: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _members(folder: Path, base: Path) -> Iterator[tuple[str, Path]]:
-    yield BASE, base
+def _members(folder: Path, draft: Path) -> Iterator[tuple[str, Path]]:
+    yield BASE, draft / "base.tar.gz"
+    if (draft / KEPT).exists():
+        yield HEAD, draft / KEPT
     yield "secrets.json", folder / "secrets.json"
-    for name in PLAIN:
+    for name in ("keys", "blobs"):
         for path in sorted((folder / name).rglob("*")):
             if path.is_file() and (name != "blobs" or _BLOB.fullmatch(path.name)):
                 yield path.relative_to(folder).as_posix(), path
@@ -364,5 +374,9 @@ async def restore_folder(file: Path, folder: Path) -> int:
     console.print(
         f"{'×' if result.findings else '○'} {result.taken_at} の状態を {folder} に戻しました。記録 {entries}件、"
         f"違い {len(result.findings)}件。 Restored: {entries} entries, {len(result.findings)} finding(s)."
+    )
+    console.print(
+        f"ログは{result.logged}件から続きます。これより大きい先頭を持つ人には、その後の記録が失われたことを知らせてください。"
+        f" The log goes on from {result.logged} entries: tell whoever holds a larger head that what came after is lost."
     )
     return 1 if result.findings else 0

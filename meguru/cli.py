@@ -103,11 +103,18 @@ def verify(
 
 
 @app.command()
-def audit(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
+def audit(
+    folder: Folder = DATA,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="手元にあるログの先頭 / a head of the log that you have")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """台帳とログを突き合わせる / check every ledger against the log; 0 clean, 1 findings."""
     from meguru.audit import audit_folder
 
-    _finish(audit_folder(folder, as_json=as_json))
+    _finish(audit_folder(folder, as_json=as_json, checkpoint=checkpoint))
 
 
 @app.command()
@@ -176,6 +183,7 @@ def doctor(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
 def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a command to its exit code; what a person can put right is a sentence and 2."""
     from meguru.backup import BadBackup
+    from meguru.heads import BadHead
     from meguru.rebuild import NotCaughtUp
     from meguru.standing import NoStack
     from shared.stack.postgres import BadCluster
@@ -184,7 +192,7 @@ def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
 
     try:
         code = asyncio.run(work)
-    except (NoStack, BadBackup, NotCaughtUp, BadCluster, DidNotStart, StackInUse, OSError) as wrong:
+    except (NoStack, BadBackup, BadHead, NotCaughtUp, BadCluster, DidNotStart, StackInUse, OSError) as wrong:
         typer.echo(str(wrong), err=True)
         raise typer.Exit(2) from wrong
     raise typer.Exit(code)

@@ -39,6 +39,7 @@ class Settings(BusSettings):
     otlp: str = ""  # empty: no traces leave
     fonts: Path = Path("shared/web/static/vendor/fonts")
     log_origin: str = "meguru.example/log"
+    kept_head: str = "file:///var/lib/meguru/head"  # apart from the database: a folder or an object store, by URL
     development_login: bool = False
     trace_flush_ms: int = 500
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from PIL import Image
 
 from meguru import audit as auditing
 from meguru.audit import Finding, examine
+from meguru.heads import BadHead, brought_by
 from services.donations import commands as donations
 from services.erasure import commands as erasure
 from services.tracking import loops
 from services.tracking.commands import items
+from services.tracking.log.note import Checkpoint, NoteSigner
 from services.tracking.tests import world as town
 from shared import ledger
 from shared.entry import Entry, Event, Request
@@ -69,7 +72,7 @@ class World:
     async def integrate(self) -> None:
         signer = loops.log_signer(self.stack.folder / "keys", LOG)
         async with self.services["tracking"].consumer.connect() as connection:
-            while await loops.integrate(connection, signer):
+            while await loops.integrate(connection, signer, loops.Kept(self.stack.kept_head)):
                 pass
 
     async def execute(self, name: Name, statement: str, *values: Any) -> None:
@@ -375,6 +378,53 @@ async def test_a_removed_tile_is_found(world: World) -> None:
         async with kept(world, "tracking", "tiles"):
             await world.execute("tracking", "DELETE FROM tiles WHERE path LIKE $1", path)
             assert "tile" in {one.what for one in await found(world)}
+
+
+async def test_a_log_that_its_kept_head_has_left_behind_is_named_at_the_first_missing_place(world: World) -> None:
+    (last, before) = await world.services["tracking"].rows("SELECT size FROM checkpoints ORDER BY size DESC LIMIT 2")
+    async with kept(world, "tracking", "checkpoints"):
+        await world.execute("tracking", "DELETE FROM checkpoints WHERE size = $1", last.size)
+        (finding,) = [one for one in await found(world) if one.what == "head"]
+    assert (finding.service, finding.index) == ("log", before.size)
+    assert "an older state was put back" in finding.en
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no head\n"])
+async def test_a_kept_head_that_is_gone_or_broken_is_found(world: World, content: bytes | None) -> None:
+    file = world.stack.folder / "head" / loops.KEPT
+    whole = file.read_bytes()
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    (finding,) = await found(world)
+    assert (finding.service, finding.what) == ("log", "head")
+    file.write_bytes(whole)
+    assert await found(world) == []
+
+
+async def test_a_head_that_somebody_brings_along_is_compared_whatever_its_day(world: World, tmp_path: Path) -> None:
+    signer = loops.log_signer(world.stack.folder / "keys", LOG)
+    heads = await world.services["tracking"].rows("SELECT size, root, note FROM checkpoints ORDER BY size")
+    size = heads[-1].size
+
+    async def brought(signed: str) -> list[Finding]:
+        file = tmp_path / "their head"
+        file.write_text(signed, encoding="utf-8")
+        theirs = [brought_by(file, signer.vkey)]
+        return (await examine(world.stack, world.names, brought=theirs)).findings
+
+    for head in heads:
+        assert await brought(head.note) == []
+    (older,) = await brought(signer.sign(str(Checkpoint(LOG, size - 1, bytes(32)))))
+    assert (older.what, older.index) == ("head", size - 2)
+    assert "another history" in older.en
+    (newer,) = await brought(signer.sign(str(Checkpoint(LOG, size + 7, bytes(32)))))
+    assert (newer.what, newer.index) == ("head", size)
+    assert "their head" in newer.en
+    for signed in (NoteSigner.new(LOG).sign(str(Checkpoint(LOG, 1, bytes(32)))), "", heads[0].note[:-9]):
+        with pytest.raises(BadHead, match="/log/checkpoint"):
+            await brought(signed)
 
 
 async def test_the_audit_stops_when_nobody_could_read_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

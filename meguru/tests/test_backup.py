@@ -48,7 +48,7 @@ async def fill(stack: Stack) -> None:
         await consumers.handle(tx, [Entry.read(bytes(row.body), bytes(row.salt)) for row in entries])
     signer = loops.log_signer(stack.folder / "keys", made.settings.log_origin)
     async with made.consumer.connect() as connection:
-        assert await loops.integrate(connection, signer) == len(entries)
+        assert await loops.integrate(connection, signer, loops.Kept(stack.kept_head)) == len(entries)
     for each in (made.app, made.consumer, made.owner):
         await each.dispose()
     await asyncio.to_thread(keep_blob, stack.folder)
@@ -125,7 +125,7 @@ async def register_on_and_on(made: Service) -> None:
         async with made.consuming() as tx:
             await consumers.handle(tx, entries)
         async with made.consumer.connect() as connection:
-            await loops.integrate(connection, signer)
+            await loops.integrate(connection, signer, loops.Kept(made.stack.kept_head))
 
 
 def test_the_file_is_for_its_owner_alone(taken: Path) -> None:
@@ -133,7 +133,7 @@ def test_the_file_is_for_its_owner_alone(taken: Path) -> None:
 
 
 def assert_same_files(folder: Path, other: Path) -> None:
-    for part in (Path("keys/log.pem"), Path("keys/log.vkey"), BLOB):
+    for part in (Path("keys/log.pem"), Path("keys/log.vkey"), Path("head/checkpoint"), BLOB):
         assert (folder / part).read_bytes() == (other / part).read_bytes()
         assert (folder / part).stat().st_mode & 0o077 == 0
 

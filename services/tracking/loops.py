@@ -3,6 +3,9 @@
 One sequencer holds an advisory lock. A round takes the leaves that wait, gives them their places, and commits tiles,
 checkpoint, places and notices in ONE transaction: that commit is the moment the log grows. A crash before it leaves
 nothing; the next round does the same work again. It never signs a head that does not extend the one before.
+
+After the commit the head is kept apart from the database. Nothing more is signed before it is, and nothing while the
+database does not lead to it: an older database that was put back is seen at the start and before the next signature.
 """
 
 import asyncio
@@ -11,7 +14,7 @@ import logging
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,9 +22,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tracking.log import merkle, tiles
-from services.tracking.log.note import Checkpoint, NoteSigner
-from shared import bell
+from services.tracking.log import merkle, note, tiles
+from services.tracking.log.note import BadNote, Checkpoint, NoteSigner
+from shared import apart, bell
 from shared.database import alone
 from shared.ids import derived
 from shared.telemetry import span
@@ -38,7 +41,74 @@ CITED = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "tracking.cu
 
 
 class Inconsistent(RuntimeError):
-    """The stored tiles do not lead to the stored root: somebody changed the log. Nothing more is signed."""
+    """The stored tiles do not lead to the last root, or the log not to the kept head. Nothing more is signed."""
+
+
+KEPT = "checkpoint"  # the file's name in the place of `MEGURU_KEPT_HEAD`
+
+
+@dataclass(slots=True)
+class Kept:
+    """The last signed head, kept apart from the database (docs/adr/0017)."""
+
+    place: str
+    head: Checkpoint | None = None  # what lies there, once this sequencer has looked or written
+
+    async def keep(self, signed: str) -> None:
+        """Keep a head that is committed. Raises Away; then nothing is signed until it is kept."""
+        self.head = None
+        await apart.keep(self.place, KEPT, signed.encode())
+        self.head = Checkpoint.parse(note.split(signed)[0])
+
+    async def check(self, connection: AsyncConnection, origin: str) -> tiles.Tree:
+        """Return the edge of the log, which extends the kept head. Raises Inconsistent, Away.
+
+        A log that is ahead by what a crash left unkept, or that has no kept head yet, is kept as it is.
+        """
+        tree, signed = await _tree(connection)
+        if self.head and (self.head.size, self.head.root) == (tree.size, tree.root):
+            return tree
+        found = await apart.read(self.place, KEPT)
+        if found is not None:
+            await _extends(connection, tree, _kept_head(found, origin))
+        elif tree.size:
+            log.warning("no head is kept in %s; the log of %s entries is taken as it is", self.place, tree.size)
+        if signed:
+            await self.keep(signed)
+        return tree
+
+
+def _kept_head(found: bytes, origin: str) -> Checkpoint:
+    """Read the kept head. Its signature is not asked for: who can write there could put an old signed one there too."""
+    try:
+        head = Checkpoint.parse(note.split(found.decode())[0])
+    except (BadNote, UnicodeDecodeError) as broken:
+        raise Inconsistent(f"the kept head cannot be read ({broken}); run `meguru audit`") from broken
+    if head.origin != origin:
+        raise Inconsistent(f"the kept head is of the log {head.origin}, this one is {origin}: check MEGURU_LOG_ORIGIN")
+    return head
+
+
+async def _extends(connection: AsyncConnection, tree: tiles.Tree, kept: Checkpoint) -> None:
+    """Check that the log begins with what the kept head signed. Raises Inconsistent."""
+    if kept.size > tree.size:
+        raise Inconsistent(
+            f"the log has {tree.size} entries, the kept head {kept.size}: an older database was put back; run "
+            "`meguru audit` and see docs/operations.md"
+        )
+    if kept.size == 0:
+        return
+    try:
+        proof = []
+        if kept.size < tree.size:
+            stored = await _read(connection, tiles.proving(kept.size, tree.size))
+            proof = tiles.consistency(stored.__getitem__, kept.size, tree.size)
+        merkle.check_consistency(kept.size, tree.size, kept.root, tree.root, proof)
+    except (KeyError, ValueError) as other:
+        raise Inconsistent(
+            f"the log of {tree.size} entries does not begin with the {kept.size} of the kept head: another history was "
+            "put in its place; run `meguru audit` and see docs/operations.md"
+        ) from other
 
 
 def log_signer(folder: Path, origin: str) -> NoteSigner:
@@ -67,9 +137,12 @@ async def sequence(work: Work) -> None:
     while True:
         try:
             async with alone(work.consumer, "sequencer") as connection:
+                kept = Kept(work.settings.kept_head)
+                await kept.check(connection, signer.name)
+                await connection.commit()
                 while True:
                     heard.clear()
-                    if await integrate(connection, signer):
+                    if await integrate(connection, signer, kept):
                         bell.ring()  # the relay has notices to send
                         await bell.rest(ROUND_S)
                     else:
@@ -80,12 +153,12 @@ async def sequence(work: Work) -> None:
             log.critical("the log is not what was signed; nothing more is signed until it is", exc_info=True)
             await bell.rest(LOOK_AGAIN_S)
         except Exception:
-            log.exception("the sequencer lost its database; it goes on in %s s", RETRY_S)
+            log.exception("the sequencer lost its database or the place of its head; it goes on in %s s", RETRY_S)
             await bell.rest(RETRY_S)
 
 
-async def integrate(connection: AsyncConnection, signer: NoteSigner) -> int:
-    """Run one round and commit it. Returns how many leaves the log grew by. Raises Inconsistent."""
+async def integrate(connection: AsyncConnection, signer: NoteSigner, kept: Kept) -> int:
+    """Run one round, commit it, keep its head. Returns how many leaves the log grew by. Raises Inconsistent, Away."""
     waiting = list(
         await connection.execute(
             text(
@@ -100,9 +173,9 @@ async def integrate(connection: AsyncConnection, signer: NoteSigner) -> int:
         return 0
     links = tuple(row.traceparent for row in waiting if row.traceparent)[:32]
     with span("log round", links=links, leaves=len(waiting)):
-        tree = await _tree(connection)
+        tree = await kept.check(connection, signer.name)
         grown, files = tiles.append(tree, [bytes(row.digest) for row in waiting])
-        note = signer.sign(str(Checkpoint(signer.name, grown.size, grown.root)))
+        signed = signer.sign(str(Checkpoint(signer.name, grown.size, grown.root)))
         await _store(connection, files)
         await connection.execute(
             text('UPDATE leaves SET "index" = :place WHERE entry = :of').bindparams(
@@ -111,21 +184,22 @@ async def integrate(connection: AsyncConnection, signer: NoteSigner) -> int:
             [{"place": tree.size + nth, "of": row.entry} for nth, row in enumerate(waiting)],
         )
         await connection.execute(
-            text("INSERT INTO checkpoints (size, root, note, made_at) VALUES (:size, :root, :note, :at)"),
-            {"size": grown.size, "root": grown.root, "note": note, "at": datetime.now(UTC)},
+            text("INSERT INTO checkpoints (size, root, note) VALUES (:size, :root, :note)"),
+            {"size": grown.size, "root": grown.root, "note": signed},
         )
-        await _announce(connection, waiting, tree.size, grown.size, note)
-        await connection.commit()
+        await _announce(connection, waiting, tree.size, grown.size, signed)
+        await connection.commit()  # from here on the log has grown; before it, no head may lie elsewhere
+        await kept.keep(signed)
     return len(waiting)
 
 
-async def _tree(connection: AsyncConnection) -> tiles.Tree:
-    """Load the edge of the tree and check that it leads to the last signed root."""
+async def _tree(connection: AsyncConnection) -> tuple[tiles.Tree, str]:
+    """Load the edge of the tree, check that it leads to the last signed root, and return it with that signed head."""
     head = (
-        await connection.execute(text("SELECT size, root FROM checkpoints ORDER BY size DESC LIMIT 1"))
+        await connection.execute(text("SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT 1"))
     ).one_or_none()
     if head is None:
-        return tiles.Tree()
+        return tiles.Tree(), ""
     asked: list[str] = []
 
     def note_path(path: str) -> bytes:
@@ -136,11 +210,11 @@ async def _tree(connection: AsyncConnection) -> tiles.Tree:
     stored = await _read(connection, asked)
     try:
         tree = tiles.load(head.size, stored.__getitem__)
-    except KeyError as missing:
-        raise Inconsistent(f"the log's file {missing} is missing; run `meguru audit`") from missing
+    except (KeyError, ValueError) as missing:
+        raise Inconsistent(f"the log's file {missing} is missing or cut; run `meguru audit`") from missing
     if tree.root != bytes(head.root):
         raise Inconsistent("the stored tiles do not lead to the last signed root; run `meguru audit`")
-    return tree
+    return tree, head.note
 
 
 async def _read(connection: AsyncConnection, paths: Sequence[str]) -> dict[str, bytes]:
@@ -166,7 +240,7 @@ async def _store(connection: AsyncConnection, files: dict[str, bytes]) -> None:
         await connection.execute(text("DELETE FROM tiles WHERE path LIKE ANY(:partials)"), {"partials": full})
 
 
-async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: int, size: int, note: str) -> None:
+async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: int, size: int, signed: str) -> None:
     """Put the notices in the outbox: one message a tenant and round, at most 100 leaves each."""
     cited = [(first + nth, row) for nth, row in enumerate(waiting) if row.kind in CITED]
     if not cited:
@@ -182,7 +256,7 @@ async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: 
             "id": derived(UUID(group[0]["entry"]), f"logged:{size}"),
             "subject": f"notice.{tenant}.tracking.logged.v1",
             "body": json.dumps(
-                {"checkpoint": note, "leaves": group}, separators=(",", ":"), ensure_ascii=False
+                {"checkpoint": signed, "leaves": group}, separators=(",", ":"), ensure_ascii=False
             ).encode(),
         }
         for tenant, leaves in by_tenant.items()

@@ -105,7 +105,6 @@ checkpoints = Table(
     Column("size", BigInteger, primary_key=True),
     Column("root", LargeBinary, nullable=False),
     Column("note", Text, nullable=False),
-    Column("made_at", DateTime(timezone=True), nullable=False),
 )
 
 sessions = Table(

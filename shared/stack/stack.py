@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
 import time
@@ -106,6 +107,11 @@ class Stack:
         """The process id of each program that runs now."""
         return self._supervisor.pids
 
+    @property
+    def kept_head(self) -> str:
+        """Where the log's last signed head is kept apart from the database, as a URL."""
+        return (self.folder / "head").as_uri()
+
     def environment(self, service: str) -> dict[str, str]:
         """Return the settings of one service; `shared/settings.py` reads the same names."""
         keys, passwords = self.folder / "keys", self._passwords.databases[service]
@@ -128,6 +134,7 @@ class Stack:
             "MEGURU_DEVELOPMENT_LOGIN": "1" if self._development_login else "0",
             "MEGURU_FONTS": str(FONTS),
             "MEGURU_LOG_ORIGIN": self._log_origin,
+            "MEGURU_KEPT_HEAD": self.kept_head,
         }
 
     def dsn(self, service: str, role: str = "owner") -> str:
@@ -151,6 +158,8 @@ class Stack:
     async def renew_database(self, service: str) -> None:
         """Make a service's database new and empty, with its roles. For tests."""
         await self.postgres.remove(service)
+        if service == "tracking":  # a log that begins anew has no head to lead to
+            await asyncio.to_thread(shutil.rmtree, self.folder / "head", ignore_errors=True)
         await self.postgres.provide({service: self._passwords.databases[service]})
 
     async def stop_nats(self) -> None:

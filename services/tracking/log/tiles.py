@@ -123,14 +123,16 @@ def consistency(read: Read, first: int, second: int) -> list[bytes]:
 def needed(indexes: Iterable[int], size: int) -> list[str]:
     """Name the tiles that the inclusion paths of these leaves read, so that a caller can load them together."""
     paths: dict[str, None] = {}
-
-    def note(path: str) -> bytes:
-        paths[path] = None
-        return bytes(WIDTH * HASH_SIZE)
-
-    tree = subtree(note, size)
+    tree = subtree(_noting(paths), size)
     for index in indexes:
         merkle.inclusion(tree, index, size)
+    return list(paths)
+
+
+def proving(first: int, second: int) -> list[str]:
+    """Name the tiles that the consistency proof between two sizes reads, so that a caller can load them together."""
+    paths: dict[str, None] = {}
+    consistency(_noting(paths), first, second)
     return list(paths)
 
 
@@ -140,6 +142,14 @@ def digests(bundle: bytes) -> list[bytes]:
     if any(len(row) != BUNDLED_SIZE or row[:2] != HASH_SIZE.to_bytes(2) for row in rows):
         raise ValueError("an entry bundle holds 32-byte digests, each behind its length")
     return [row[2:] for row in rows]
+
+
+def _noting(paths: dict[str, None]) -> Read:
+    def note(path: str) -> bytes:
+        paths[path] = None
+        return bytes(WIDTH * HASH_SIZE)
+
+    return note
 
 
 def _place(n: int, width: int) -> str:

@@ -125,9 +125,7 @@ async def log(request: Request, door: TheDoor) -> Response:
     """Show the newest signed head of the log and how anybody checks it."""
     async with door.engine.connect() as connection:
         row = (
-            await connection.execute(
-                text("SELECT size, root, note, made_at FROM checkpoints ORDER BY size DESC LIMIT 1")
-            )
+            await connection.execute(text("SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT 1"))
         ).one_or_none()
     root = base64.b64encode(row.root).decode() if row else ""
     return render(request, "log.html", head=row, root=root, origin=settings().log_origin)

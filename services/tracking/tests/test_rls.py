@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from services.tracking.commands import cages, items, parties
 from services.tracking.consumers import consumers
 from services.tracking.log.note import NoteSigner
-from services.tracking.loops import integrate
+from services.tracking.loops import Kept, integrate
 from services.tracking.tables import metadata
 from services.tracking.tests.world import founded, registered, row
 from shared.database import as_party
@@ -45,7 +45,7 @@ async def filled(tracking: Service) -> Service:
     async with tracking.consuming() as tx:
         await consumers.handle(tx, [Entry.read(one.body, one.salt) for one in found])
     async with tracking.consumer.connect() as connection:
-        await integrate(connection, NoteSigner.new("test/log"))
+        await integrate(connection, NoteSigner.new("test/log"), Kept(tracking.settings.kept_head))
     async with tracking.owner.begin() as connection:
         await connection.execute(
             text("INSERT INTO sessions (session, person, started_at, seen_at) VALUES ('digest', 'theirs', :at, :at)"),
@@ -124,7 +124,7 @@ async def test_a_row_in_another_towns_name_is_not_written(filled: Service, state
         "UPDATE sessions SET person = person",
         "INSERT INTO timeline (stream) VALUES (gen_random_uuid())",
         "INSERT INTO tiles (path, content) VALUES ('x', 'x')",
-        "INSERT INTO checkpoints (size, root, note, made_at) VALUES (1, 'x', 'x', now())",
+        "INSERT INTO checkpoints (size, root, note) VALUES (1, 'x', 'x')",
     ],
 )
 async def test_the_door_changes_and_deletes_nothing_and_writes_no_view_of_the_bus(
