@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench import ceilings
 from bench.ceilings import quantile
+from bench.sequencer import ROUND, sequenced
 from bench.world import Town, inventory, quiet, town
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
@@ -27,6 +28,7 @@ RESULTS = Path(__file__).parent / "results.json"
 CLIENTS = 16
 BATCH = 100
 REGISTERED = 10_000  # rows of one inventory
+LEAVES = 20_000  # that wait for the sequencer
 
 
 async def main(scale: int) -> None:
@@ -63,6 +65,9 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     size = await bytes_of_an_entry(stack)
     registered = await register(stack, made, REGISTERED)
     registered_raw = REGISTERED / await ceilings.commits(stack, 1, REGISTERED, 3)
+    await quiet(stack)
+    sequencer_raw = await ceilings.commits(stack, 1, ROUND, 3)
+    sequencer = await sequenced(stack, LEAVES * scale)  # the last: its leaves are of no ledger
     return {
         "scan_single": row(single, single_raw, "scans/s"),
         "scan_batch": row(batch, batch_raw, "scans/s"),
@@ -73,6 +78,7 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
         "public_page_p50": row(page, ping, "ms", less_is_better=True),
         "memory_stack": row(used, None, "MB"),
         "bytes_per_entry": row(*size, "bytes", less_is_better=True),
+        "sequencer": row(sequencer, sequencer_raw, "entries/s"),
         f"register_{REGISTERED}": row(registered, registered_raw, "s", less_is_better=True),
     }
 

@@ -142,9 +142,10 @@ async def sequence(work: Work) -> None:
                 await connection.commit()
                 while True:
                     heard.clear()
-                    if await integrate(connection, signer, kept):
+                    if grown := await integrate(connection, signer, kept):
                         bell.ring()  # the relay has notices to send
-                        await bell.rest(ROUND_S)
+                        if grown < ROUND_LEAVES_MAX:  # more wait already: their round is full without a rest
+                            await bell.rest(ROUND_S)
                     else:
                         await bell.wait(heard, bell.pause_s(work.settings.role))
         except asyncio.CancelledError:
@@ -234,10 +235,10 @@ async def _store(connection: AsyncConnection, files: dict[str, bytes]) -> None:
         ),
         [{"path": path, "content": content} for path, content in files.items()],
     )
-    if full := [
-        f"{path}.p/%" for path in files if ".p/" not in path
-    ]:  # tlog-tiles: partials may go once a tile is full
-        await connection.execute(text("DELETE FROM tiles WHERE path LIKE ANY(:partials)"), {"partials": full})
+    if grown := [  # tlog-tiles: partials may go once a tile is full; LIKE would read every tile there is
+        f"{path}.p/{width}" for path in files if ".p/" not in path for width in range(1, tiles.WIDTH)
+    ]:
+        await connection.execute(text("DELETE FROM tiles WHERE path = ANY(:grown)"), {"grown": grown})
 
 
 async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: int, size: int, signed: str) -> None:

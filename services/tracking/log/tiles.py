@@ -86,8 +86,9 @@ def load(size: int, read: Read) -> Tree:
 
 
 def subtree(read: Read, size: int) -> merkle.Subtree:
-    """See the tree of `size` leaves through its tiles; each file is read once."""
+    """See the tree of `size` leaves through its tiles; each file is read once and each hash computed once."""
     files: dict[tuple[int, int], bytes] = {}
+    hashes: dict[tuple[int, int], bytes] = {}  # neighbours' paths share most of theirs
 
     def tile(level: int, n: int) -> bytes:
         if (level, n) not in files:
@@ -96,11 +97,14 @@ def subtree(read: Read, size: int) -> merkle.Subtree:
         return files[level, n]
 
     def hash_of(height: int, n: int) -> bytes:
-        level, within = divmod(height, HEIGHT)
-        first = n << within
-        rows = tile(level, first // WIDTH)
-        at = first % WIDTH * HASH_SIZE
-        return _subtrees(rows[at : at + (HASH_SIZE << within)])[0]
+        if (height, n) not in hashes:
+            level, within = divmod(height, HEIGHT)
+            if within:
+                hashes[height, n] = merkle.node_hash(hash_of(height - 1, 2 * n), hash_of(height - 1, 2 * n + 1))
+            else:
+                at = n % WIDTH * HASH_SIZE
+                hashes[height, n] = tile(level, n // WIDTH)[at : at + HASH_SIZE]
+        return hashes[height, n]
 
     return hash_of
 
