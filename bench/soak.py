@@ -3,7 +3,8 @@
 Each round replays the pilot (small by default, the whole of it with `--full`) in a fresh folder. One process is killed
 with SIGKILL three times, each time while a request is in flight. Afterwards the numbers must be what the round's own
 inputs say, every accepted write must be in a ledger, nothing may be there twice, and the audit must be clean.
-The same seed draws the same processes and moments. Then 3,000 scans at 10/s must each be seen within a second.
+The same seed draws the same processes and moments. Then 3,000 scans at 10/s must each be seen within a second, 100,000
+honest entries must be audited without a false alarm, and of 1,000 random tampers each must be found where it was made.
 Rounds and time are bounded; the program stops by itself.
 """
 
@@ -26,6 +27,7 @@ from uuid import UUID
 import nats
 from rich.console import Console
 
+from bench.honest import honest, tampers
 from bench.world import town
 from meguru.audit import audit
 from meguru.demo import new_world
@@ -46,6 +48,7 @@ DELAY_MAX_S = 0.03  # from a request's start: most are answered within this
 DRAIN_MAX_S = 60.0
 SETTLE_S = 20.0  # for a process that was killed by the last request
 MINUTES_MAX = 40.0
+HONEST, TAMPERS = 100_000, 1000
 MESSAGES, EVERY_S, LIMIT_S = 3000, 0.1, 1.0  # "no message waits": from commit to view
 
 
@@ -373,9 +376,23 @@ async def soak(rounds: int, seed: int, plan: Plan, minutes: float) -> int:
     return bad
 
 
-async def run(rounds: int, seed: int, plan: Plan, minutes: float, messages: int) -> int:
-    """Run the fault rounds, then the long look at promptness. Returns the exit code."""
-    bad = await soak(rounds, seed, plan, minutes) if rounds else 0
+async def run(asked: argparse.Namespace, seed: int) -> int:
+    """Run the fault rounds, then the long looks at promptness and at the audit. Returns the exit code."""
+    rounds, messages = asked.rounds, asked.messages
+    bad = await soak(rounds, seed, WHOLE if asked.full else SMALL, asked.minutes) if rounds else 0
+    if asked.honest:
+        said, wrong = await honest(asked.honest)
+        Console(highlight=False, soft_wrap=True).print(said, *wrong, markup=False)
+        bad += bool(wrong)
+    if asked.tampers:
+        began = time.monotonic()
+        wrong = await tampers(asked.tampers, seed)
+        Console(highlight=False, soft_wrap=True).print(
+            f"{asked.tampers} tampers, seed {seed}, in {time.monotonic() - began:.0f} s:",
+            *(wrong or ["each found where it was made"]),
+            markup=False,
+        )
+        bad += bool(wrong)
     if messages:
         longest, wrong = await promptness(messages)
         Console(highlight=False).print(
@@ -392,11 +409,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None, help="repeats a run; drawn and printed when not given")
     parser.add_argument("--full", action="store_true", help="the whole pilot in every round")
     parser.add_argument("--messages", type=int, default=MESSAGES, help="of the look at promptness; 0 leaves it out")
+    parser.add_argument("--honest", type=int, default=HONEST, help="entries that are audited; 0 leaves it out")
+    parser.add_argument("--tampers", type=int, default=TAMPERS, help="random changes to find; 0 leaves it out")
     parser.add_argument("--minutes", type=float, default=MINUTES_MAX, help="no round starts after this")
     asked = parser.parse_args()
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    plan = WHOLE if asked.full else SMALL
-    sys.exit(asyncio.run(run(asked.rounds, seed, plan, asked.minutes, asked.messages)))
+    sys.exit(asyncio.run(run(asked, seed)))
 
 
 if __name__ == "__main__":
