@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bench import ceilings
 from bench.ceilings import quantile
+from bench.fleet import fleet, lookup_ms
 from bench.sequencer import ROUND, sequenced
 from bench.world import Town, inventory, quiet, town
 from meguru.founding import PREPARE
@@ -29,6 +30,8 @@ CLIENTS = 16
 BATCH = 100
 REGISTERED = 10_000  # rows of one inventory
 LEAVES = 20_000  # that wait for the sequencer
+LOOKUPS = 100  # one address may ask for 120 bare IDs a minute
+HISTORIES = (10_000, 1_000_000)  # entries among which one device is looked up
 
 
 async def main(scale: int) -> None:
@@ -60,7 +63,7 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     await quiet(stack)  # what the load before left to do is not this figure's
     p50, p99 = await destroy_to_certificate(stack, made, destroyed)
     bare = 1 / certificates  # the work alone, on an idle core
-    page, ping = await public_page(stack, made.labels[0], 100 * scale)
+    page, ping = await public_page(stack, made.labels[0], LOOKUPS)
     used = memory(stack)
     size = await bytes_of_an_entry(stack)
     registered = await register(stack, made, REGISTERED)
@@ -68,7 +71,8 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     await quiet(stack)
     sequencer_raw = await ceilings.commits(stack, 1, ROUND, 3)
     sequencer = await sequenced(stack, LEAVES * scale)  # the last: its leaves are of no ledger
-    return {
+    looked = await lookups(stack, made.labels[0]) if scale > 1 else {}
+    return looked | {
         "scan_single": row(single, single_raw, "scans/s"),
         "scan_batch": row(batch, batch_raw, "scans/s"),
         "end_to_end": row(through, min(batch_raw, publish_raw, pull_raw), "rows/s"),
@@ -117,6 +121,17 @@ async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
         through = time.perf_counter() - started
     await connection.close()
     return len(labels) / accepted, len(labels) / through
+
+
+async def lookups(stack: Stack, label: str) -> dict[str, dict[str, Any]]:
+    """Return the p50 of a look-up among little and much history; the ratio says how much of the speed is left."""
+    found, written = {}, 0
+    for entries in HISTORIES:
+        await fleet(stack, label, entries - written)
+        written = entries
+        found[entries] = await lookup_ms(stack, label)
+    raw = found[HISTORIES[0]]
+    return {f"lookup_p50_{entries}": row(ms, raw, "ms", less_is_better=True) for entries, ms in found.items()}
 
 
 async def register(stack: Stack, made: Town, rows: int) -> float:

@@ -19,10 +19,11 @@ from meguru.founding import PREPARE, settings_of
 from meguru.standing import NoStack, Running, standing
 from services.tracking import loops
 from services.tracking.consumers import consumers
+from services.tracking.log.note import Checkpoint
 from services.tracking.tests import world as town
 from shared.database import engine
 from shared.entry import Entry
-from shared.stack.stack import Stack
+from shared.stack.stack import LOG_ORIGIN, Stack
 from shared.testing import TOWN, Service
 
 PHOTO = b"\xff\xd8 a photo of a crushed drive"
@@ -146,6 +147,7 @@ def test_as_typed_it_is_restored_where_run_looks_and_every_command_answers(taken
 
     restored = typed("restore", taken)
     assert restored.exit_code == 0, restored.output
+    assert "The log goes on from" in restored.output
     assert (folder / "stack" / "secrets.json").exists()
     assert (folder / "replayed").exists()
     again = typed("restore", taken)
@@ -153,6 +155,17 @@ def test_as_typed_it_is_restored_where_run_looks_and_every_command_answers(taken
     audited = typed("audit", "--json")
     assert audited.exit_code == 0
     assert '"clean": true' in audited.output
+    own, later, none = folder / "stack" / "head" / "checkpoint", tmp_path / "later", tmp_path / "none"
+    signer = loops.log_signer(folder / "stack" / "keys", LOG_ORIGIN)
+    later.write_text(signer.sign(str(Checkpoint(LOG_ORIGIN, 10_000, bytes(32)))), encoding="utf-8")
+    none.write_text("no head\n", encoding="utf-8")
+    for head, code, said in (
+        (own, 0, "agree"),
+        (later, 1, "an older state was put back"),
+        (none, 2, "/log/checkpoint"),
+    ):
+        given = typed("audit", "--checkpoint", head)
+        assert (given.exit_code, said in given.output) == (code, True), given.output
     different = typed("rebuild", "--compare")
     assert different.exit_code == 1, different.output  # these services have not run since
     assert "engagements" in different.output
