@@ -40,6 +40,8 @@ def _paths(routes: list[object]) -> Iterator[str]:
             yield path
 
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 # What is fetched and not looked at: route → (who, address, the answer's status and media type).
 FILES: dict[str, tuple[str, str, int, str]] = {
     "/healthz": (PUBLIC, "/healthz", 200, "application/json"),
@@ -51,6 +53,8 @@ FILES: dict[str, tuple[str, str, int, str]] = {
     "/erasure/reports/{sha256}": (WORKER, "/erasure/reports/{report}?town={town}", 200, "application/octet-stream"),
     "/erasure/photos/{sha256}": (WORKER, "/erasure/photos/{photo}?town={town}", 200, "image/jpeg"),
     "/inventory/items.csv": (CLERK, "/inventory/items.csv?town={town}&engagement={engagement}", 200, "text/csv"),
+    "/inventory/items.xlsx": (CLERK, "/inventory/items.xlsx?town={town}&engagement={engagement}", 200, XLSX),
+    "/inventory/template.xlsx": (CLERK, "/inventory/template.xlsx", 200, XLSX),
     "/certificates/keys.txt": (PUBLIC, "/certificates/keys.txt", 200, "text/plain"),
     "/certificates/lot.zip": (
         CLERK,

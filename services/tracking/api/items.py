@@ -53,7 +53,9 @@ async def register_inventory(
     mapping: Annotated[str, Form(max_length=MAPPING_SIZE_MAX)] = "",
     preview: Annotated[bool, Query()] = False,
 ) -> Response:
-    """Register the town's own list. Every problem row is named first; with one, nothing is written.
+    """Register the town's own list, a CSV or a workbook (.xlsx: its first visible sheet with a cell).
+
+    Every problem row is named first; with one, nothing is written.
 
     `mapping` is JSON: {"columns": {their head: our field}, "words": {our field: {their word: its meaning}}}. It is
     remembered for the town when the list is registered; without it the remembered one holds.
@@ -217,6 +219,8 @@ def _previewed(read: inventory.Inventory) -> dict[str, Any]:
     """Answer a preview: how many rows, each fault, and what may be said of columns and words, if anything."""
     faults = sorted(read.faults, key=lambda fault: fault.line)
     told: dict[str, Any] = {"rows": len(read.rows), "faults": [asdict(fault) for fault in faults]}
+    if read.sheet:
+        told |= {"sheet": read.sheet, "sheets_not_read": list(read.beside)}
     if read.again:
         told["registered"] = read.again
     if read.is_asking:

@@ -8,11 +8,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.tracking.domain import columns, table
+from services.tracking.domain import columns, parts, table, workbook
 from services.tracking.domain.columns import CELL_MAX, HEADS, HEADS_MAX, LABEL, MEDIA_MAX, plain
 from shared.events.tracking import Confidentiality, ItemRegistered, Lease, Mapped, Zone
 from shared.ids import BadLabel, parse_label
@@ -72,6 +72,8 @@ class Inventory:
     unknown: Counter[tuple[str, str]] = field(default_factory=Counter)  # (field, word) nobody knows → how many rows
     again: int = 0  # rows of an export that are registered just so
     mapped: Mapped = OURS
+    sheet: str = ""  # of a workbook, the one that was read
+    beside: tuple[str, ...] = ()  # and those that were not
 
     @property
     def is_asking(self) -> bool:
@@ -92,10 +94,10 @@ class Inventory:
 def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
     """Read an inventory. Nothing is raised: what cannot be read is a fault with its line."""
     inventory = Inventory(mapped=mapped)
-    lines = table.lines(content)
     try:
-        _, heads = next(lines, (1, []))
-        names = _named(inventory, heads)
+        lines = _opened(inventory, content)
+        top, heads = next(lines, (1, []))
+        names = _named(inventory, top, heads)
         seen: dict[tuple[str, str], int] = {}
         for number, cells in lines if names else ():
             if not any(cell.strip() for cell in cells) and number < LINES_MAX:
@@ -113,27 +115,39 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
                 inventory.faults.append(Fault(number, ja, f"{len(cells)} columns instead of {len(heads)}."))
                 continue
             said = {name: table.unescaped(cell.strip()) for name, cell in zip(names, cells, strict=True) if name}
-            _take(inventory, seen, _Line(number, said, mapped))
+            line = _Line(number, said, mapped)
+            if line.is_clear(dict(zip(names, cells, strict=True))):
+                _take(inventory, seen, line)
+            inventory.faults += line.faults
     except table.Unreadable as broken:
         inventory.faults.append(Fault(broken.line, broken.ja, broken.en))
     return inventory
 
 
-def _named(inventory: Inventory, said: Sequence[str]) -> list[str]:
+def _opened(inventory: Inventory, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Return the lines of a CSV or a workbook. Raises Unreadable for what is neither."""
+    if not content.startswith(parts.MAGIC):
+        return table.lines(content)
+    opened = workbook.opened(content)
+    inventory.sheet, inventory.beside = opened.sheet, opened.beside
+    return opened.lines
+
+
+def _named(inventory: Inventory, top: int, said: Sequence[str]) -> list[str]:
     """Return the field of each column; none, and faults, when the heads are not those of an inventory."""
     if len(said) > HEADS_MAX or any(len(head) > CELL_MAX for head in said):
-        ja = f"1行目が表の見出しではありません。列は{HEADS_MAX}まで、列の名前は{CELL_MAX}文字までです。"
-        inventory.faults.append(Fault(1, ja, f"The first line is no table head of at most {HEADS_MAX} columns."))
+        ja = f"{top}行目が表の見出しではありません。列は{HEADS_MAX}まで、列の名前は{CELL_MAX}文字までです。"
+        inventory.faults.append(Fault(top, ja, f"Line {top} is no table head of at most {HEADS_MAX} columns."))
         return []
     inventory.heads = [plain(head) for head in said]
     names = columns.named(inventory.heads, inventory.mapped)
     if missing := columns.lacking(inventory.heads, inventory.mapped):
-        ja = f"列がありません：{'、'.join(missing)}。1行目に列の名前を入れてください。"
-        inventory.faults.append(Fault(1, ja, f"Missing columns: {', '.join(missing)}."))
+        ja = f"列がありません：{'、'.join(missing)}。{top}行目に列の名前を入れてください。"
+        inventory.faults.append(Fault(top, ja, f"Missing columns: {', '.join(missing)}."))
     for name, times in Counter(name for name in names if name).items():
         if times > 1:
             ja = f"「{HEADS[name]}」になる列が{times}つあります。1つにしてください。"
-            inventory.faults.append(Fault(1, ja, f"{times} columns are read as {HEADS[name]}. Keep one."))
+            inventory.faults.append(Fault(top, ja, f"{times} columns are read as {HEADS[name]}. Keep one."))
     return [] if inventory.faults else names
 
 
@@ -213,6 +227,11 @@ def export(items: Sequence[Row]) -> list[list[str]]:
     return told
 
 
+def choices() -> dict[str, list[str]]:
+    """Return {our head: the words it may hold}, to be chosen from in a workbook."""
+    return {HEADS[name]: [*columns.meanings(name).values()][::-1] for name in columns.WORDS}
+
+
 def _written(words: Mapping[str, Mapping[str, str]], name: str, value: Any) -> str:
     fixed = words.get(name.rstrip("_2345678"), {})
     return fixed.get(value, str(value)) if value is not None else ""
@@ -243,6 +262,24 @@ class _Line:
 
     def wrong(self, ja: str, en: str) -> None:
         self.faults.append(Fault(self.number, ja, en))
+
+    def is_clear(self, cells: Mapping[str, str]) -> bool:
+        """Tell whether the text of every cell that is read is known; one that is not is a fault."""
+        for name, cell in cells.items():
+            if not name or not isinstance(cell, table.Unclear):
+                continue
+            head = HEADS[name]
+            if not cell:
+                ja = f"{head}が、エラー（#N/Aなど）か、計算されていない式です。値を打ち直してください。"
+                self.wrong(ja, f"{head} is an error such as #N/A or a formula without a result. Type the value.")
+                continue
+            self.wrong(
+                f"{head}「{cell}」は{cell.ja}として入っていて、もとの文字が分かりません。"
+                "列の書式を「文字列」にし、ラベルや元の書類を見て打ち直してください。",
+                f"{head} {cell} is stored as {cell.en}; what was typed is not known. "
+                "Format the column as text and type it again from the label.",
+            )
+        return not self.faults
 
     def word(self, name: str, nth: int = 1) -> Any:
         """Return what a word of a fixed list means; another word is a fault that names the list."""
@@ -355,7 +392,6 @@ def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -
         line.wrong(
             f"{CELL_MAX}文字を超える欄があります。短くしてください。", f"A cell is longer than {CELL_MAX} characters."
         )
-        inventory.faults += line.faults
         return
     line.unfold()
     if any(_CONTROL.search(cell) for cell in line.said.values()):
@@ -363,7 +399,6 @@ def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -
             "見えない文字（制御文字）が入った欄があります。その欄を打ち直してください。",
             "A cell holds an invisible control character. Type that cell again.",
         )
-        inventory.faults += line.faults
         return
     said = line.said
     kind, zone, grade = (line.word(name) for name in _JUDGED[:3])
@@ -375,7 +410,6 @@ def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -
             "A loose drive cannot be without a medium. Correct one of them.",
         )
     if line.faults or kind is None or zone is None or grade is None:
-        inventory.faults += line.faults
         inventory.unknown.update(line.unknown)
         return
     described: dict[str, Any] = {name: said.get(name) or None for name in DESCRIBED}
@@ -385,8 +419,6 @@ def _take(inventory: Inventory, seen: dict[tuple[str, str], int], line: _Line) -
     if line.unlike(row, seen):
         seen |= dict.fromkeys(row.numbers, line.number)
         inventory.rows.append(row)
-    else:
-        inventory.faults += line.faults
 
 
 def _nth(name: str, nth: int) -> str:

@@ -7,6 +7,8 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 FILE_SIZE_MAX = 10 * 1024 * 1024  # bytes
 
@@ -19,13 +21,8 @@ _OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # the container of .xls and of every w
 _STRANGE: tuple[tuple[bytes, str, str], ...] = (
     (
         _OLE,
-        "古い.xlsか、パスワードの付いたExcelのファイルです。パスワードを外し、「CSV UTF-8」で保存し直してください。",
-        "This is an old .xls file or a workbook with a password. Remove the password and save it as CSV UTF-8.",
-    ),
-    (
-        b"PK\x03\x04",
-        "これはExcelのブックか圧縮ファイルです。Excelで開き、「CSV UTF-8」として保存し直してください。",
-        "This is a workbook or a compressed file. Open it in a spreadsheet and save it as CSV UTF-8.",
+        "古い.xlsか、パスワード付きのExcelのファイルです。パスワードを外し、.xlsxかCSV UTF-8で保存し直してください。",
+        "This is an old .xls file or a workbook with a password. Remove it and save the file as .xlsx or CSV UTF-8.",
     ),
     (
         b"%PDF",
@@ -43,15 +40,46 @@ class Unreadable(Exception):
         self.line, self.ja, self.en = line, ja, en
 
 
+class Unclear(str):
+    """A cell whose text nobody knows for sure: what it seems to be, and as what it is stored, in both languages.
+
+    An empty one is an error or a formula without a result.
+    """
+
+    __slots__ = ("en", "ja")
+    en: str
+    ja: str
+
+    def __new__(cls, seems: str, ja: str = "", en: str = "") -> Self:
+        """Return the cell as text."""
+        cell = super().__new__(cls, seems)
+        cell.ja, cell.en = ja, en
+        return cell
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The lines of a file, each with its number as a spreadsheet counts it; of a workbook also which sheet it is."""
+
+    lines: Iterator[tuple[int, list[str]]]
+    sheet: str = ""
+    beside: tuple[str, ...] = ()  # sheets that are not read
+
+
+def too_large() -> Unreadable:
+    """Return the answer to a file above the bound."""
+    return Unreadable(
+        0, "ファイルが大きすぎます。10 MB までに分けてください。", "The file is larger than 10 MB. Split it."
+    )
+
+
 def lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Yield each line with its number as a spreadsheet counts it; a cell of two lines is one row.
+    """Yield each line of a CSV with its number as a spreadsheet counts it; a cell of two lines is one row.
 
     Raises Unreadable where the file stops to be a table.
     """
     if len(content) > FILE_SIZE_MAX:
-        raise Unreadable(
-            0, "ファイルが大きすぎます。10 MB までに分けてください。", "The file is larger than 10 MB. Split it."
-        )
+        raise too_large()
     reader = csv.reader(io.StringIO(_decode(content), newline=""), strict=True)
     try:
         yield from enumerate(reader, 1)

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from services.tracking.commands import items
-from services.tracking.domain import columns, inventory, table
+from services.tracking.domain import columns, inventory, table, workbook
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import LOT_KINDS
@@ -30,6 +30,7 @@ from shared.web.pages import render
 router = APIRouter(include_in_schema=False)
 
 FAULTS_MAX = 50  # problem rows shown at once
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PACKED_MAX = 14 * 1024 * 1024  # characters of a packed inventory in a hidden field
 
 Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
@@ -120,11 +121,34 @@ def _refuse_unready(read: inventory.Inventory, place: Place) -> None:
 @router.get("/inventory/items.csv")
 async def export(door: TheDoor, who: Clerk, place: ThePlace) -> Response:
     """Give out the engagement's inventory with its tracking IDs; read in again it registers nothing new."""
-    async with door.look(place.town, who) as connection:
-        rows = await items.registered_rows(connection, place.here.engagement)
+    rows = await _registered(door, who, place)
     content = await asyncio.to_thread(lambda: table.written(inventory.export(rows)))
-    name = f"attachment; filename=\"inventory.csv\"; filename*=UTF-8''{quote('物品台帳.csv')}"
-    return Response(content, media_type="text/csv; charset=utf-8", headers={"content-disposition": name})
+    return _download(content, "text/csv; charset=utf-8", "inventory.csv", "物品台帳.csv")
+
+
+@router.get("/inventory/items.xlsx")
+async def export_workbook(door: TheDoor, who: Clerk, place: ThePlace) -> Response:
+    """Give out the same table as a workbook of text."""
+    rows = await _registered(door, who, place)
+    content = await asyncio.to_thread(lambda: workbook.written(inventory.export(rows), inventory.choices()))
+    return _download(content, WORKBOOK, "inventory.xlsx", "物品台帳.xlsx")
+
+
+@router.get("/inventory/template.xlsx")
+async def give_template(_who: Clerk) -> Response:
+    """Give out an empty workbook with our heads, in which all that is typed stays text and fixed words are chosen."""
+    content = await asyncio.to_thread(workbook.written, [[*columns.COLUMNS]], inventory.choices())
+    return _download(content, WORKBOOK, "template.xlsx", "物品台帳のひな型.xlsx")
+
+
+async def _registered(door: Door, who: Principal, place: Place) -> list[inventory.Row]:
+    async with door.look(place.town, who) as connection:
+        return await items.registered_rows(connection, place.here.engagement)
+
+
+def _download(content: bytes, kind: str, ascii_name: str, name: str) -> Response:
+    said = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name)}"
+    return Response(content, media_type=kind, headers={"content-disposition": said})
 
 
 def _carried(asked: Asked) -> Mapped:

@@ -16,6 +16,7 @@ from services.tracking import views
 from services.tracking.api import items as routes
 from services.tracking.api.shapes import Scan
 from services.tracking.commands.parties import engagement_of
+from services.tracking.domain import workbook
 from services.tracking.tests.test_commands import destroyed, erased, hear
 from services.tracking.tests.world import founded, peopled, registered, row
 from shared.database import PLATFORM
@@ -262,6 +263,30 @@ async def test_a_list_with_a_town_s_own_heads_comes_with_its_mapping(api: Api) -
     assert first.status_code == 201, first.text
     assert (await send(mapping)).status_code == 200
     assert (await send(preview=True)).json() == {"rows": 1, "faults": []}, "it is remembered"
+
+
+async def test_a_workbook_is_previewed_named_in_its_problems_and_registered_once(api: Api) -> None:
+    async def send(*rows: list[str], **params: Any) -> httpx.Response:
+        fields = {"engagement": str(api.engagement), "request": str(uuid7())}
+        files = {"file": ("list.xlsx", workbook.written([HEADS.split(","), *rows]), "application/octet-stream")}
+        return await api.send("clerk", "POST", "/inventories", data=fields, files=files, params=params)
+
+    row = line("00WB1").split(",")
+    assert (await send(row, preview=True)).json() == {
+        "rows": 1,
+        "faults": [],
+        "sheet": workbook.SHEET,
+        "sheets_not_read": [],
+    }
+    spoilt = await send(row, line("WB2", zone="どこか").split(","))
+    assert (spoilt.status_code, spoilt.json()["facts"]["line"]) == (422, 3)
+    assert (await send(row)).status_code == 201
+    assert (await send(row)).status_code == 200
+    assert (await api.file_list(line("00WB1"))).status_code == 200, "as CSV it is the same list"
+    fields = {"engagement": str(api.engagement), "request": str(uuid7())}
+    files = {"file": ("list.xlsx", b"PK\x03\x04", "application/octet-stream")}
+    broken = await api.send("clerk", "POST", "/inventories", data=fields, files=files)
+    assert (broken.status_code, "読めません" in broken.json()["detail"]) == (422, True)
 
 
 async def test_the_labels_are_printed_for_those_who_may_see_the_town(api: Api) -> None:

@@ -1,6 +1,7 @@
 """Every page for its readers: both languages, refused to others, refusals said, nothing private in public."""
 
 import html
+import io
 import os
 import random
 import re
@@ -12,11 +13,13 @@ from uuid import UUID
 
 import httpx
 import pytest
+import xlsxwriter
 
 from services.tracking.commands import cages, items, losses, parties
 from services.tracking.consumers import consumers
+from services.tracking.domain import columns, inventory, workbook
 from services.tracking.pages import public as pages_public
-from services.tracking.pages.inventory import pack, unpack
+from services.tracking.pages.inventory import WORKBOOK, pack, unpack
 from services.tracking.pages.lines import Moment, lines
 from services.tracking.pages.place import desk
 from services.tracking.tests.world import founded, registered, row
@@ -643,11 +646,15 @@ HEAD = "物品番号,種別,ネットワーク,機密性,媒体種別,媒体製�
 
 
 async def preview(web: Web, world: World, csv: str, encoding: str = "cp932") -> httpx.Response:
+    return await preview_file(web, world, csv.encode(encoding))
+
+
+async def preview_file(web: Web, world: World, content: bytes) -> httpx.Response:
     web.client.cookies.clear()
     return await web.client.post(
         f"/inventory/preview?{world.query}",
         data={"request": str(uuid7())},
-        files={"file": ("台帳.csv", csv.encode(encoding), "text/csv")},
+        files={"file": ("台帳", content, "application/octet-stream")},
         headers={"accept": "text/html", "authorization": f"Bearer {web.tokens['clerk']}"},
     )
 
@@ -749,6 +756,47 @@ async def test_a_town_s_own_columns_are_asked_once_and_its_export_registers_noth
     assert "もう登録されています" in again.text
     broken = await web.post(f"/inventory?{world.query}", who="clerk", packed=said["packed"], mapped="{")
     assert broken.status_code == 422
+
+
+async def test_a_workbook_is_registered_as_its_csv_is_and_its_export_and_template_are_read_back(
+    web: Web, tracking: Service, world: World
+) -> None:
+    rows = [
+        HEAD.split(","),
+        ["X1", "ノート", "LGWAN接続系", "3", "HDD", "000XL1"],
+        ["X2", "ノート", "LGWAN接続系", "3", "SSD", "=2"],
+    ]
+    good = await preview_file(web, world, workbook.written(rows))
+    packed = re.search(r'name="packed" value="([^"]+)"', good.text)
+    assert packed
+    assert "000XL1" in good.text
+    sent = await web.post(f"/inventory?{world.query}", who="clerk", packed=packed[1])
+    assert sent.status_code == 303, sent.text
+    same = await preview(web, world, "\n".join(",".join(row) for row in rows))
+    assert "もう登録されています（2台）" in same.text
+    before = len(await tracking.rows("SELECT item FROM items"))
+    out = await web.get(f"/inventory/items.xlsx?{world.query}", who="clerk")
+    assert (out.status_code, out.headers["content-type"]) == (200, WORKBOOK)
+    assert "filename*=UTF-8''" in out.headers["content-disposition"]
+    again = await preview_file(web, world, out.content)
+    assert "もう登録されています" in again.text
+    assert len(await tracking.rows("SELECT item FROM items")) == before
+    assert (await web.get(f"/inventory/items.xlsx?{world.query}", who="worker")).status_code == 403
+    template = await web.get("/inventory/template.xlsx", who="clerk")
+    assert template.headers["content-type"] == WORKBOOK
+    empty = inventory.read(template.content)
+    assert (empty.heads, empty.faults, empty.rows) == ([*columns.COLUMNS], [], [])
+    page = await web.get(f"/inventory?{world.query}", who="clerk")
+    assert all(said in page.text for said in ("/inventory/template.xlsx", "/inventory/items.xlsx?", ".xlsx,.xlsm,.csv"))
+
+
+async def test_the_preview_says_which_of_several_sheets_it_read(web: Web, world: World) -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        for name, cells in (("台帳", HEAD.split(",")), ("メモ", ["見ない"])):
+            book.add_worksheet(name).write_row(0, 0, cells)
+    page = await preview_file(web, world, out.getvalue())
+    assert "シート「台帳」を読みました。ほかのシート（メモ）は読んでいません。" in page.text
 
 
 def test_a_packed_file_never_unpacks_to_more_than_a_file_may_have() -> None:
