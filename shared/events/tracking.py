@@ -118,6 +118,7 @@ class Mapped(Part):
 
     columns: dict[str, str] = {}  # their head → our field; "" for a column that is not read
     words: dict[str, dict[str, str]] = {}  # our field → {their word: what it means}
+    always: dict[str, str] = {}  # our field → what every row means where no column says it; "" for no longer
 
 
 class ColumnsMapped(Event):

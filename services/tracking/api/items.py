@@ -57,7 +57,8 @@ async def register_inventory(
 
     Every problem row is named first; with one, nothing is written.
 
-    `mapping` is JSON: {"columns": {their head: our field}, "words": {our field: {their word: its meaning}}}. It is
+    `mapping` is JSON: {"columns": {their head: our field}, "words": {our field: {their word: its meaning}}, "always":
+    {"zone" or "confidentiality": what every row means in a list without the column}}. It is
     remembered for the town when the list is registered; without it the remembered one holds.
     """
     content = await file.read(table.FILE_SIZE_MAX + 1)
@@ -221,6 +222,8 @@ def _previewed(read: inventory.Inventory) -> dict[str, Any]:
     told: dict[str, Any] = {"rows": len(read.rows), "faults": [asdict(fault) for fault in faults]}
     if read.sheet:
         told |= {"sheet": read.sheet, "sheets_not_read": list(read.beside)}
+    if read.assumed:
+        told["assumed"] = {name: read.mapped.always[name] for name in read.assumed}
     if read.again:
         told["registered"] = read.again
     if read.is_asking:

@@ -40,6 +40,7 @@ FIELDS: Mapping[str, str] = {
     },  # 媒体種別2, 媒体製造番号2 …
 }
 HEADS: Mapping[str, str] = {name: head for head, name in FIELDS.items()}
+ALWAYS = ("zone", "confidentiality")  # may be said once for all rows of a list without the column
 NEEDED = ("種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号")
 
 KINDS: Mapping[str, Literal["notebook", "desktop", "loose-drive"]] = {
@@ -129,8 +130,14 @@ def suggested(heads: Sequence[str], mapped: Mapped) -> dict[str, str]:
 
 def lacking(heads: Sequence[str], mapped: Mapped) -> list[str]:
     """Return the heads that every inventory needs and this one has not."""
-    there = set(named(heads, mapped))
+    there = {*named(heads, mapped), *assumed(heads, mapped)}
     return [head for head in NEEDED if FIELDS[head] not in there]
+
+
+def assumed(heads: Sequence[str], mapped: Mapped) -> dict[str, str]:
+    """Return {field: what every row means} of the columns that are not there; a column always says it itself."""
+    there = set(named(heads, mapped))
+    return {name: meant for name, meant in mapped.always.items() if meant and name not in there}
 
 
 def meanings(name: str) -> dict[str, str]:
@@ -142,12 +149,13 @@ def merged(old: Mapped, new: Mapped) -> Mapped:
     """Return what is known after an answer: the newer wins, the oldest goes when it is too much to keep."""
     columns = _newest(dict(old.columns), new.columns, HEADS_MAX)
     words = {name: _newest(dict(old.words.get(name, {})), new.words.get(name, {}), WORDS_MAX) for name in WORDS}
-    return Mapped(columns=columns, words={name: said for name, said in words.items() if said})
+    always = {**old.always, **new.always}
+    return Mapped(columns=columns, words={name: said for name, said in words.items() if said}, always=always)
 
 
 def check(mapped: Mapped) -> Mapped:
     """Return the mapping. Raises Invalid for a column or a meaning that there is not, or for too many."""
-    ja, en = "", ""
+    ja, en = _wrong_for_all(mapped)
     for head, name in mapped.columns.items():
         if name and name not in HEADS:
             ja, en = f"「{head}」の行き先「{name}」という列はありません。", f'There is no column "{name}".'
@@ -164,6 +172,14 @@ def check(mapped: Mapped) -> Mapped:
     if ja:
         raise Invalid("columns", f"{ja}列の対応を選び直してください。", f"{en} Choose the columns again.")
     return mapped
+
+
+def _wrong_for_all(mapped: Mapped) -> tuple[str, str]:
+    for name, meant in mapped.always.items():
+        if name not in ALWAYS or (meant and meant not in WORDS[name].values()):
+            ja = f"すべての行を{HEADS.get(name, name)}「{meant}」とはできません。"
+            return ja, f'{name} cannot be "{meant}" for all rows.'
+    return "", ""
 
 
 def _newest(old: dict[str, str], new: Mapping[str, str], most: int) -> dict[str, str]:

@@ -82,7 +82,13 @@ class Inventory:
             return False
         known = {name for name in columns.named(self.heads, self.mapped) if name}
         guessed = columns.suggested(self.heads, self.mapped).keys() - known
-        return bool(columns.lacking(self.heads, self.mapped) or guessed or self.unknown)
+        return bool(columns.lacking(self.heads, self.mapped) or self.assumed or guessed or self.unknown)
+
+    @property
+    def assumed(self) -> dict[str, str]:
+        """What is taken for every row because no column says it: field → our word. Asked anew with each list."""
+        assumed = columns.assumed(self.heads, self.mapped)
+        return {name: columns.meanings(name)[meant] for name, meant in assumed.items()}
 
     @property
     def ignored(self) -> list[str]:
@@ -98,7 +104,7 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
         lines = _opened(inventory, content)
         top, heads = next(lines, (1, []))
         names = _named(inventory, top, heads)
-        seen: dict[tuple[str, str], int] = {}
+        assumed, seen = columns.assumed(inventory.heads, mapped), dict[tuple[str, str], int]()
         for number, cells in lines if names else ():
             if not any(cell.strip() for cell in cells) and number < LINES_MAX:
                 continue
@@ -115,7 +121,7 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
                 inventory.faults.append(Fault(number, ja, f"{len(cells)} columns instead of {len(heads)}."))
                 continue
             said = {name: table.unescaped(cell.strip()) for name, cell in zip(names, cells, strict=True) if name}
-            line = _Line(number, said, mapped)
+            line = _Line(number, said, mapped, assumed)
             if line.is_clear(dict(zip(names, cells, strict=True))):
                 _take(inventory, seen, line)
             inventory.faults += line.faults
@@ -257,6 +263,7 @@ class _Line:
     number: int
     said: dict[str, str]
     mapped: Mapped = OURS
+    assumed: Mapping[str, str] = field(default_factory=dict)  # what every row means where no column says it
     faults: list[Fault] = field(default_factory=list)
     unknown: list[tuple[str, str]] = field(default_factory=list)
 
@@ -283,6 +290,8 @@ class _Line:
 
     def word(self, name: str, nth: int = 1) -> Any:
         """Return what a word of a fixed list means; another word is a fault that names the list."""
+        if name in self.assumed:
+            return self.assumed[name]
         words, theirs = columns.WORDS[name], self.mapped.words.get(name, {})
         said, head = self.cell(name, nth), HEADS[_nth(name, nth)]
         word = plain(said)

@@ -180,7 +180,8 @@ def _answered(asked: Asked, read: inventory.Inventory) -> Mapped:
     for nth, (name, word) in enumerate(_strange(asked)):
         if name in columns.WORDS and (meant := asked.form.value(f"word-{nth}")):
             words.setdefault(name, {})[word] = meant
-    return Mapped(columns=heads, words=words)
+    always = {name: asked.form.value(f"all-{name}") for name in columns.ALWAYS} if asks else {}
+    return Mapped(columns=heads, words=words, always=always)
 
 
 def _strange(asked: Asked) -> list[tuple[str, str]]:
@@ -254,6 +255,7 @@ async def _inventory(
         guessed=guessed,
         strange=read.unknown.most_common(columns.WORDS_MAX) if read else [],
         meanings={name: columns.meanings(name) for name in columns.WORDS},
+        always=columns.ALWAYS,
         lot_kinds=LOT_KINDS,
         **asked.said,
     )

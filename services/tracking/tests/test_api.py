@@ -259,6 +259,7 @@ async def test_a_list_with_a_town_s_own_heads_comes_with_its_mapping(api: Api) -
     assert (await send("{")).json()["code"] == "columns"
     assert (await send({"columns": {"課": "nothing"}})).json()["code"] == "columns"
     assert (await send({"columns": asked}, preview=True)).json()["ask"]["words"] == {"zone": ["庁内LAN"]}
+    assert (await send({"always": {"serial": "1"}})).json()["code"] == "columns"
     first = await send(mapping)
     assert first.status_code == 201, first.text
     assert (await send(mapping)).status_code == 200

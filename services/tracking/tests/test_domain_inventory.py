@@ -356,3 +356,42 @@ def test_an_export_opens_in_a_japanese_spreadsheet_and_is_compared_by_its_tracki
     assert "この契約にありません" in foreign.faults[0].ja
     mistyped = inventory.read(file([*GOOD, "X"], heads=[*HEADS, "追跡ID"]))
     assert "追跡IDではありません" in mistyped.faults[0].ja
+
+
+# ── a list without a column that every row needs ─────────────────────────────────────────────────────────────────────
+
+WITHOUT = file([GOOD[0], GOOD[1], *GOOD[4:]], heads=[HEADS[0], HEADS[1], *HEADS[4:]])
+ALL = Mapped(always={"zone": "lgwan", "confidentiality": "3A"})
+
+
+def test_what_no_column_says_is_said_once_for_all_rows_and_shown_each_time() -> None:
+    asked = inventory.read(WITHOUT)
+    assert "列がありません：ネットワーク、機密性" in asked.faults[0].ja
+    half = inventory.read(WITHOUT, Mapped(always={"zone": "lgwan", "confidentiality": ""}))
+    assert "列がありません：機密性" in half.faults[0].ja
+    read = inventory.read(WITHOUT, columns.check(ALL))
+    assert (read.faults, read.assumed) == ([], {"zone": "LGWAN接続系", "confidentiality": "3A"})
+    assert (read.rows[0].zone, read.rows[0].confidentiality) == ("lgwan", "3A")
+    theirs = columns.merged(ALL, Mapped(words={"zone": {"LGWAN接続系": "internet"}}))
+    assert inventory.read(WITHOUT, theirs).rows[0].zone == "lgwan", "it is a meaning, no word of theirs"
+    assert read.is_asking, "it may be another network this time"
+
+
+def test_a_column_wins_over_what_was_said_for_all_rows() -> None:
+    read = inventory.read(file(GOOD), ALL)
+    assert (read.faults, read.assumed, read.is_asking) == ([], {}, False)
+    assert (read.rows[0].zone, read.rows[0].confidentiality) == ("mynumber", "3")
+    empty = inventory.read(file([*GOOD[:2], "", *GOOD[3:]]), ALL)
+    assert "ネットワーク「」" in empty.faults[0].ja, "an empty cell is a question, no answer"
+
+
+@pytest.mark.parametrize("always", [{"serial": "S1"}, {"zone": "everywhere"}])
+def test_only_a_zone_or_a_confidentiality_can_be_said_for_all_rows(always: dict[str, str]) -> None:
+    with pytest.raises(Invalid, match="選び直してください"):
+        columns.check(Mapped(always=always))
+
+
+def test_what_was_said_for_all_rows_is_kept_until_something_else_is_said() -> None:
+    later = columns.merged(ALL, Mapped(always={"zone": ""}))
+    assert later.always == {"zone": "", "confidentiality": "3A"}
+    assert columns.merged(later, Mapped()).always == later.always

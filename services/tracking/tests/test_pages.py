@@ -758,6 +758,32 @@ async def test_a_town_s_own_columns_are_asked_once_and_its_export_registers_noth
     assert broken.status_code == 422
 
 
+async def test_a_list_without_a_column_is_read_with_one_answer_for_all_that_is_shown_every_time(
+    web: Web, tracking: Service, world: World
+) -> None:
+    heads = ("物品番号", "種別", "媒体種別", "媒体製造番号")
+    first = await preview(web, world, f"{','.join(heads)}\nALW1,ノート,HDD,ALW1\n")
+    kept = re.search(r'name="kept" value="([^"]+)"', first.text)
+    assert kept
+    assert not re.search(r'id="column-zone" name="column-zone" required', first.text)
+    chosen = {f"column-{columns.FIELDS[head]}": head for head in heads}
+    said = {"kept": kept[1], "mapped": "{}", "all-zone": "lgwan", "all-confidentiality": "2"}
+    good = await web.post(f"/inventory/columns?{world.query}", who="clerk", **said, **chosen)
+    told = "ネットワークの列がないので、すべての機器を「LGWAN接続系」として読みました。"
+    assert told in good.text
+    form = {
+        name: html.unescape(found[1])
+        for name in ("packed", "mapped")
+        if (found := re.search(f'name="{name}" value="([^"]*)"', good.text))
+    }
+    assert (await web.post(f"/inventory?{world.query}", who="clerk", **form)).status_code == 303
+    (there,) = await tracking.rows("SELECT data FROM items WHERE data->>'asset_number' = 'ALW1'")
+    assert (there.data["zone"], there.data["confidentiality"]) == ("lgwan", "2")
+    second = await preview(web, world, f"{','.join(heads)}\nALW2,ノート,HDD,ALW2\n")
+    assert told in second.text
+    assert '<option value="lgwan" selected>' in second.text, "and it can be answered otherwise"
+
+
 async def test_a_workbook_is_registered_as_its_csv_is_and_its_export_and_template_are_read_back(
     web: Web, tracking: Service, world: World
 ) -> None:
