@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from services.tracking.domain import columns, parts, table, workbook
@@ -74,6 +75,7 @@ class Inventory:
     mapped: Mapped = OURS
     sheet: str = ""  # of a workbook, the one that was read
     beside: tuple[str, ...] = ()  # and those that were not
+    sample: list[str] = field(default_factory=list)  # the first row, where the columns are not known yet
 
     @property
     def is_asking(self) -> bool:
@@ -91,6 +93,11 @@ class Inventory:
         return {name: columns.meanings(name)[meant] for name, meant in assumed.items()}
 
     @property
+    def offered(self) -> list[tuple[str, str]]:
+        """The heads of the file to choose from, each with the first value below it as far as there is one."""
+        return [(head, said) for head, said in zip_longest(self.heads, self.sample, fillvalue="") if head]
+
+    @property
     def ignored(self) -> list[str]:
         """The columns that are not read."""
         named = columns.named(self.heads, self.mapped)
@@ -104,6 +111,8 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
         lines = _opened(inventory, content)
         top, heads = next(lines, (1, []))
         names = _named(inventory, top, heads)
+        if not names:  # what helps to say which column is which
+            inventory.sample = next(([*map(str.strip, cells)] for _, cells in lines if any(map(str.strip, cells))), [])
         assumed, seen = columns.assumed(inventory.heads, mapped), dict[tuple[str, str], int]()
         for number, cells in lines if names else ():
             if not any(cell.strip() for cell in cells) and number < LINES_MAX:

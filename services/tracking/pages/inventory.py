@@ -247,10 +247,13 @@ async def _inventory(
         columns=columns.COLUMNS,
         needed=columns.NEEDED,
         head_of=columns.HEADS,
-        asked_columns=[
+        asked_first=[name for name in columns.HEADS if name in guessed or columns.HEADS[name] in columns.NEEDED],
+        asked_rest=[
             name
             for name in columns.HEADS
-            if name in guessed or not name[-1].isdecimal() or name.startswith("medium_serial")
+            if name not in guessed
+            and columns.HEADS[name] not in columns.NEEDED
+            and (not name[-1].isdecimal() or name.startswith("medium_serial"))
         ],
         guessed=guessed,
         strange=read.unknown.most_common(columns.WORDS_MAX) if read else [],
