@@ -159,9 +159,7 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
             "too-many-rows", f"1回に{BATCH_MAX}台までです。分けてください。", f"At most {BATCH_MAX} items at a time."
         )
     policy = await policy_in_force(tx)
-    await tx.connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:engagement, 0))"), {"engagement": str(engagement)}
-    )
+    await _one_at_a_time(tx, engagement)
     drawn = await draw_labels(tx, engagement, batch, len(rows))
     histories = await ledger.read_all(tx, [one.item for one in drawn])
     new = [(row, one) for row, one in zip(rows, drawn, strict=True) if not histories[one.item]]
@@ -184,6 +182,50 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
     await keep(tx, metadata.tables, entries)  # labels resolve at once, the bus down or not
     appended = {entry.stream: entry for entry in entries}
     return [appended.get(one.item) or ledger.again(histories[one.item].entries[0]) for one in drawn]
+
+
+_CERTIFIED = text(
+    "SELECT EXISTS (SELECT FROM timeline t WHERE t.item = :item AND t.kind = 'certificates.issued.v1' AND NOT EXISTS "
+    "(SELECT FROM timeline v WHERE v.stream = t.stream AND v.kind = 'certificates.revoked.v1'))"
+)
+
+
+async def correct(tx: Transaction, item_: UUID, name: str, now: str | None, reason: str) -> Entry[Any]:
+    """Correct one described value of a device; the entry that was wrong stays.
+
+    Raises Refused once a certificate says the old value, and Invalid for a number of another device.
+    """
+    of_the_town(tx)
+    history = await ledger.read(tx, item_)
+    if done := history.answered(tx.request):
+        return done
+    known = item.fold(history.events)
+    event = known.correct(name, now, reason)
+    if await tx.connection.scalar(_CERTIFIED, {"item": item_}):
+        raise Refused(
+            "certified",
+            "この機器には証明書が出ています。先に証明書を取り消してから、訂正してください。",
+            "A certificate of this device was issued. Revoke it first, then correct the value.",
+        )
+    await _one_at_a_time(tx, known.registered.engagement)
+    if compared := inventory.comparable(name, now or "") if name in inventory.NUMBERS else "":
+        asked = {"engagement": known.registered.engagement, "names": [name], "compared": [compared]}
+        there = (row.label for row in await tx.connection.execute(_NUMBERS, asked))
+        if other := next((label for label in there if label != known.registered.label), None):
+            raise Invalid(
+                "number-taken",
+                f"この番号は、追跡ID {views.grouped(other)} の機器のものです。番号を確かめてください。",
+                f"This number belongs to the device with the tracking ID {views.grouped(other)}. Check the number.",
+                field="value",
+            )
+    return await ledger.append(tx, history, event)  # lists say it once it is heard; the device's page reads the ledger
+
+
+async def _one_at_a_time(tx: Transaction, engagement: UUID) -> None:
+    """Wait until nobody else registers or corrects numbers of this engagement."""
+    await tx.connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:engagement, 0))"), {"engagement": str(engagement)}
+    )
 
 
 async def register_lot(

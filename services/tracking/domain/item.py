@@ -20,7 +20,7 @@ from shared.events.tracking import (
     TakenOver,
 )
 from shared.levels import Level, at_least
-from shared.refused import Refused, Unknown
+from shared.refused import Invalid, Refused, Unknown
 
 WORDS: Mapping[Level, str] = {
     Level.CLEAR: "Clear（消去）",
@@ -40,6 +40,8 @@ class Lack:
         """Return it with the name of what lacks it in front."""
         return Lack(f"{what}　{self.ja}", f"{what} {self.en}")
 
+
+CORRECTABLE = ("asset_number", "serial", "maker", "model", "department")
 
 LOST = Lack(
     "紛失として記録されています。見つけたら、ラベルを読み取ってください。",
@@ -79,6 +81,24 @@ class Item:
     def media(self) -> tuple[UUID, ...]:
         """The original media."""
         return tuple(medium.id for medium in self.registered.media)
+
+    def correct(self, name: str, now: str | None, reason: str) -> Corrected:
+        """Decide that a registered value was wrong. Raises Invalid for another field, and where nothing changes."""
+        if name not in CORRECTABLE:
+            raise Invalid(
+                "not-correctable",
+                "この項目は訂正できません。訂正する項目を選び直してください。",
+                "This value cannot be corrected. Choose another.",
+                field="corrected",
+            )
+        if (was := getattr(self.registered, name)) == now:
+            raise Invalid(
+                "unchanged",
+                "いまの登録と同じです。正しい値を入れてください。",
+                "This is what is registered already. Type the right value.",
+                field="value",
+            )
+        return Corrected(item=self.registered.item, field=name, was=was, now=now, reason=reason)
 
     def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID]) -> tuple[Lack, ...]:
         """Return, in words, what must still be proved before this item may leave the town hall."""

@@ -13,6 +13,7 @@ from services.tracking import reading, views
 from services.tracking.commands import differences, losses
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
+from services.tracking.domain.columns import HEADS
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.lines import Lines, Moment, lines
 from services.tracking.pages.place import ThePlace, set_desk
@@ -31,7 +32,9 @@ from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
 
-Act = Literal["exception", "approval", "take-over", "candidate", "recycling", "difference", "sighting", "loss"]
+Act = Literal[
+    "exception", "approval", "take-over", "candidate", "recycling", "difference", "sighting", "loss", "correction"
+]
 ALLOWED: dict[Act, tuple[str, ...]] = {
     "exception": ("worker", "centre-manager"),
     "approval": ("approver",),
@@ -41,6 +44,7 @@ ALLOWED: dict[Act, tuple[str, ...]] = {
     "difference": ("clerk", "town-admin", "worker", "centre-manager"),
     "sighting": ("clerk", "town-admin", "worker", "centre-manager"),
     "loss": ("clerk", "town-admin", "worker", "centre-manager"),
+    "correction": ("clerk", "town-admin"),
 }
 PAGES_MAX = 10_000
 Short = Annotated[str, Query(max_length=40)]
@@ -168,6 +172,11 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
     if act == "loss":
         reason = form.need("lost", _("何が起きたか"), longest=500)
         return lambda tx, found: losses.report_loss(tx, found.item, reason=reason)
+    if act == "correction":
+        name = form.choice("corrected", _("訂正する項目"), domain.CORRECTABLE)
+        value = form.may("value", _("正しい値"), longest=200) or None
+        reason = form.need("because", _("訂正の理由"), longest=500)
+        return lambda tx, found: commands.correct(tx, found.item, name, value, reason)
     if act == "recycling":
         why = form.may("why", _("再資源化にまわす理由"), longest=200) or None
         return lambda tx, found: _recycle(tx, found.item, why)
@@ -282,6 +291,8 @@ async def _show(request: Request, door: Door, who: Principal, label: Label, aske
         levels=LEVELS,
         certificates=CERTIFICATES,
         steps=STEPS,
+        heads={**HEADS, "department": _("使っていた課")},
+        correctable=domain.CORRECTABLE,
         **asked.said,
     )
 
@@ -300,5 +311,6 @@ def _may(who: Principal, whole: Whole) -> frozenset[Act]:
         "difference": ready != taken,
         "sighting": whole.lost,
         "loss": not whole.lost,
+        "correction": "certificates.issued.v1" not in whole.kinds or "certificates.revoked.v1" in whole.kinds,
     }
     return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

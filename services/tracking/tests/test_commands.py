@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.tracking import views
 from services.tracking.commands import cages, differences, items, parties
@@ -266,3 +267,52 @@ async def test_a_scan_sent_again_is_answered_again_and_another_body_is_refused(
         assert tx.request
         other = (await items.scan(tx, [items.Scanned(one.stream, "taken-over", tx.request, NOW)]))[0]
     assert isinstance(other, Reused)
+
+
+async def test_a_correction_is_an_entry_and_lists_say_the_new_value(tracking: Service, engagement: UUID) -> None:
+    one, other = await registered(tracking, engagement, [row("COR1"), row("COR2")])
+    async with tracking.acting(TOWN) as tx:
+        entry = await items.correct(tx, one.stream, "serial", "PC-COR9", "台帳の誤記")
+        assert (entry.event.was, entry.event.now) == ("PC-COR1", "PC-COR9")
+        told = [entry, await items.correct(tx, one.stream, "model", None, "型名はない")]
+    await hear(tracking, told)
+    async with tracking.acting(TOWN) as tx:
+        (said,) = await items.registered_rows(tx.connection, engagement, [one.event.label])
+        assert (said.described["serial"], said.described["model"]) == ("PC-COR9", None)
+        for name, now, code in (
+            ("serial", "ＰＣ-COR2", "number-taken"),
+            ("serial", "PC-COR9", "unchanged"),
+            ("zone", "lgwan", "not-correctable"),
+        ):
+            with pytest.raises(Invalid) as refused:
+                await items.correct(tx, one.stream, name, now, "x")
+            assert refused.value.code == code
+        assert (await items.correct(tx, other.stream, "serial", "PC-COR1", "入れ替わり")).event.now == "PC-COR1"
+        with pytest.raises(Invalid, match="PC-COR9"):
+            await items.register(tx, engagement, "test:corrected", [row("COR9")])
+    with pytest.raises(Forbidden):
+        async with tracking.acting(TOWN, WORKER) as tx:
+            await items.correct(tx, one.stream, "maker", "x", "x")
+
+
+async def test_corrections_heard_twice_and_shuffled_say_the_newest(tracking: Service, engagement: UUID) -> None:
+    (one,) = await registered(tracking, engagement, [row("COR5")])
+    async with tracking.acting(TOWN) as tx:
+        told = [await items.correct(tx, one.stream, "maker", f"M{n}", "x") for n in range(3)]
+    async with tracking.consuming() as tx:
+        await tx.connection.execute(text("DELETE FROM items WHERE item = :i"), {"i": one.stream})
+    for entries in (told[::-1], [one], told[1:], [one]):
+        await hear(tracking, entries)
+    (there,) = await tracking.rows("SELECT data->>'maker' AS maker FROM items WHERE item = :i", i=one.stream)
+    assert there.maker == "M2"
+
+
+async def test_what_a_certificate_says_is_not_corrected_before_it_is_revoked(
+    tracking: Service, engagement: UUID
+) -> None:
+    (one,) = await registered(tracking, engagement, [row("COR7")])
+    await hear(tracking, [one, issued(one)])
+    async with tracking.acting(TOWN) as tx:
+        with pytest.raises(Refused) as refused:
+            await items.correct(tx, one.stream, "maker", "x", "x")
+    assert refused.value.code == "certified"

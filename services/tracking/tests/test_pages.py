@@ -758,6 +758,23 @@ async def test_a_town_s_own_columns_are_asked_once_and_its_export_registers_noth
     assert broken.status_code == 422
 
 
+async def test_a_clerk_corrects_a_value_with_its_reason_and_the_wrong_one_stays_on_the_way(
+    web: Web, tracking: Service, world: World
+) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("CRF1")])
+    path = f"/items/{one.event.label}"
+    said = {"corrected": "asset_number", "value": "R9-0001", "because": "台帳の写しまちがい"}
+    assert (await web.post(f"{path}/correction", who="worker", **said)).status_code == 403
+    assert (await web.post(f"{path}/correction", who="clerk", **(said | {"because": ""}))).status_code == 422
+    same = await web.post(f"{path}/correction", who="clerk", **(said | {"value": "A-CRF1"}))
+    assert (same.status_code, "いまの登録と同じです" in same.text) == (422, True)
+    assert (await web.post(f"{path}/correction", who="clerk", **said)).status_code == 303
+    page = await web.get(path, who="clerk")
+    assert "物品番号：R9-0001" in page.text
+    assert 'action="' + path + '/correction"' in page.text
+    assert "/correction" not in (await web.get(path, who="worker")).text
+
+
 async def test_a_list_without_a_column_is_read_with_one_answer_for_all_that_is_shown_every_time(
     web: Web, tracking: Service, world: World
 ) -> None:
