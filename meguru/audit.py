@@ -287,7 +287,7 @@ class _Examination:
         files: dict[str, bytes] = {}
         for at in sorted({*heads, *(one.head.size for one in self.brought if first < one.head.size <= end)}):
             tree, new = tiles.append(tree, entries[tree.size - first : at - first])
-            files |= new
+            files |= new if at in heads else {path: one for path, one in new.items() if ".p/" not in path}
             if at in heads:
                 self._head(heads[at], tree.root)
             for said in filter(None, (one.differs(tree.size, tree.root) for one in self.brought)):
@@ -310,13 +310,17 @@ class _Examination:
                 self.audit.find("log", "head", *said, index=size)
 
     async def _outgrown(self, partial: Mapping[str, bytes], size: int) -> None:
-        """Check the partial files of heads that have grown since: they are served as long as they are kept."""
+        """Check the partial files of heads that have grown since: they are there until their tile is full."""
         now = {tiles.bundle_path(size // tiles.WIDTH, size % tiles.WIDTH or tiles.WIDTH)}  # checked entry by entry
         for level in range(8):
             width = (size >> tiles.HEIGHT * level) % tiles.WIDTH
             now.add(tiles.tile_path(level, size >> tiles.HEIGHT * (level + 1), width or tiles.WIDTH))
-        for path, there in (await self._stored([path for path in partial if path not in now])).items():
-            if there != partial[path]:
+        growing = {path.partition(".p/")[0] for path in now}
+        outgrown = [path for path in partial if path not in now]
+        stored = await self._stored(outgrown)
+        for path in outgrown:
+            kept = path in stored or path.partition(".p/")[0] in growing
+            if kept and stored.get(path) != partial[path]:
                 ja, en = f"ログのファイル {path} が違います。", f"The log's file {path} is not what it was."
                 self.audit.find("log", "tile", ja, en)
 

@@ -427,6 +427,15 @@ async def test_a_head_that_somebody_brings_along_is_compared_whatever_its_day(wo
             await brought(signed)
 
 
+async def test_a_removed_file_of_an_earlier_head_is_found_while_its_tile_still_grows(world: World) -> None:
+    (first, *_) = await world.services["tracking"].rows("SELECT size FROM checkpoints ORDER BY size")
+    for path in (f"tile/0/000.p/{first.size}", f"tile/entries/000.p/{first.size}"):
+        async with kept(world, "tracking", "tiles"):
+            await world.execute("tracking", "DELETE FROM tiles WHERE path = $1", path)
+            (finding,) = await found(world)
+        assert (finding.what, path in finding.en) == ("tile", True)
+
+
 async def test_the_audit_stops_when_nobody_could_read_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auditing, "FINDINGS_MAX", 3)
     async with kept(world, "tracking", "entries"):
