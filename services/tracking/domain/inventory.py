@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from services.tracking.domain import columns, parts, table, workbook
@@ -21,6 +21,8 @@ from shared.refused import Invalid
 
 ROWS_MAX = 20_000
 LINES_MAX = 100_000  # with empty ones
+TITLES_MAX = 10  # lines among which the heads are looked for
+HEADS_MIN = 2  # that must be known, for a line to be taken for them past the first
 FAULTS_MAX = 1_000  # then reading stops: the columns are wrong, not the rows
 CAPACITY_MAX = 1_000_000  # GB
 FAULTS_SAID_MAX = 50  # in one refusal
@@ -108,8 +110,7 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
     """Read an inventory. Nothing is raised: what cannot be read is a fault with its line."""
     inventory = Inventory(mapped=mapped)
     try:
-        lines = _opened(inventory, content)
-        top, heads = next(lines, (1, []))
+        top, heads, lines = _headed(_opened(inventory, content), mapped)
         names = _named(inventory, top, heads)
         if not names:  # what helps to say which column is which
             inventory.sample = next(([*map(str.strip, cells)] for _, cells in lines if any(map(str.strip, cells))), [])
@@ -146,6 +147,17 @@ def _opened(inventory: Inventory, content: bytes) -> Iterator[tuple[int, list[st
     opened = workbook.opened(content)
     inventory.sheet, inventory.beside = opened.sheet, opened.beside
     return opened.lines
+
+
+def _headed(
+    lines: Iterator[tuple[int, list[str]]], mapped: Mapped
+) -> tuple[int, list[str], Iterator[tuple[int, list[str]]]]:
+    """Return the line with the heads, past a title above the table, and the lines below it."""
+    first = [*islice(lines, TITLES_MAX)]
+    reads = (len(columns.suggested([plain(cell) for cell in cells[:HEADS_MAX]], mapped)) for _, cells in first)
+    nth = next((nth for nth, known in enumerate(reads) if known >= HEADS_MIN), 0)
+    top, heads = first[nth] if first else (1, [])
+    return top, heads, chain(first[nth + 1 :], lines)
 
 
 def _named(inventory: Inventory, top: int, said: Sequence[str]) -> list[str]:

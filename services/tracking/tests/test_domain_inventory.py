@@ -106,6 +106,13 @@ def test_a_table_saved_again_is_the_same_table(how: str) -> None:
     assert inventory.digest(inventory.read(file([*GOOD[:6], "501"])).rows) != digest
 
 
+@pytest.mark.parametrize("above", [[["令和8年度 廃棄予定の機器"]], [["物品台帳", "", ""], [""], ["作成", "総務課"]]])
+def test_a_title_above_the_table_is_passed_over_and_lines_are_still_the_file_s(above: list[list[str]]) -> None:
+    read = inventory.read(file(*above[1:], HEADS, GOOD, [*GOOD[:1], "タブレット", *GOOD[2:]], heads=above[0]))
+    assert [row.line for row in read.rows] == [len(above) + 2]
+    assert [fault.line for fault in read.faults] == [len(above) + 3]
+
+
 def test_missing_columns_short_rows_and_open_quotes_are_named() -> None:
     assert "媒体製造番号" in inventory.read(file(GOOD[:5], heads=HEADS[:5])).faults[0].ja
     assert "列の数" in inventory.read(file(GOOD[:6])).faults[0].ja
