@@ -28,7 +28,7 @@ class Visit:
 
 
 def page_routes() -> set[str]:
-    """Return the path of every GET route that is no JSON API, of the five services and of the traces."""
+    """Return the path of every GET route that is no JSON API and no stream, of the five services and of the traces."""
     apps = [import_module(f"services.{name}.app").app for name in SERVICES] + [traces.app]
     return {path for app in apps for path in _paths(app.routes)}
 
@@ -36,7 +36,7 @@ def page_routes() -> set[str]:
 def _paths(routes: list[object]) -> Iterator[str]:
     for route in iter_route_contexts(routes):  # type: ignore[arg-type]  # Starlette types its routes as BaseRoute
         path = route.path or ""
-        if "GET" in (route.methods or ()) and not path.startswith(("/api/", "/traces/api/", "/static/")):
+        if "GET" in (route.methods or ()) and not path.startswith(("/api/", "/traces/api/", "/static/", "/live/")):
             yield path
 
 
