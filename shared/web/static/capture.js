@@ -71,7 +71,7 @@ const copy = (name) => place.querySelector(`[data-tpl="${name}"]`).content.clone
 const grouped = (label) => (label.length === 9 ? `${label.slice(0, 4)}-${label.slice(4, 8)}-${label[8]}` : label.slice(0, 24));
 const clock = (iso) => new Date(iso).toTimeString().slice(0, 8);
 const misread = []; // refused here and never stored: shown until the page is left
-let field, buffer = "", lastKey = 0, reachable = navigator.onLine, signedOut = false, nth = 0, tries = 0, retry, sound;
+let field, buffer = "", lastKey = 0, reachable = navigator.onLine, signedOut = false, nth = 0, answered = 0, tries = 0, retry, sound;
 
 function beep(good) {
   sound ??= globalThis.AudioContext && new AudioContext();
@@ -87,7 +87,10 @@ function beep(good) {
     tone.stop(sound.currentTime + to);
   }
 }
-function answer(name, label, what) {
+// A refusal stays until a scan that was made after it; what was kept a little later than a newer scan was refused is silent.
+function answer(name, label, what, of = nth) {
+  if (of < answered) return;
+  answered = of;
   const said = copy(name);
   said.querySelector(".mg-id").textContent = grouped(label);
   if (what) said.querySelector(".mg-status__what").textContent = what;
@@ -136,7 +139,7 @@ async function keep(scan) {
   } catch {
     return answer("refused", scan.label, place.dataset.sayStorage);
   }
-  if (!scan.undoes) answer("recorded", scan.label);
+  if (!scan.undoes) answer("recorded", scan.label, "", whole.nth);
   await show();
   send();
 }

@@ -67,6 +67,16 @@ class Receiver:
         return [scan["label"] for scan in self.scans.values()]
 
 
+# Keys of several scans in one task: each is read before the one before it is kept.
+AT_ONCE = """(texts) => {
+  const code = (key) => (key === "Enter" ? key : /[0-9]/.test(key) ? `Digit${key}` : `Key${key}`);
+  for (const key of texts.flatMap((text) => [...text, "Enter"])) {
+    const pressed = {key, code: code(key), bubbles: true, cancelable: true};
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", pressed));
+  }
+}"""
+
+
 @asynccontextmanager
 async def capturing(chrome: Browser) -> AsyncIterator[tuple[Receiver, BrowserContext, Page]]:
     receiver, app = Receiver(), gallery()
@@ -186,6 +196,18 @@ async def test_a_wrong_check_character_is_refused_at_once_and_never_sent(chrome:
         await expect(waiting(page)).to_have_text("0")
         await receiver.has(1)
         assert receiver.labels == ["NA74QKCHQ"]
+
+
+async def test_what_was_kept_a_moment_later_does_not_hide_that_the_next_scan_was_wrong(chrome: Browser) -> None:
+    good = new_label()
+    wrong = good[:-1] + ("0" if good[-1] != "0" else "1")
+    async with capturing(chrome) as (receiver, _context, page):
+        await page.evaluate(AT_ONCE, [good, wrong])
+        await receiver.has(1)
+        await expect(waiting(page)).to_have_text("0")
+        await expect(page.get_by_role("alert")).to_contain_text("最後の文字が合いません")
+        await scan(page, good)
+        await expect(page.get_by_role("alert")).to_have_count(0)
 
 
 async def test_one_refused_scan_does_not_hold_up_the_others(chrome: Browser) -> None:
