@@ -2,11 +2,13 @@
 // The page (macro mg_capture) holds every text and icon as <template> and data-say-*; nothing here speaks a language.
 //
 // POST data-url  {sentAt, scans: [{requestId, work, label, token, capturedAt, facts?, undoes?}]}   at most 100
-//   → 2xx {results: [{requestId, status, detail?}]}; a result of 4xx refuses that scan, a missing one means recorded.
+//   → 2xx {results: [{requestId, status, detail?, breaks?}]}; a result of 4xx refuses that scan, a missing one means
+//     recorded; `breaks` are sentences that say what a recorded fact does not fit.
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"; // the order ISO 7064 MOD 37,36 counts in
 const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [2000, 5000, 15000, 60000];
+const SAVED_MAX = 10000, TARGET = /^\/api\/[a-z]+\/(scans|steps)$/, ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const LATER = new Set([401, 403, 408, 425, 429]); // not the scan's fault: it stays in the queue
 
 /** The check character of a label's body (ISO 7064 MOD 37,36). */
@@ -36,6 +38,17 @@ export function letter(code) {
   if (plain) return plain[1];
   const signs = { Minus: "-", NumpadSubtract: "-", Slash: "/", NumpadDivide: "/", Period: ".", NumpadDecimal: "." };
   return signs[code] ?? (/^(Semicolon|Quote)$/.test(code) ? ":" : "");
+}
+
+/** A file that save() wrote → its scans, request ids and moments unchanged; null for any other file. */
+export function saved(text) {
+  let given;
+  try { given = JSON.parse(text).scans; } catch { return null; }
+  const whole = (scan) => ID.test(scan?.requestId) && typeof scan.work === "string" && !Number.isNaN(Date.parse(scan.capturedAt))
+    && read(String(scan.label)).wrong === undefined && read(scan.label).label === scan.label && (scan.token == null || typeof scan.token === "string")
+    && (scan.undoes === undefined || ID.test(scan.undoes)) && (scan.url === undefined || TARGET.test(scan.url));
+  if (!Array.isArray(given) || given.length > SAVED_MAX || !given.every(whole)) return null;
+  return given.map(({ requestId, work, label, token, capturedAt, facts, undoes, url }) => ({ requestId, work, label, token, capturedAt, facts, undoes, url }));
 }
 
 // ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,7 +108,7 @@ function answer(name, label, what, of = nth) {
   said.querySelector(".mg-id").textContent = grouped(label);
   if (what) said.querySelector(".mg-status__what").textContent = what;
   part("answer").replaceChildren(said);
-  beep(name === "recorded");
+  beep(name !== "refused");
 }
 async function show() {
   const all = await scans(), waiting = all.filter((scan) => scan.state === "waiting");
@@ -133,7 +146,7 @@ async function take(text) {
   await keep({ work: said.work, label: got.label, token: got.token, ...(said.facts && { facts: JSON.parse(said.facts) }) });
 }
 async function keep(scan) {
-  const whole = { ...scan, requestId: crypto.randomUUID(), capturedAt: new Date().toISOString(), nth: ++nth, state: "waiting" };
+  const whole = { ...scan, url: place.dataset.url, requestId: crypto.randomUUID(), capturedAt: new Date().toISOString(), nth: ++nth, state: "waiting" };
   try {
     await change((store) => store.put(whole));
   } catch {
@@ -166,9 +179,9 @@ function send() {
 async function round() {
   asking = false;
   clearTimeout(retry);
-  for (let size = SCANS_MAX, batch; (batch = (await scans()).filter((scan) => scan.state === "waiting").slice(0, size)).length;) {
+  for (let size = SCANS_MAX, batch; (batch = await next(size)).length;) {
     const body = batch.map(({ requestId, work, label, token, capturedAt, facts, undoes }) => ({ requestId, work, label, token, capturedAt, facts, undoes }));
-    const response = await fetch(place.dataset.url, {
+    const response = await fetch(target(batch[0]), {
       method: "POST", headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ sentAt: new Date().toISOString(), scans: body }), signal: AbortSignal.timeout(TIMEOUT_MS),
     });
@@ -180,11 +193,21 @@ async function round() {
     const results = new Map((told.results ?? []).map((result) => [result.requestId, result]));
     const bad = (scan) => (response.ok ? results.get(scan.requestId)?.status >= 400 : true);
     await change((store) => batch.forEach((scan) => store.put({ ...scan, state: bad(scan) ? "refused" : "sent" })));
+    for (const scan of batch) if (results.get(scan.requestId)?.breaks?.length) answer("noted", scan.label, results.get(scan.requestId).breaks.join(" "));
     for (const scan of batch.filter(bad)) answer("refused", scan.label, results.get(scan.requestId)?.detail ?? told.detail ?? place.dataset.sayRefused);
     tries = 0;
     await forget();
     await show();
   }
+}
+/** What goes next, to one address: this page's own scans first, then those that another page of this device left. */
+async function next(size) {
+  const waiting = (await scans()).filter((scan) => scan.state === "waiting");
+  const first = waiting.find((scan) => target(scan) === place.dataset.url) ?? waiting[0];
+  return waiting.filter((scan) => target(scan) === target(first)).slice(0, size);
+}
+function target(scan) {
+  return scan.url ?? place.dataset.url;
 }
 function later() {
   clearTimeout(retry);
@@ -202,9 +225,30 @@ async function save() {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+/** Takes a saved queue into this device's own. What was sent elsewhere meanwhile is answered as a replay. */
+async function load(event) {
+  const input = event.target, [file] = input.files, say = document.getElementById("imported"), said = input.dataset;
+  const got = file && saved(await file.text());
+  field.focus();
+  if (!file) return;
+  input.value = "";
+  if (!got) { say.textContent = said.sayForeign; return; }
+  const here = new Set((await scans()).map((scan) => scan.requestId));
+  const fresh = [...new Map(got.map((scan) => [scan.requestId, scan])).values()].filter((scan) => !here.has(scan.requestId));
+  try {
+    await change((store) => fresh.forEach((scan) => store.put({ ...scan, nth: ++nth, state: "waiting" })));
+  } catch {
+    say.textContent = place.dataset.sayStorage;
+    return;
+  }
+  say.textContent = said.sayImported.replace("{new}", fresh.length).replace("{old}", got.length - fresh.length);
+  await show();
+  send();
+}
+
 // ── scanner, hand, camera ────────────────────────────────────────────────────────────────────────────────────────
 function key(event) {
-  const elsewhere = event.target !== field && event.target.closest?.("input, textarea, select");
+  const elsewhere = event.target !== field && event.target.closest?.("input:not([type=file]), textarea, select");
   if (!field.readOnly || elsewhere || event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.timeStamp - lastKey > PAUSE_MS) buffer = "";
   lastKey = event.timeStamp;
@@ -251,6 +295,7 @@ async function begin() {
   });
   document.getElementById("camera").addEventListener("click", look);
   document.getElementById("export")?.addEventListener("click", save);
+  document.getElementById("import")?.addEventListener("change", load);
   addEventListener("online", () => { tries = 0; send(); }); // the first attempt may come before the network really carries
   addEventListener("offline", show);
   const { worker, scope } = place.dataset;

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, expect
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -30,6 +30,7 @@ class Receiver:
     scans: dict[str, dict[str, Any]] = field(default_factory=dict)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     refuses: set[str] = field(default_factory=set)
+    breaks: dict[str, list[str]] = field(default_factory=dict)
     status: int = 200
     lose_answers: int = 0
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,7 +47,8 @@ class Receiver:
                 continue
             new = scan["requestId"] not in self.scans
             self.scans.setdefault(scan["requestId"], scan)
-            results.append({"requestId": scan["requestId"], "status": 201 if new else 200})
+            said = {"breaks": self.breaks[scan["label"]]} if scan["label"] in self.breaks else {}
+            results.append({"requestId": scan["requestId"], "status": 201 if new else 200} | said)
         self.asked.set()
         if self.lose_answers:
             self.lose_answers -= 1
@@ -78,7 +80,22 @@ AT_ONCE = """(texts) => {
 
 
 @asynccontextmanager
-async def capturing(chrome: Browser) -> AsyncIterator[tuple[Receiver, BrowserContext, Page]]:
+async def opened(chrome: Browser, address: str) -> AsyncIterator[tuple[BrowserContext, Page]]:
+    """One device: a context with a queue of its own, on the capture page."""
+    context = await chrome.new_context(locale="ja-JP", accept_downloads=True)
+    visits, page = Visits.of(context), await context.new_page()
+    try:
+        await page.goto(f"{address}/capture")
+        await expect(page.locator("#capture[data-ready]")).to_be_attached()
+        yield context, page
+        assert visits.outside == []
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
+async def received(chrome: Browser) -> AsyncIterator[tuple[Receiver, str]]:
+    """A receiving application, and its address."""
     receiver, app = Receiver(), gallery()
 
     async def receive(request: Request) -> Response:
@@ -86,15 +103,13 @@ async def capturing(chrome: Browser) -> AsyncIterator[tuple[Receiver, BrowserCon
 
     app.add_route("/api/gallery/scans", receive, methods=["POST"])
     async with serving(app) as address:
-        context = await chrome.new_context(locale="ja-JP", accept_downloads=True)
-        visits, page = Visits.of(context), await context.new_page()
-        try:
-            await page.goto(f"{address}/capture")
-            await expect(page.locator("#capture[data-ready]")).to_be_attached()
-            yield receiver, context, page
-            assert visits.outside == []
-        finally:
-            await context.close()
+        yield receiver, address
+
+
+@asynccontextmanager
+async def capturing(chrome: Browser) -> AsyncIterator[tuple[Receiver, BrowserContext, Page]]:
+    async with received(chrome) as (receiver, address), opened(chrome, address) as (context, page):
+        yield receiver, context, page
 
 
 async def scan(page: Page, text: str) -> None:
@@ -147,11 +162,110 @@ async def test_twenty_offline_scans_survive_a_reload_and_arrive_once(chrome: Bro
 
 async def queued(page: Page) -> list[str]:
     """Return the request ids in the queue, in the order they were scanned."""
+    return [one["requestId"] for one in json.loads((await saved_queue(page)).decode())["scans"]]
+
+
+async def saved_queue(page: Page) -> bytes:
+    """Save the queue to a file as a person does, and return what it holds."""
     async with page.expect_download() as downloading:
         await page.get_by_role("button", name="まだ送っていない記録をファイルに保存").click()
-    path = await (await downloading.value).path()
-    saved = json.loads(await asyncio.to_thread(path.read_text, "utf-8"))
-    return [one["requestId"] for one in saved["scans"]]
+    return await asyncio.to_thread((await (await downloading.value).path()).read_bytes)
+
+
+async def take_in(page: Page, content: bytes) -> None:
+    file = FilePayload(name="meguru-scans.json", mimeType="application/json", buffer=content)
+    await page.get_by_label("保存した読み取りを取り込む").set_input_files(file)
+
+
+async def test_a_saved_queue_is_sent_by_another_device_and_each_scan_is_recorded_once(chrome: Browser) -> None:
+    labels = [new_label() for _ in range(5)]
+    async with (
+        received(chrome) as (receiver, address),
+        opened(chrome, address) as (first, page),
+        opened(chrome, address) as (second, other),
+    ):
+        await first.set_offline(True)
+        for label in labels:
+            await scan(page, label)
+        await expect(waiting(page)).to_have_text("5")
+        file = await saved_queue(page)
+        captured = {one["requestId"]: one["capturedAt"] for one in json.loads(file)["scans"]}
+        await second.set_offline(True)
+        await take_in(other, file)
+        await expect(other.locator("#imported")).to_contain_text("取り込んだ記録 5件、この端末にもうあった記録 0件")
+        await expect(waiting(other)).to_have_text("5")
+        await take_in(other, file)
+        await expect(other.locator("#imported")).to_contain_text("取り込んだ記録 0件、この端末にもうあった記録 5件")
+        await second.set_offline(False)
+        await expect(waiting(other)).to_have_text("0")
+        await receiver.has(5)
+        assert receiver.labels == labels
+        assert {name: one["capturedAt"] for name, one in receiver.scans.items()} == captured
+        await scan(other, new_label())  # the file field has not kept the keys
+        await receiver.has(6)
+        sent = len(receiver.bodies)
+        await first.set_offline(False)
+        await expect(waiting(page)).to_have_text("0")
+        await receiver.has(6)
+        assert [one["requestId"] for body in receiver.bodies[sent:] for one in body["scans"]] == list(captured)
+
+
+async def test_a_file_that_is_no_saved_queue_is_refused_with_a_sentence(chrome: Browser) -> None:
+    good = {
+        "requestId": "00000000-0000-4000-8000-000000000001",
+        "work": "erase",
+        "label": "NA74QKCHQ",
+        "capturedAt": "2026-11-24T01:00:00Z",
+    }
+    wrong: list[Any] = [
+        [],
+        {"scans": [good | {"requestId": "1"}]},
+        {"scans": [good, good | {"label": "M4MT4K4P7"}]},
+        {"scans": [good | {"capturedAt": "きのう"}]},
+        {"scans": [good | {"url": "https://example.com/api/tracking/scans"}]},
+        {"scans": [good | {"url": "/api/tracking/losses"}]},
+    ]
+    async with capturing(chrome) as (receiver, _context, page):
+        for content in (b"PK\x03\x04", *(json.dumps(one).encode() for one in wrong)):
+            await page.locator("#imported").evaluate("said => { said.textContent = ''; }")
+            await take_in(page, content)
+            await expect(page.locator("#imported")).to_contain_text("保存したものではありません")
+        await expect(waiting(page)).to_have_text("0")
+        assert receiver.scans == {}
+        await take_in(page, json.dumps({"scans": [good]}).encode())
+        await receiver.has(1)
+
+
+async def test_a_scan_left_by_another_page_goes_where_it_was_meant_to_go(chrome: Browser) -> None:
+    async with capturing(chrome) as (receiver, context, page):
+        left = {
+            "requestId": "00000000-0000-4000-8000-000000000002",
+            "work": "ssd",
+            "label": "NA74QKCHQ",
+            "capturedAt": "2026-11-24T01:00:00Z",
+            "url": "/api/gallery/steps",
+        }
+        await context.set_offline(True)
+        await take_in(page, json.dumps({"scans": [left]}).encode())
+        await scan(page, new_label())
+        await expect(waiting(page)).to_have_text("2")
+        async with page.expect_request("**/api/gallery/steps") as asked:
+            await context.set_offline(False)
+        sent = (await asked.value).post_data_json
+        assert sent
+        assert [one["requestId"] for one in sent["scans"]] == [left["requestId"]]
+        await receiver.has(1)
+        assert left["requestId"] not in receiver.scans
+
+
+async def test_what_a_recorded_fact_does_not_fit_is_said_to_the_one_who_scanned(chrome: Browser) -> None:
+    label = new_label()
+    async with capturing(chrome) as (receiver, _context, page):
+        receiver.breaks = {label: ["出庫の記録がないまま入庫しました。"]}
+        await scan(page, label)
+        await expect(page.locator("[data-part=answer]")).to_contain_text("記録しました。確かめることがあります")
+        await expect(page.locator("[data-part=answer]")).to_contain_text("出庫の記録がないまま")
+        await expect(page.locator("#today")).to_have_text("1")
 
 
 async def test_a_lost_answer_is_sent_again_and_changes_nothing(chrome: Browser) -> None:
