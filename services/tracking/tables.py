@@ -78,6 +78,17 @@ timeline = Table(
     Index("timeline_tenant_kind", "tenant", "kind"),
 )
 
+breaches = Table(  # what recorded facts break, by the domain's own rule; written anew whenever more is heard
+    "breaches",
+    metadata,
+    Column("entry", Uuid, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("item", Uuid, nullable=False),
+    Column("tenant", Text, nullable=False),
+    PrimaryKeyConstraint("entry", "code"),
+    Index("breaches_item", "item"),
+)
+
 leaves = Table(
     "leaves",
     metadata,

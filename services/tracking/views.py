@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,14 @@ from sqlalchemy import Table, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.tracking.domain import conformance
 from services.tracking.domain.cage import plain
+from services.tracking.domain.conformance import Breach
 from services.tracking.domain.custody import Seen, reached
-from services.tracking.tables import caged, leaves, lots, metadata, timeline
+from services.tracking.tables import breaches, caged, leaves, lots, metadata, timeline
 from shared.database import Transaction
 from shared.entry import Entry
-from shared.events.tracking import CageOpened, CageSealed, LotRegistered
+from shared.events.tracking import CageOpened, CageSealed, EngagementOpened, ItemRegistered, LotRegistered, Required
 from shared.levels import Level
 
 REBUILT: tuple[Table, ...] = (
@@ -24,6 +26,7 @@ REBUILT: tuple[Table, ...] = (
     leaves,
     lots,
     caged,
+    breaches,
     *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
 )
 
@@ -67,6 +70,7 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
             await shut(tx, e.tenant, e.event)
         elif isinstance(e.event, CageOpened):
             await unshut(tx, e.event.cage)
+    await _judge(tx, entries)
 
 
 # The opening heard first, or the seal already on another cage when the sealing was heard: the rows come now, opened.
@@ -134,6 +138,86 @@ async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     ]
     if rows:
         await tx.connection.execute(insert(leaves).on_conflict_do_nothing(), rows)
+
+
+# All that bears on what an item's facts break: its own lines, and the openings of cages that it was too many in.
+_JUDGED = text(
+    "SELECT item, tenant, kind, occurred_at, entry, data FROM timeline WHERE item = ANY(:items) AND kind = ANY(:kinds) "
+    "UNION ALL SELECT x::uuid, o.tenant, o.kind, o.occurred_at, o.entry, o.data FROM timeline o "
+    "CROSS JOIN LATERAL jsonb_array_elements_text(o.data->'surplus') x WHERE o.kind = 'tracking.cage-opened.v1' "
+    "AND o.tenant IN (SELECT tenant FROM timeline WHERE item = ANY(:items)) AND x::uuid = ANY(:items)"
+)
+_CENTRES = text(
+    "SELECT stream, data->>'centre' AS centre FROM timeline WHERE stream = ANY(:engagements) "
+    "AND kind = 'tracking.engagement-opened.v1'"
+)
+_FACTS = text("SELECT DISTINCT item, tenant FROM timeline WHERE item = ANY(:items) AND kind = ANY(:once)")
+_OF_ENGAGEMENTS = text(
+    "SELECT item FROM timeline WHERE kind = 'tracking.item-registered.v1' AND tenant = ANY(:tenants) "
+    "AND data->>'engagement' = ANY(:engagements)"
+)
+
+
+def seen_in(kind: str, occurred_at: datetime, entry: UUID, data: dict[str, Any]) -> Seen:
+    """Return what a recorded event says that bears on conformance."""
+    level = Level.DESTROY if kind == "erasure.medium-destroyed.v1" else data.get("achieved")
+    return Seen(
+        kind,
+        occurred_at,
+        entry,
+        medium=UUID(data["medium"]) if data.get("medium") else None,
+        level=Level(level) if level else None,
+        disproved=data.get("passed") is False,
+        cage=UUID(data["cage"]) if data.get("cage") else None,
+        party=data.get("centre"),
+        required=Required.model_validate(data["required"]) if kind == conformance.CHANGED else None,
+    )
+
+
+async def broken(
+    connection: AsyncConnection, items: Collection[UUID], also: Sequence[Entry[Any]] = ()
+) -> dict[UUID, list[Breach]]:
+    """Return what the facts of each item break, from what this view has heard and what the caller knows beside it."""
+    told: defaultdict[UUID, dict[UUID, Seen]] = defaultdict(dict)
+    registered: dict[UUID, ItemRegistered] = {}
+    rows = await connection.execute(_JUDGED, {"items": list(items), "kinds": list(conformance.JOURNEY)})
+    known = [(row.item, row.kind, row.occurred_at, row.entry, row.data) for row in rows]
+    known += [(e.event.item, e.kind, e.occurred_at, e.id, e.event.model_dump(mode="json")) for e in also]
+    for item, kind, at, entry, data in known:
+        told[item][entry] = seen_in(kind, at, entry, data)
+        if kind == conformance.REGISTERED:
+            registered[item] = ItemRegistered.model_validate(data)
+    engagements = list({one.engagement for one in registered.values()})
+    centres = {row.stream: row.centre for row in await connection.execute(_CENTRES, {"engagements": engagements})}
+    return {
+        item: conformance.breaches(one, told[item].values(), centres.get(one.engagement))
+        for item, one in registered.items()
+    }
+
+
+async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
+    """Write anew what the facts of the items break that these entries bear on; one at a time for each town."""
+    bearing = [e for e in entries if e.kind in conformance.JOURNEY or e.kind == "tracking.engagement-opened.v1"]
+    items = {e.event.item for e in bearing if hasattr(e.event, "item")}
+    items |= {one for e in bearing if isinstance(e.event, CageOpened) for one in e.event.surplus}
+    tenants = sorted({e.tenant for e in bearing})
+    for tenant in tenants:
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))"
+        await tx.connection.execute(text(lock), {"tenant": tenant})
+    engagements = [str(e.event.engagement) for e in bearing if isinstance(e.event, EngagementOpened)]
+    if engagements:  # heard late: whose centre it is was not known before
+        found = await tx.connection.execute(_OF_ENGAGEMENTS, {"tenants": tenants, "engagements": engagements})
+        items |= {row.item for row in found}
+    facts = await tx.connection.execute(_FACTS, {"items": list(items), "once": list(conformance.ONCE)})
+    if there := {row.item: row.tenant for row in facts}:
+        await tx.connection.execute(text("DELETE FROM breaches WHERE item = ANY(:items)"), {"items": list(there)})
+        rows = [
+            {"entry": one.entry, "code": one.code, "item": item, "tenant": there[item]}
+            for item, now in (await broken(tx.connection, there)).items()
+            for one in now
+        ]
+        if rows:
+            await tx.connection.execute(insert(breaches), rows)
 
 
 _SEEN = (
@@ -305,24 +389,29 @@ class Happened:
     party: str
     data: dict[str, Any]
     index: int | None  # in the log
-
-
-ONCE = frozenset({"tracking.received.v1", "tracking.taken-over.v1"})  # a capture that comes late may be the earlier one
+    entry: UUID
+    breaks: tuple[conformance.Code, ...] = ()
 
 
 async def story(connection: AsyncConnection, item: UUID) -> list[Happened]:
-    """Return the timeline of an item, oldest first; what happens once stands at its earliest moment."""
+    """Return the timeline of an item, oldest first, with what each fact breaks.
+
+    What happens once stands at its earliest moment: a capture that comes late may be the earlier one.
+    """
     rows = await connection.execute(
         text(
-            'SELECT t.kind, t.occurred_at, t.recorded_at, t.person, t.party, t.data, l."index" FROM timeline t '
-            "LEFT JOIN leaves l USING (entry) WHERE t.item = :item ORDER BY t.occurred_at, t.recorded_at, t.sequence, "
-            "t.entry"
+            'SELECT t.kind, t.occurred_at, t.recorded_at, t.person, t.party, t.data, l."index", t.entry '
+            "FROM timeline t LEFT JOIN leaves l USING (entry) WHERE t.item = :item ORDER BY t.occurred_at, "
+            "coalesce(array_position(CAST(:journey AS text[]), t.kind), 99), t.recorded_at, t.sequence, t.entry"
         ),
-        {"item": item},
+        {"item": item, "journey": list(conformance.JOURNEY)},
     )
-    told = [Happened(*row) for row in rows]
+    codes: defaultdict[UUID, tuple[conformance.Code, ...]] = defaultdict(tuple)
+    for one in (await broken(connection, [item])).get(item, []):
+        codes[one.entry] += (one.code,)
+    told = [replace(Happened(*row), breaks=codes[row.entry]) for row in rows]
     first = {one.kind: n for n, one in reversed(list(enumerate(told)))}
-    return [one for n, one in enumerate(told) if one.kind not in ONCE or first[one.kind] == n]
+    return [one for n, one in enumerate(told) if one.kind not in conformance.ONCE or first[one.kind] == n]
 
 
 async def lot_of(connection: AsyncConnection, label: str, party: str) -> tuple[UUID, str] | None:

@@ -23,8 +23,9 @@ from services.tracking.api.shapes import (
     Recycling,
     Scans,
 )
-from services.tracking.commands import items
+from services.tracking.commands import conformance, items
 from services.tracking.domain import columns, inventory, table
+from services.tracking.domain.conformance import WORDS, Code
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
@@ -104,7 +105,10 @@ async def scan(body: Scans, http: HttpRequest, door: TheDoor, who: SignedIn) -> 
             raise Forbidden
     answers = await _scan(door, who, body)
     lang = language(http)
-    told = [Result.of(one.request_id, one.label, answer, lang) for one, answer in zip(body.scans, answers, strict=True)]
+    told = []
+    for one, (answer, codes) in zip(body.scans, answers, strict=True):
+        breaks = [WORDS[code].ja if lang == "ja" else WORDS[code].en for code in codes]
+        told.append(Result.of(one.request_id, one.label, answer, lang, breaks))
     return Results(results=told)
 
 
@@ -256,27 +260,31 @@ async def _own_engagement(tx: Transaction, engagement: UUID) -> None:
         )
 
 
-async def _scan(door: Door, who: Principal, body: Scans) -> list[Entry[Any] | Refused]:
+Answer = tuple[Entry[Any] | Refused, tuple[Code, ...]]  # with what a recorded fact breaks
+
+
+async def _scan(door: Door, who: Principal, body: Scans) -> list[Answer]:
     received = door.now()
-    answers: dict[int, Entry[Any] | Refused] = {}
+    answers: dict[int, Answer] = {}
     read: dict[int, Label] = {}
     for nth, one in enumerate(body.scans):
         try:
             read[nth] = scanned(one.label)
         except Refused as refusal:
-            answers[nth] = refusal
+            answers[nth] = refusal, ()
     found = await door.resolve_all(list(read.values()), who)
     by_tenant: defaultdict[str, list[int]] = defaultdict(list)
     for nth, label in read.items():
         if label.id in found:
             by_tenant[found[label.id].tenant].append(nth)
         else:
-            answers[nth] = unknown(label)
+            answers[nth] = unknown(label), ()
     for tenant, numbers in by_tenant.items():
         asked = [body.scans[nth].asked(found[read[nth].id].item, body.sent_at, received) for nth in numbers]
 
-        async def do(tx: Transaction, asked: Sequence[items.Scanned] = asked) -> list[Entry[Any] | Refused]:
-            return await items.scan(tx, asked)
+        async def do(tx: Transaction, asked: Sequence[items.Scanned] = asked) -> list[Answer]:
+            told = await items.scan(tx, asked)
+            return list(zip(told, await conformance.broken_by(tx, told), strict=True))
 
         answers |= zip(numbers, await door.act(tenant, who, do), strict=True)
     return [answers[nth] for nth in range(len(body.scans))]

@@ -21,6 +21,9 @@ class Seen:
     level: Level | None = None
     number: str | None = None  # of a certificate
     disproved: bool = False  # a re-check found data
+    cage: UUID | None = None  # it left in, or came out of
+    party: str | None = None  # that holds it from then on
+    required: Required | None = None  # from then on
 
 
 RECEIVED = "tracking.received.v1"

@@ -47,6 +47,7 @@ class Waits:
     due: list[reading.Awaited]
     asked: list[reading.Asked]
     cages: list[reading.Cage]
+    broken: int
     on_its_way: int
     held: int
 
@@ -66,11 +67,12 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         asked = await reading.exceptions_asked(connection)
         lost = [one for one in await reading.losses(connection) if not one.ended]
         loaded = await reading.cages(connection, here.engagement)
+        broken = await reading.broken(connection, here.engagement)
         apart = await _machines(connection, counts.apart, open_)
         apart += await _machines(connection, counts.unready, open_, taken=True)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
-    waits = Waits(place, today, lost, open_, apart, due, asked, loaded, where["on-its-way"], held)
+    waits = Waits(place, today, lost, open_, apart, due, asked, loaded, broken, where["on-its-way"], held)
     return render(
         request,
         "dashboard.html",
@@ -113,6 +115,8 @@ def _common(waits: Waits) -> list[dict[str, Any]]:
     found += [{"what": "difference", "of": one, "href": f"/differences/{one.id}{named}"} for one in waits.differences]
     if unnamed := sum(one.difference is None for one in waits.apart):
         found.append({"what": "apart", "n": unnamed, "href": "#rec"})
+    if waits.broken:
+        found.append({"what": "broken", "n": waits.broken, "href": f"/items{named}&record=broken"})
     found += [
         {"what": "certificate", "of": one, "left": (one.due_on - waits.today).days, "href": "/certificates"}
         for one in waits.due

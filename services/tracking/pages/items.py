@@ -14,6 +14,7 @@ from services.tracking.commands import differences, losses
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
 from services.tracking.domain.columns import HEADS
+from services.tracking.domain.conformance import WORDS as BREAKS
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.lines import Lines, Moment, lines
 from services.tracking.pages.place import ThePlace, set_desk
@@ -96,11 +97,14 @@ async def list_items(
     step: Short = "",
     at: Annotated[str, Query(max_length=40, alias="place")] = "",
     kind: Short = "",
+    record: Short = "",
     page: Annotated[int, Query(ge=1, le=PAGES_MAX)] = 1,
 ) -> Response:
-    """List the devices of an engagement, filtered by how far they have come and where they are."""
+    """List the devices of an engagement, filtered by how far they have come, where they are and what does not fit."""
     async with door.look(place.town, who) as connection:
-        total, rows = await reading.items(connection, place.here.engagement, step=step, place=at, kind=kind, page=page)
+        total, rows = await reading.items(
+            connection, place.here.engagement, step=step, place=at, kind=kind, record=record, page=page
+        )
     return render(
         request,
         "items.html",
@@ -112,6 +116,7 @@ async def list_items(
         step=step,
         at=at,
         kind=kind,
+        record=record,
         stations={one.label: _station(one) for one in rows},
         steps=STEPS,
         places=PLACES,
@@ -293,6 +298,7 @@ async def _show(request: Request, door: Door, who: Principal, label: Label, aske
         steps=STEPS,
         heads={**HEADS, "department": _("使っていた課")},
         correctable=domain.CORRECTABLE,
+        breaks=BREAKS,
         **asked.said,
     )
 

@@ -10,10 +10,12 @@ from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
 from services.tracking import reading, views
-from services.tracking.commands import cages
+from services.tracking.commands import cages, conformance
 from services.tracking.commands import items as commands
 from services.tracking.commands.differences import Difference
 from services.tracking.commands.items import Step
+from services.tracking.domain.conformance import WORDS as BREAKS
+from services.tracking.domain.conformance import Code
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.items import Looked, lacking
 from services.tracking.pages.place import Place, ThePlace
@@ -65,11 +67,12 @@ async def capture_one(request: Request, door: TheDoor, who: Scanner, work: Step)
     label = asked.form.need("scan", _("ラベル"), longest=LABEL_INPUT_MAX)
     if not asked.form.errors:
         try:
-            read = await _record(door, who, asked, label, work)
+            read, codes = await _record(door, who, asked, label, work)
         except Refused as refusal:
             asked.refusal = refusal
         else:
-            return RedirectResponse(f"/capture/{work}?recorded={read.id}", 303)
+            breaks = "".join(f"&breaks={code}" for code in codes)
+            return RedirectResponse(f"/capture/{work}?recorded={read.id}{breaks}", 303)
     return _capture(request, who, work, asked, label)
 
 
@@ -84,6 +87,7 @@ def _capture(request: Request, who: Principal, work: Step, asked: Asked, scan: s
         centre="received" in _works(who),
         scan=scan,
         recorded=request.query_params.get("recorded", "")[:LABEL_LENGTH],
+        breaks=[said for code, said in BREAKS.items() if code in request.query_params.getlist("breaks")],
         **asked.said,
     )
     page.headers["content-security-policy"] = CSP_CAMERA
@@ -96,17 +100,22 @@ def _works(who: Principal) -> tuple[Step, ...]:
     return centre + town
 
 
-async def _record(door: Door, who: Principal, asked: Asked, label: str, step: Step) -> Label:
-    """Record one scan through the same command as the device's batches. Raises Refused with the sentence."""
+async def _record(door: Door, who: Principal, asked: Asked, label: str, step: Step) -> tuple[Label, tuple[Code, ...]]:
+    """Record one scan through the same command as the device's batches; say what the fact breaks, as far as is known.
+
+    Raises Refused with the sentence.
+    """
     read, ask = scanned(label), asked.ask
 
-    async def do(tx: Transaction, found: Found) -> list[Entry[Any] | Refused]:
-        return await commands.scan(tx, [commands.Scanned(found.item, step, ask.as_received(tx.at), tx.occurred_at)])
+    async def do(tx: Transaction, found: Found) -> tuple[Entry[Any] | Refused, tuple[Code, ...]]:
+        scan = commands.Scanned(found.item, step, ask.as_received(tx.at), tx.occurred_at)
+        told = await commands.scan(tx, [scan])
+        return told[0], (await conformance.broken_by(tx, told))[0]
 
-    answer = (await door.act_on(read, who, do, ask=ask))[0]
+    answer, codes = await door.act_on(read, who, do, ask=ask)
     if isinstance(answer, Refused):
         raise answer
-    return read
+    return read, codes
 
 
 @router.get("/receiving")

@@ -25,7 +25,7 @@ from services.tracking.reading.listing import (
 )
 from services.tracking.reading.losses import Lost, losses
 from services.tracking.reading.publication import Public, public
-from services.tracking.reading.waiting import Asked, Difference, differences, exceptions_asked
+from services.tracking.reading.waiting import Asked, Difference, broken, differences, exceptions_asked
 
 __all__ = [
     "PAGE_SIZE",
@@ -37,6 +37,7 @@ __all__ = [
     "Lost",
     "Person",
     "Public",
+    "broken",
     "cages",
     "certificates",
     "destinations",

@@ -61,15 +61,26 @@ STEPS: dict[str, str] = {
     for step in REFURB_STEPS
 }
 
+# What the records of an item are like: `broken` holds a fact that breaks something.
+RECORDS: dict[str, str] = {"broken": "EXISTS (SELECT FROM breaches b WHERE b.item = i.item)"}
+
 
 async def items(
-    connection: AsyncConnection, engagement: UUID, *, step: str = "", place: str = "", kind: str = "", page: int = 1
+    connection: AsyncConnection,
+    engagement: UUID,
+    *,
+    step: str = "",
+    place: str = "",
+    kind: str = "",
+    record: str = "",
+    page: int = 1,
 ) -> tuple[int, list[Listed]]:
     """Return how many items of an engagement fit, and one page of them; unknown filters fit nothing."""
     where = (
         f"i.engagement = :engagement AND (:kind = '' OR i.kind = :kind) AND ({STEPS.get(step, str(not step).lower())})"
     )
     where += f" AND (:place = '' OR {PLACE} = :place)"
+    where += f" AND ({RECORDS.get(record, str(not record).lower())})"
     given = {"engagement": engagement, "kind": kind, "place": place}
     total = await connection.scalar(text(f"SELECT count(*) FROM {ITEMS} WHERE {where}"), given)  # noqa: S608 - constants of this module
     rows = await connection.execute(

@@ -1,4 +1,4 @@
-"""What waits for somebody: discrepancies without an outcome, exceptions nobody has approved."""
+"""What waits for somebody: discrepancies without an outcome, exceptions not approved, facts that break a rule."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,3 +88,12 @@ async def exceptions_asked(connection: AsyncConnection) -> list[Asked]:
         )
     )
     return [Asked(*row) for row in rows]
+
+
+async def broken(connection: AsyncConnection, engagement: UUID) -> int:
+    """Count the items of an engagement with a recorded fact that breaks something."""
+    counted = await connection.scalar(
+        text("SELECT count(DISTINCT item) FROM breaches JOIN items i USING (item) WHERE i.engagement = :engagement"),
+        {"engagement": engagement},
+    )
+    return counted or 0

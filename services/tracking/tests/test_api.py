@@ -332,6 +332,10 @@ async def test_a_batch_of_scans_answers_each_scan_by_itself(api: Api) -> None:
     again = await api.send("worker", "POST", "/scans", json={"scans": scans}, lang="en")
     assert [one["status"] for one in again.json()["results"]] == [200, 200, 200, 422, 404]
     assert again.json()["results"][3]["detail"].endswith(".")
+    broken = [one.get("breaks") for one in results]  # they were never shipped out: recorded, and said
+    assert [one is not None and len(one) for one in broken] == [2, 2, 2, False, False]
+    assert broken[0][0].startswith("出庫の記録がないまま")
+    assert again.json()["results"][0]["breaks"][0].startswith("Received without having been shipped out")
     reused = scans[0] | {"work": "taken-over"}
     (other,) = (await api.send("clerk", "POST", "/scans", json={"scans": [reused]})).json()["results"]
     assert other["status"] == 422

@@ -632,7 +632,12 @@ async def test_the_capture_place_works_as_a_plain_form(web: Web, tracking: Servi
     assert 'data-url="/api/tracking/scans" data-work="received"' in page.text
     assert "wasm-unsafe-eval" in page.headers["content-security-policy"]
     sent = await web.post("/capture/received", who="worker", scan=one.event.label)
-    assert sent.headers["location"] == f"/capture/received?recorded={one.event.label}"
+    breaks = "&breaks=not-shipped-out&breaks=level-not-proved"
+    assert sent.headers["location"] == f"/capture/received?recorded={one.event.label}{breaks}"
+    for lang, said in (("ja", "出庫の記録がないまま入庫しました"), ("en", "Received without having been shipped out")):
+        assert said in (await web.get(sent.headers["location"], who="worker", lang=lang)).text
+    foreign = await web.get("/capture/received?recorded=x&breaks=nonsense", who="worker")
+    assert "出庫の記録がない" not in foreign.text
     bad = await web.post("/capture/received", who="worker", scan="NA74QKCHX")
     assert bad.status_code == 422
     assert "最後の文字が合いません" in bad.text
@@ -944,6 +949,29 @@ async def test_a_device_the_centre_never_refurbished_is_named_when_the_town_coun
     assert "町の数えにあり、センターの数えにない機器" in (await web.get(path, who="clerk")).text
     named = await web.post(f"{path}/difference", who="clerk", reason="センターに行っていない", second="worker")
     assert named.status_code == 303, named.text
+
+
+async def test_a_fact_that_breaks_something_is_named_on_both_homes_its_list_and_its_page(
+    web: Web, tracking: Service
+) -> None:
+    engagement = await founded(tracking, contract="R8-broken")
+    query = f"town={TOWN}&engagement={engagement}"
+    one, well = await registered(tracking, engagement, [row("BROKEN"), row("WELL")])
+    for who in ("clerk", "worker"):
+        assert "手順と合わない記録" not in (await web.get(f"/dashboard?{query}", who=who)).text
+    assert (await web.post("/capture/received", who="worker", scan=one.event.label)).status_code == 303
+    for who in ("clerk", "worker"):
+        page = (await web.get(f"/dashboard?{query}", who=who)).text
+        assert "手順と合わない記録のある機器 1台" in page
+        link = re.search(r'href="(/items\?[^"]*record=broken)"', page)
+        assert link
+        listed = (await web.get(html.unescape(link[1]), who=who)).text
+        assert re.findall(r'href="/items/(\w{9})"', listed) == [one.event.label]
+    for lang, said in (("ja", "役場で求める水準の証跡がないまま"), ("en", "without proof of the level required there")):
+        assert said in (await web.get(f"/items/{one.event.label}", who="clerk", lang=lang)).text
+        assert said not in (await web.get(f"/items/{well.event.label}", who="clerk", lang=lang)).text
+    nothing = (await web.get(f"/items?{query}&record=nonsense", who="clerk")).text
+    assert "この条件に合う機器はありません" in nothing
 
 
 async def test_the_report_gives_the_share_of_reuse_and_the_weights(web: Web, world: World) -> None:
