@@ -83,6 +83,7 @@ async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> lis
     done = [history.answered(tx.request) for history in histories.values()]
     if all(done):
         return [entry for entry in done if entry]
+    sealed.hand_over(gone=all(state.shipped and state.shipped.cage == cage_ for state in states.values()))
     levels = await views.levels(tx.connection, list(histories))
     allowed = await excepted(tx, [medium for state in states.values() for medium in state.media])
     decided: list[tuple[History, Event]] = []

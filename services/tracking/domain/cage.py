@@ -27,6 +27,22 @@ class Cage:
     sealed: CageSealed
     opened: CageOpened | None = None
 
+    def hand_over(self, *, gone: bool) -> None:
+        """Raise Refused for a cage that was handed over before (`gone`: all in it left in it), or was received."""
+        number = self.sealed.number
+        if gone:
+            raise Refused(
+                "already-shipped",
+                f"カゴ車 {number} は、もう出庫を記録しています。二重には記録しません。カゴ車の一覧で確かめてください。",
+                f"Cage {number} was handed over already; nothing is recorded twice. See the list of cages.",
+            )
+        if self.opened:
+            raise Refused(
+                "already-opened",
+                f"カゴ車 {number} の入庫はもう確定しています。出庫にはできません。カゴ車の番号を確かめてください。",
+                f"Cage {number} was received already and cannot be handed over. Check its number.",
+            )
+
     def open(self, *, seal_seen: str, found: Sequence[UUID], confirmed: bool) -> CageOpened:
         """Compare seal and content. A difference needs a reason and a second person (`confirmed`)."""
         if self.opened:

@@ -1,7 +1,9 @@
 """Tracking's HTTP door without a bus: founding, inventory, labels, scans, cages, lots, exceptions, what each may do."""
 
+import asyncio
 import json
 import os
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -368,6 +370,107 @@ async def test_a_device_stands_in_one_cage_until_that_is_opened(api: Api) -> Non
     gone = await api.do("worker", "/cages", status=409, town=TOWN, **said | {"labels": [two, three]})
     assert (gone["code"], gone["missing"]) == ("already-gone", [views.grouped(three)])
     await api.sealed("worker", "D-2", [two], api.engagement)
+
+
+def one_wins(answers: list[httpx.Response], *codes: str) -> httpx.Response:
+    """Return the one answer that was recorded; each of the others says in a sentence what happened, by its code."""
+    won = [one for one in answers if one.status_code == 201]
+    assert len(won) == 1, [(one.status_code, one.text) for one in answers]
+    for lost in answers:
+        if lost is not won[0]:
+            said = lost.json()
+            assert lost.status_code == 409
+            assert said["code"] in codes, said
+            assert said["detail"].endswith("。")
+    return won[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_people_at_the_same_cage_at_once_lose_no_scan_and_the_later_one_hears_what_happened(
+    api: Api, seed: int
+) -> None:
+    dice = random.Random(seed)
+    *labels, astray = await api.items(*(f"Q{seed}-{nth}" for nth in range(5)))
+    streams = {label: (await api.entry(label)).stream for label in labels}
+    number, two = f"Q-{seed}", ("worker", "manager")
+
+    async def after(path: str, who: str, **body: Any) -> httpx.Response:
+        await asyncio.sleep(dice.choice((0, 0, dice.random() / 100)))
+        body = {"request": str(uuid7())} | body
+        return await api.send(who, "POST", path, json=body, params={"town": TOWN})
+
+    # Two load and seal the same cage; what is in it goes into no other; one device goes into one of two cages.
+    loads = [dice.sample(labels, dice.randint(3, 4)) for _ in range(2)]
+    sealing = [
+        after("/cages", who, engagement=str(api.engagement), number=number, seal=f"{who}-{seed}", labels=load)
+        for who, load in zip(two, loads, strict=True)
+    ]
+    won = one_wins(await asyncio.gather(*sealing), "already-sealed")
+    cage = won.json()["stream"]
+    sealed = await ledger_of(api, UUID(cage))
+    inside = [label for label in labels if streams[label] in sealed[0].event.items]
+    assert len(sealed) == 1
+    assert sorted(inside) in [sorted(load) for load in loads]
+    for load, winners in ((inside, 0), ([astray], 1)):
+        others = [
+            after(
+                "/cages", who, engagement=str(api.engagement), number=f"{number}-{who}", seal=f"{who}-{n}", labels=load
+            )
+            for who, n in ((who, uuid7()) for who in two)
+        ]
+        answers = list(await asyncio.gather(*others))
+        assert [one.status_code for one in answers].count(201) == winners
+        assert {one.json()["code"] for one in answers if one.status_code != 201} == {"in-another-cage"}
+
+    # It is handed over twice, and one of them sends again.
+    await hear(api.tracking, [erased(await api.entry(label)) for label in inside])
+    same = str(uuid7())
+    path = f"/cages/{cage}/hand-over"
+    answers = list(await asyncio.gather(after(path, "worker", request=same), after(path, "manager")))
+    one_wins(answers, "already-shipped")
+    assert f"カゴ車 {number} は" in next(one.json()["detail"] for one in answers if one.status_code == 409)
+    again = await after(path, "worker", request=same)
+    assert again.status_code == (200 if answers[0].status_code == 201 else 409)
+    shipped = [one for label in inside for one in await ledger_of(api, streams[label])]
+    assert [one.kind for one in shipped].count("tracking.shipped-out.v1") == len(inside)
+
+    # Two open it with different lists while both of them scan.
+    asked = {who: [str(uuid7()) for _ in inside] for who in two}
+    why: dict[str, Any] = {"reason": "1台が見当たらない", "second": "second", "seal_seen": sealed[0].event.seal}
+    opening = [
+        after(f"/cages/{cage}/receipt", who, labels=load, **why)
+        for who, load in zip(two, (inside, inside[1:]), strict=True)
+    ]
+
+    async def scan(who: str) -> httpx.Response:
+        scans = [
+            {"requestId": request, "work": "received", "label": label}
+            for request, label in zip(asked[who], inside, strict=True)
+        ]
+        dice.shuffle(scans)
+        await asyncio.sleep(dice.random() / 100)
+        return await api.send(who, "POST", "/scans", json={"scans": scans})
+
+    *opened, first, second = await asyncio.gather(*opening, scan("worker"), scan("manager"))
+    one_wins(opened, "already-opened")
+    assert [one.kind for one in await ledger_of(api, UUID(cage))] == [
+        "tracking.cage-sealed.v1",
+        "tracking.cage-opened.v1",
+    ]
+    told = [one for answer in (first, second) for one in answer.json()["results"]]
+    assert {one["status"] for one in told} <= {200, 201}
+    for label in inside:
+        there = [one for one in await ledger_of(api, streams[label]) if one.kind == "tracking.received.v1"]
+        requests = [one.request.id for one in there if one.request]
+        assert len(requests) == len(set(requests)), "a scan is there once"
+        assert {one["entry"] for one in told if one["label"] == label} <= {str(one.id) for one in there}
+        assert (await api.send("worker", "GET", f"/items/{label}")).status_code == 200
+
+
+async def ledger_of(api: Api, stream: UUID) -> list[Entry[Any]]:
+    """Return what a stream's ledger holds."""
+    found = await api.tracking.rows("SELECT body, salt FROM entries WHERE stream = :s ORDER BY sequence", s=stream)
+    return [Entry.read(one.body, one.salt) for one in found]
 
 
 async def test_a_device_s_clock_says_when_and_is_flagged_when_far_off(api: Api) -> None:

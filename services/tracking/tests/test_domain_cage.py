@@ -94,3 +94,15 @@ def test_an_exception_needs_a_witness_and_another_persons_approval(line: str) ->
         except Refused as refusal:
             outcome = refusal.code
     assert outcome == wanted
+
+
+def test_a_cage_is_handed_over_once_and_never_after_it_was_received() -> None:
+    known = sealed()
+    known.hand_over(gone=False)
+    with pytest.raises(Refused, match="カゴ車 3 は、もう出庫を記録") as refused:
+        known.hand_over(gone=True)
+    assert refused.value.code == "already-shipped"
+    opened = cage.Cage(known.sealed, known.open(seal_seen="4819", found=ITEMS, confirmed=False))
+    with pytest.raises(Refused, match="カゴ車 3 の入庫はもう確定") as refused:
+        opened.hand_over(gone=False)
+    assert refused.value.code == "already-opened"

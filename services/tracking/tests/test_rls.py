@@ -11,7 +11,8 @@ from services.tracking.loops import Kept, integrate
 from services.tracking.tables import metadata
 from services.tracking.tests.world import founded, registered, row
 from shared.database import as_party
-from shared.entry import By, Entry
+from shared.entry import By, Entry, Request
+from shared.ids import uuid7
 from shared.refused import Refused
 from shared.testing import NOW, OTHER_TOWN, TOWN, WORKER, Service
 
@@ -40,6 +41,8 @@ async def filled(tracking: Service) -> Service:
         async with tracking.acting(town, by) as tx:
             await items.register_lot(tx, engagement, "monitor", 59)
             await parties.end_engagement(tx, over)
+            said = Request(id=uuid7(), digest="taken over, and never ready")
+            await items.scan(tx, [items.Scanned(one.stream, "taken-over", said, NOW)])
             await parties.enrol(tx, by.person, name="名前", title=None, contact=None, roles=["clerk"])
     found = await tracking.rows("SELECT body, salt FROM entries")
     async with tracking.consuming() as tx:
