@@ -36,7 +36,7 @@ ROOMS = (
     "migrations", "templates", "tests",
 )  # fmt: skip
 TESTED_ROOMS = ("api", "pages", "commands", "consumers", "loops", "rls")
-ACROSS_ROOMS = {"rls", "rebuild", "journey", "browser"}  # test files named for a promise instead of a room
+ACROSS_ROOMS = {"races", "rls", "rebuild", "journey", "browser"}  # test files named for a promise instead of a room
 RUNS = {".ci/run"}  # the only file somebody starts by its name
 
 

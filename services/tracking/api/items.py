@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from services.tracking import views
+from services.tracking import reading, views
 from services.tracking.api.roles import SCANNERS, Approver, Clerk, Worker
 from services.tracking.api.shapes import (
     Decision,
@@ -26,6 +26,7 @@ from services.tracking.api.shapes import (
 from services.tracking.commands import conformance, items
 from services.tracking.domain import columns, inventory, table
 from services.tracking.domain.conformance import WORDS, Code
+from services.tracking.domain.row import Row
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
@@ -202,7 +203,7 @@ async def show_item(label: GivenLabel, http: HttpRequest, door: TheDoor, who: Si
 async def overview(door: TheDoor, who: SignedIn, town: str, engagement: UUID) -> JSONResponse:
     """Count where everything of an engagement is."""
     async with door.look(town, who) as connection:
-        return _json(asdict(await views.overview(connection, engagement)))
+        return _json(asdict(await reading.overview(connection, engagement)))
 
 
 def _mapping(said: str) -> Mapped | None:
@@ -239,9 +240,7 @@ def _previewed(read: inventory.Inventory) -> dict[str, Any]:
     return told
 
 
-async def _register(
-    tx: Transaction, engagement: UUID, rows: Sequence[inventory.Row], said: Mapped | None
-) -> list[Entry[Any]]:
+async def _register(tx: Transaction, engagement: UUID, rows: Sequence[Row], said: Mapped | None) -> list[Entry[Any]]:
     await _own_engagement(tx, engagement)
     if said:
         await items.remember_columns(tx, said)

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.tracking import views
+from services.tracking import reading
 from services.tracking.api.roles import Worker
 from services.tracking.api.shapes import LotCount, LotEnd
 from services.tracking.commands import lots
@@ -46,7 +46,7 @@ async def _on_lot(
     label: Label, body: Ask, door: Door, who: Principal, do: Callable[[Transaction, UUID], Awaitable[Entry[Any]]]
 ) -> Response:
     async with door.engine.connect() as connection:
-        found = await views.lot_of(connection, label.id, who.party)
+        found = await reading.lot_of(connection, label.id, who.party)
     if found is None:
         raise unknown(label)
     lot, tenant = found

@@ -15,8 +15,9 @@ from services.tracking import views
 from services.tracking.commands.losses import open_losses
 from services.tracking.commands.parties import party_stream, policy_in_force, town_person
 from services.tracking.domain import columns, exemption, inventory, item
-from services.tracking.domain.inventory import Fault, Inventory, Row
+from services.tracking.domain.inventory import Inventory
 from services.tracking.domain.policy import required
+from services.tracking.domain.row import NUMBERS, OURS, Fault, Row, comparable
 from services.tracking.tables import labels, metadata
 from shared import ledger
 from shared.database import Transaction
@@ -93,7 +94,7 @@ def columns_stream(town: str) -> UUID:
 async def mapped(tx: Transaction) -> Mapped:
     """Return what the town said of its own columns and words; nothing yet is our own heads and words."""
     events = (await ledger.read(tx, columns_stream(tx.tenant))).events
-    return events[-1].mapped if events and isinstance(events[-1], ColumnsMapped) else inventory.OURS
+    return events[-1].mapped if events and isinstance(events[-1], ColumnsMapped) else OURS
 
 
 async def remember_columns(tx: Transaction, said: Mapped) -> Entry[Any] | None:
@@ -208,7 +209,7 @@ async def correct(tx: Transaction, item_: UUID, name: str, now: str | None, reas
             "A certificate of this device was issued. Revoke it first, then correct the value.",
         )
     await _one_at_a_time(tx, known.registered.engagement)
-    if compared := inventory.comparable(name, now or "") if name in inventory.NUMBERS else "":
+    if compared := comparable(name, now or "") if name in NUMBERS else "":
         asked = {"engagement": known.registered.engagement, "names": [name], "compared": [compared]}
         there = (row.label for row in await tx.connection.execute(_NUMBERS, asked))
         if other := next((label for label in there if label != known.registered.label), None):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from services.tracking import reading, views
+from services.tracking import reading
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import CERTIFICATES, ITEM_KINDS, LOT_KINDS, MATERIALS, PLACES, STAGES
 from shared.door import TheDoor
@@ -57,7 +57,7 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
     """Show where everything of an engagement stands now."""
     here = place.here
     async with door.look(place.town, who) as connection:
-        counts = await views.overview(connection, here.engagement)
+        counts = await reading.overview(connection, here.engagement)
         life = await reading.second_life(connection, here.engagement)
         where = await reading.places(connection, here.engagement)
         lots = await reading.lot_places(connection, here.engagement)

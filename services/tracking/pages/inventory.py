@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from services.tracking.commands import items
 from services.tracking.domain import columns, inventory, table, workbook
+from services.tracking.domain.row import OURS, Row
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import LOT_KINDS
@@ -88,7 +89,7 @@ async def register(request: Request, door: TheDoor, who: Clerk, place: ThePlace)
 
         async def do(tx: Transaction) -> list[Entry[Any]]:
             items.of_the_town(tx)
-            if read.mapped != inventory.OURS:
+            if read.mapped != OURS:
                 await items.remember_columns(tx, read.mapped)
             return await items.register(tx, place.here.engagement, batch, read.rows)
 
@@ -141,7 +142,7 @@ async def give_template(_who: Clerk) -> Response:
     return _download(content, WORKBOOK, "template.xlsx", "物品台帳のひな型.xlsx")
 
 
-async def _registered(door: Door, who: Principal, place: Place) -> list[inventory.Row]:
+async def _registered(door: Door, who: Principal, place: Place) -> list[Row]:
     async with door.look(place.town, who) as connection:
         return await items.registered_rows(connection, place.here.engagement)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from services.tracking import views
+from services.tracking import reading
 from services.tracking.commands import lots
 from services.tracking.commands.differences import Difference
 from services.tracking.domain import lot
@@ -73,7 +73,7 @@ async def _done(
 ) -> bool:
     """Act on the lot of a label; a refusal is kept for the page. Raises Unknown for a label this party may not know."""
     async with door.engine.connect() as connection:
-        found = await views.lot_of(connection, label, who.party)
+        found = await reading.lot_of(connection, label, who.party)
     if found is None:
         raise Unknown
     stream, town = found

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
-from services.tracking import reading, views
+from services.tracking import reading
 from services.tracking.commands import cages, conformance
 from services.tracking.commands import items as commands
 from services.tracking.commands.differences import Difference
@@ -179,7 +179,7 @@ async def receiving_page(
     async with door.look(place.town, who) as connection:
         loaded = [one for one in await reading.cages(connection, place.here.engagement) if one.shipped]
         people = await reading.people(connection, place.parties)
-        lots = await views.lots_of(connection, place.here.engagement)
+        lots = await reading.lots_of(connection, place.here.engagement)
     chosen = next((one for one in loaded if one.cage == cage), None)
     chosen = chosen or next((one for one in loaded if not one.opened), None)
     return render(
@@ -285,7 +285,7 @@ class Lacking:
 async def cages_page(request: Request, door: Door, who: Principal, place: Place, asked: Asked) -> Response:
     """Render the place of loading, with what a form said."""
 
-    async def look(tx: Transaction) -> tuple[list[reading.Cage], dict[UUID, list[Lacking]], list[views.Counted]]:
+    async def look(tx: Transaction) -> tuple[list[reading.Cage], dict[UUID, list[Lacking]], list[reading.Counted]]:
         loaded = await reading.cages(tx.connection, place.here.engagement)
         waiting = [cage for cage in loaded if not cage.shipped]
         known = await lacking(tx, [item.item for cage in waiting for item in cage.items])
@@ -298,7 +298,7 @@ async def cages_page(request: Request, door: Door, who: Principal, place: Place,
             ]
             for cage in waiting
         }
-        return loaded, missing, await views.lots_of(tx.connection, place.here.engagement)
+        return loaded, missing, await reading.lots_of(tx.connection, place.here.engagement)
 
     loaded, missing_of, lots = await door.act(place.town, who, look)
     async with door.engine.connect() as connection:

@@ -24,6 +24,7 @@ from services.tracking.reading.listing import (
     last_records,
 )
 from services.tracking.reading.losses import Lost, losses
+from services.tracking.reading.overview import Counted, Overview, lot_of, lots_of, overview
 from services.tracking.reading.publication import Public, public
 from services.tracking.reading.waiting import Asked, Difference, broken, differences, exceptions_asked
 
@@ -32,9 +33,11 @@ __all__ = [
     "Asked",
     "Awaited",
     "Cage",
+    "Counted",
     "Difference",
     "Listed",
     "Lost",
+    "Overview",
     "Person",
     "Public",
     "broken",
@@ -48,8 +51,11 @@ __all__ = [
     "labels_of",
     "last_records",
     "losses",
+    "lot_of",
     "lot_places",
+    "lots_of",
     "names_of",
+    "overview",
     "parties_engaged",
     "parties_of",
     "people",

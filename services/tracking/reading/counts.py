@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.reading.listing import ITEMS, PLACE, PLACES, REFURB_STEPS
-from services.tracking.views import HELD
+from services.tracking.reading.overview import HELD
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,7 @@
 """Tracking's HTTP door without a bus: founding, inventory, labels, scans, cages, lots, exceptions, what each may do."""
 
-import asyncio
 import json
-import os
-import random
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,125 +12,13 @@ import pytest
 from services.tracking import views
 from services.tracking.api import items as routes
 from services.tracking.api.shapes import Scan
-from services.tracking.commands.parties import engagement_of
 from services.tracking.domain import workbook
+from services.tracking.tests.actors import CARRIER, FIRST, HEADS, LAST, OTHER_CARRIER, Api, line
 from services.tracking.tests.test_commands import destroyed, erased, hear
-from services.tracking.tests.world import founded, peopled, registered, row
-from shared.database import PLATFORM
+from services.tracking.tests.world import founded, registered, row
 from shared.entry import Entry
-from shared.identity import Principal, issue, make_identity_key
 from shared.ids import new_label, uuid7
-from shared.settings import settings
-from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, Service
-
-CARRIER, OTHER_CENTRE, OTHER_CARRIER = "carrier-yamabiko", "centre-other", "carrier-other"
-FIRST, LAST = date(2026, 1, 1), date(2036, 1, 1)
-HEADS = "物品番号,種別,メーカー,型名,製造番号,使用課,ネットワーク,機密性,リース会社,リース条項,媒体種別,媒体製造番号"
-WHO = {
-    "operator": Principal("operator", PLATFORM, frozenset({"platform-operator"}), "platform"),
-    "admin": Principal("admin", TOWN, frozenset({"town-admin"})),
-    "clerk": Principal("clerk", TOWN, frozenset({"clerk"})),
-    "approver": Principal("approver", TOWN, frozenset({"approver"})),
-    "worker": Principal("worker", CENTRE, frozenset({"worker"}), "centre"),
-    "other": Principal("other", OTHER_CENTRE, frozenset({"worker"}), "centre"),
-    "manager": Principal("manager", CENTRE, frozenset({"centre-manager"}), "centre"),
-    "usurper": Principal("worker2", CENTRE, frozenset({"worker", "approver", "clerk", "town-admin"}), "centre"),
-    "stranger": Principal("stranger", "centre-stranger", frozenset({"worker"}), "centre"),
-}
-
-
-@dataclass(slots=True)
-class Api:
-    """A client for each of the people, and what was founded."""
-
-    client: httpx.AsyncClient
-    tracking: Service
-    tokens: dict[str, str]
-    engagement: UUID
-    other: UUID
-
-    async def send(self, who: str, method: str, path: str, **given: Any) -> httpx.Response:
-        """Send a request as one of the people."""
-        headers = {"authorization": f"Bearer {self.tokens[who]}", "accept-language": given.pop("lang", "ja")}
-        return await self.client.request(method, f"/api/tracking{path}", headers=headers, **given)
-
-    async def do(self, who: str, path: str, *, status: int = 201, **body: Any) -> Any:
-        """Write with a new request id, and expect a status."""
-        params = {"town": body.pop("town")} if "town" in body else {}
-        answer = await self.send(who, "POST", path, json={"request": str(uuid7())} | body, params=params)
-        assert answer.status_code == status, (path, answer.status_code, answer.text)
-        return answer.json()
-
-    async def file_list(
-        self, *lines: str, engagement: UUID | None = None, encoding: str = "cp932", **params: Any
-    ) -> httpx.Response:
-        """File a town's list."""
-        content = "\n".join([HEADS, *lines]).encode(encoding)
-        fields = {"engagement": str(engagement or self.engagement), "request": str(uuid7())}
-        files = {"file": ("list.csv", content, "text/csv")}
-        return await self.send("clerk", "POST", "/inventories", data=fields, files=files, params=params)
-
-    async def items(self, *serials: str, engagement: UUID | None = None, lessor: str = "") -> list[str]:
-        """Register one item for each serial; return the labels. Its own entries are heard, as over the bus."""
-        lines = [line(serial, lessor=lessor) for serial in serials]
-        answer = await self.file_list(*lines, engagement=engagement)
-        assert answer.status_code == 201, answer.text
-        return [one["label"] for one in answer.json()["items"]]
-
-    async def entry(self, label: str) -> Entry[Any]:
-        """Return an item's registration."""
-        (found,) = await self.tracking.rows(
-            "SELECT body, salt FROM entries JOIN items ON item = stream WHERE label = :l AND sequence = 1",
-            l=label,
-        )
-        return Entry.read(found.body, found.salt)
-
-    async def sealed(self, who: str, number: str, labels: list[str], engagement: UUID) -> str:
-        """Seal a cage and return its id."""
-        said: dict[str, Any] = {
-            "engagement": str(engagement),
-            "number": number,
-            "seal": f"S-{number}",
-            "labels": labels,
-        }
-        return str((await self.do(who, "/cages", town=TOWN, **said))["stream"])
-
-
-def line(serial: str, *, zone: str = "個人番号利用事務系", lessor: str = "") -> str:
-    clause = "8" if lessor else ""
-    return f"A-{serial},デスクトップ,ミナト電機,MD-7100,PC-{serial},総務課,{zone},3,{lessor},{clause},HDD,{serial}"
-
-
-@pytest.fixture(scope="module")
-async def api(tracking: Service) -> AsyncIterator[Api]:
-    os.environ |= {"MEGURU_ROLE": "api"}
-    settings.cache_clear()
-    key = make_identity_key(settings().keys)
-    from services.tracking.app import app
-
-    tokens = {name: issue(key, who, issuer=settings().origin) for name, who in WHO.items()}
-    transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url=settings().origin) as client,
-    ):
-        contracts = [engagement_of(TOWN, centre, f"R8-{centre}") for centre in (CENTRE, OTHER_CENTRE)]
-        made = Api(client, tracking, tokens, *contracts)
-        await made.do("operator", "/towns", code="063622", contact="情報企画係")
-        for centre, carrier in ((CENTRE, CARRIER), (OTHER_CENTRE, OTHER_CARRIER)):
-            for party in (centre, carrier):
-                await made.do("operator", "/parties", party=party, kind=party.split("-")[0], name=party)
-            dates = {"starts_on": str(FIRST), "ends_on": str(LAST)}
-            said: dict[str, Any] = {
-                "centre": centre,
-                "carrier": carrier,
-                "title": "試行",
-                "contract": f"R8-{centre}",
-            } | dates
-            await made.do("admin", "/engagements", **said)
-        await made.do("admin", "/policies", version="1", on_site="purge")
-        await peopled(tracking)
-        yield made
+from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN
 
 
 async def test_a_town_is_founded_by_its_code_once(api: Api) -> None:
@@ -370,107 +253,6 @@ async def test_a_device_stands_in_one_cage_until_that_is_opened(api: Api) -> Non
     gone = await api.do("worker", "/cages", status=409, town=TOWN, **said | {"labels": [two, three]})
     assert (gone["code"], gone["missing"]) == ("already-gone", [views.grouped(three)])
     await api.sealed("worker", "D-2", [two], api.engagement)
-
-
-def one_wins(answers: list[httpx.Response], *codes: str) -> httpx.Response:
-    """Return the one answer that was recorded; each of the others says in a sentence what happened, by its code."""
-    won = [one for one in answers if one.status_code == 201]
-    assert len(won) == 1, [(one.status_code, one.text) for one in answers]
-    for lost in answers:
-        if lost is not won[0]:
-            said = lost.json()
-            assert lost.status_code == 409
-            assert said["code"] in codes, said
-            assert said["detail"].endswith("。")
-    return won[0]
-
-
-@pytest.mark.parametrize("seed", range(20))
-async def test_people_at_the_same_cage_at_once_lose_no_scan_and_the_later_one_hears_what_happened(
-    api: Api, seed: int
-) -> None:
-    dice = random.Random(seed)
-    *labels, astray = await api.items(*(f"Q{seed}-{nth}" for nth in range(5)))
-    streams = {label: (await api.entry(label)).stream for label in labels}
-    number, two = f"Q-{seed}", ("worker", "manager")
-
-    async def after(path: str, who: str, **body: Any) -> httpx.Response:
-        await asyncio.sleep(dice.choice((0, 0, dice.random() / 100)))
-        body = {"request": str(uuid7())} | body
-        return await api.send(who, "POST", path, json=body, params={"town": TOWN})
-
-    # Two load and seal the same cage; what is in it goes into no other; one device goes into one of two cages.
-    loads = [dice.sample(labels, dice.randint(3, 4)) for _ in range(2)]
-    sealing = [
-        after("/cages", who, engagement=str(api.engagement), number=number, seal=f"{who}-{seed}", labels=load)
-        for who, load in zip(two, loads, strict=True)
-    ]
-    won = one_wins(await asyncio.gather(*sealing), "already-sealed")
-    cage = won.json()["stream"]
-    sealed = await ledger_of(api, UUID(cage))
-    inside = [label for label in labels if streams[label] in sealed[0].event.items]
-    assert len(sealed) == 1
-    assert sorted(inside) in [sorted(load) for load in loads]
-    for load, winners in ((inside, 0), ([astray], 1)):
-        others = [
-            after(
-                "/cages", who, engagement=str(api.engagement), number=f"{number}-{who}", seal=f"{who}-{n}", labels=load
-            )
-            for who, n in ((who, uuid7()) for who in two)
-        ]
-        answers = list(await asyncio.gather(*others))
-        assert [one.status_code for one in answers].count(201) == winners
-        assert {one.json()["code"] for one in answers if one.status_code != 201} == {"in-another-cage"}
-
-    # It is handed over twice, and one of them sends again.
-    await hear(api.tracking, [erased(await api.entry(label)) for label in inside])
-    same = str(uuid7())
-    path = f"/cages/{cage}/hand-over"
-    answers = list(await asyncio.gather(after(path, "worker", request=same), after(path, "manager")))
-    one_wins(answers, "already-shipped")
-    assert f"カゴ車 {number} は" in next(one.json()["detail"] for one in answers if one.status_code == 409)
-    again = await after(path, "worker", request=same)
-    assert again.status_code == (200 if answers[0].status_code == 201 else 409)
-    shipped = [one for label in inside for one in await ledger_of(api, streams[label])]
-    assert [one.kind for one in shipped].count("tracking.shipped-out.v1") == len(inside)
-
-    # Two open it with different lists while both of them scan.
-    asked = {who: [str(uuid7()) for _ in inside] for who in two}
-    why: dict[str, Any] = {"reason": "1台が見当たらない", "second": "second", "seal_seen": sealed[0].event.seal}
-    opening = [
-        after(f"/cages/{cage}/receipt", who, labels=load, **why)
-        for who, load in zip(two, (inside, inside[1:]), strict=True)
-    ]
-
-    async def scan(who: str) -> httpx.Response:
-        scans = [
-            {"requestId": request, "work": "received", "label": label}
-            for request, label in zip(asked[who], inside, strict=True)
-        ]
-        dice.shuffle(scans)
-        await asyncio.sleep(dice.random() / 100)
-        return await api.send(who, "POST", "/scans", json={"scans": scans})
-
-    *opened, first, second = await asyncio.gather(*opening, scan("worker"), scan("manager"))
-    one_wins(opened, "already-opened")
-    assert [one.kind for one in await ledger_of(api, UUID(cage))] == [
-        "tracking.cage-sealed.v1",
-        "tracking.cage-opened.v1",
-    ]
-    told = [one for answer in (first, second) for one in answer.json()["results"]]
-    assert {one["status"] for one in told} <= {200, 201}
-    for label in inside:
-        there = [one for one in await ledger_of(api, streams[label]) if one.kind == "tracking.received.v1"]
-        requests = [one.request.id for one in there if one.request]
-        assert len(requests) == len(set(requests)), "a scan is there once"
-        assert {one["entry"] for one in told if one["label"] == label} <= {str(one.id) for one in there}
-        assert (await api.send("worker", "GET", f"/items/{label}")).status_code == 200
-
-
-async def ledger_of(api: Api, stream: UUID) -> list[Entry[Any]]:
-    """Return what a stream's ledger holds."""
-    found = await api.tracking.rows("SELECT body, salt FROM entries WHERE stream = :s ORDER BY sequence", s=stream)
-    return [Entry.read(one.body, one.salt) for one in found]
 
 
 async def test_a_device_s_clock_says_when_and_is_flagged_when_far_off(api: Api) -> None:

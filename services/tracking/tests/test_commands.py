@@ -10,7 +10,7 @@ from sqlalchemy import text
 from services.tracking import views
 from services.tracking.commands import cages, differences, items, parties
 from services.tracking.consumers import consumers
-from services.tracking.domain.inventory import Row
+from services.tracking.domain.row import Row
 from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
 from shared.entry import By, Entry
 from shared.events.certificates import CertificateIssued

@@ -12,9 +12,10 @@ import pytest
 from services.tracking.commands import custody, items, lots, parties
 from services.tracking.commands.differences import Difference
 from services.tracking.consumers import consumers
+from services.tracking.reading import overview
 from services.tracking.tests.test_commands import destroyed, erased, hear, issued
 from services.tracking.tests.world import founded, peopled, registered, row
-from services.tracking.views import levels, overview
+from services.tracking.views import levels
 from shared.entry import Entry
 from shared.events.erasure import ErasureVerified, MediumErased
 from shared.events.tracking import EngagementOpened, PartyAdded

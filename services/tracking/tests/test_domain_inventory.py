@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from services.tracking.domain import columns, custody, inventory, item, table
 from services.tracking.domain.columns import MEDIA_MAX
 from services.tracking.domain.custody import RECEIVED, Seen
-from services.tracking.domain.inventory import Row
 from services.tracking.domain.policy import mic_r2_12, required
+from services.tracking.domain.row import Row
 from shared.events.tracking import CustodyClosed, ItemRegistered, Mapped, Medium, PolicySet
 from shared.ids import new_label, uuid7
 from shared.refused import Invalid

@@ -145,7 +145,7 @@ async def test_a_lot_that_comes_short_stays_open_until_counted_again_or_lost(
     await everything(tracking)
     async with tracking.acting() as tx:
         (known,) = await reading.differences(tx.connection, only=difference)
-        held = (await views.overview(tx.connection, engagement)).held
+        held = (await reading.overview(tx.connection, engagement)).held
     assert (known.said["expected"], known.said["counted"], known.outcome) == (10, 9, None)
     assert held == {"keyboard": 6}, "an open difference takes nothing away"
     async with tracking.acting(by=SECOND) as tx:
@@ -153,7 +153,7 @@ async def test_a_lot_that_comes_short_stays_open_until_counted_again_or_lost(
         await lots.close_lot(tx, lot, "returned", 5, weight_kg=None, receipt="R-1")
     await everything(tracking)
     async with tracking.acting() as tx:
-        assert (await views.overview(tx.connection, engagement)).held == {}
+        assert (await reading.overview(tx.connection, engagement)).held == {}
 
 
 async def test_of_two_cages_sealed_at_once_with_one_seal_only_one_is(tracking: Service, engagement: UUID) -> None:

@@ -22,8 +22,8 @@ from services.tracking.pages import public as pages_public
 from services.tracking.pages.inventory import WORKBOOK, pack, unpack
 from services.tracking.pages.lines import Moment, lines
 from services.tracking.pages.place import desk
+from services.tracking.reading import overview
 from services.tracking.tests.world import founded, registered, row
-from services.tracking.views import overview
 from shared.entry import Entry, Event
 from shared.events.certificates import CertificateIssued
 from shared.events.donations import HandedOver

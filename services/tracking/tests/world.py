@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from services.tracking.commands import items, parties
-from services.tracking.domain.inventory import Row
 from services.tracking.domain.policy import mic_r2_12
+from services.tracking.domain.row import Row
 from shared import ledger
 from shared.entry import Entry
 from shared.events.tracking import Zone
