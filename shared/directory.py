@@ -1,20 +1,21 @@
 """The directory every service keeps: parties, people, engagements and the labels of items.
 
 They come as events of tracking (people as cards on a deletable directory); with them each service answers by itself
-who may act for whom and whose label this is. Rows are inserted by key: repetition and order do not matter.
+who may act for whom and whose label this is. Rows are inserted by key, and of an item's labels the newest entry's
+stands: repetition and order do not matter.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, delete
+from sqlalchemy import Table, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database import Transaction
 from shared.entry import Entry
-from shared.events.tracking import EngagementEnded, EngagementOpened, ItemRegistered, PartyAdded
-from shared.messaging import Consumers, Notice
+from shared.events.tracking import EngagementEnded, EngagementOpened, ItemRegistered, LabelBound, PartyAdded
+from shared.messaging import Consumers, Later, Notice
 
 CARD = ("name", "title", "contact", "roles")
 
@@ -25,7 +26,7 @@ def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool
     `owns_people` is said by the one service that writes the cards: it hears its own come back (see `keep_person`).
     """
 
-    @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered)
+    @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered, LabelBound)
     async def on_joining(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         await keep(tx, tables, entries)
 
@@ -36,7 +37,7 @@ def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool
 
 
 async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[Entry[Any]]) -> None:
-    """Keep what the entries say of parties, engagements and items."""
+    """Keep what the entries say of parties, engagements and items. Raises Later for a label of an unheard item."""
     rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in entries:
         match entry.event:
@@ -63,6 +64,23 @@ async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[E
                 )
     for table, given in rows.items():
         await tx.connection.execute(insert(tables[table]).on_conflict_do_nothing(), given)
+    if bound := [entry for entry in entries if isinstance(entry.event, LabelBound)]:
+        await _relabel(tx, tables["items"], bound)
+
+
+async def _relabel(tx: Transaction, items: Table, bound: Sequence[Entry[LabelBound]]) -> None:
+    """Let each item be known by the label that its newest entry gave it."""
+    wanted = {entry.event.item for entry in bound}
+    there = await tx.connection.scalars(select(items.c.item).where(items.c.item.in_(wanted)))
+    if unheard := wanted - set(there):
+        raise Later(f"a label is bound to {min(unheard)}, which is not registered yet")
+    for entry in bound:
+        known = entry.event.model_dump(include={"label", "token_sha256"})
+        await tx.connection.execute(
+            update(items)
+            .where(items.c.item == entry.event.item, items.c.label_sequence < entry.sequence)
+            .values(**known, data=items.c.data.concat(known), label_sequence=entry.sequence)
+        )
 
 
 async def keep_person(tx: Transaction, people: Table, notice: Notice, *, owns: bool = False) -> None:

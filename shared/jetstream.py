@@ -91,6 +91,7 @@ _DIRECTORY = (
     "custody.*.tracking.engagement-opened.v1",
     "custody.*.tracking.engagement-ended.v1",
     "custody.*.tracking.item-registered.v1",
+    "custody.*.tracking.label-bound.v1",
 )
 
 

@@ -181,6 +181,11 @@ def look_up(service: str, signature: str, returns: str, body: str) -> None:
     op.execute(f"REVOKE CREATE ON SCHEMA public FROM {service}_lookup")
 
 
+def number_labels() -> None:
+    """Add what bindings of labels are ordered by; code of the release before leaves it at the registration's."""
+    op.execute("ALTER TABLE items ADD COLUMN IF NOT EXISTS label_sequence integer NOT NULL DEFAULT 1")
+
+
 def partition_sql(year: int, month: int) -> str:
     """Return the statement that makes one month's partition of the entries."""
     until = (year + month // 12, month % 12 + 1)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -122,6 +123,7 @@ def ground(metadata: MetaData) -> None:
         Column("kind", Text, nullable=False),
         Column("data", JSONB, nullable=False),
         Column("registered_at", DateTime(timezone=True), nullable=False),
+        Column("label_sequence", Integer, nullable=False, server_default=text("1")),  # of the entry that gave the label
         UniqueConstraint("label"),
         Index("items_engagement", "engagement"),
     )

@@ -22,15 +22,16 @@ from meguru.heads import BadHead, brought_by
 from services.donations import commands as donations
 from services.erasure import commands as erasure
 from services.tracking import loops
-from services.tracking.commands import items
+from services.tracking.commands import items, rolls
 from services.tracking.log.note import Checkpoint, NoteSigner
+from services.tracking.reading.rolls import printed_roll
 from services.tracking.tests import world as town
 from shared import ledger
 from shared.entry import Entry, Event, Request
 from shared.events.donations import CallOpened, Category
 from shared.events.erasure import Photo
 from shared.events.refurb import Spec
-from shared.ids import uuid7
+from shared.ids import Label, uuid7
 from shared.ledger import History
 from shared.settings import SERVICES
 from shared.settings import Service as Name
@@ -108,6 +109,10 @@ async def tell(world: World) -> None:
         asked = Request(id=uuid7(), digest="received")
         await items.scan(tx, [items.Scanned(known[0].stream, "received", asked, NOW)])
         await items.name_candidate(tx, known[0].stream)
+    async with tracking.acting() as tx:
+        roll = await rolls.draw_roll(tx, engagement, 2)
+        (one, _) = await printed_roll(tx.connection, engagement, roll.stream)
+        await rolls.bind_serial(tx, Label(one.label), engagement, "PC-S2")
     await world.carry()
     photos = [await asyncio.to_thread(keep_photo, world.stack, n) for n in range(2)]
     crusher = world.services["erasure"]

@@ -8,7 +8,14 @@ from services.erasure.tables import metadata
 from shared.database import Transaction
 from shared.directory import join
 from shared.entry import Entry
-from shared.events.tracking import ExceptionApproved, ItemRegistered, Received, RequirementChanged, ShippedOut
+from shared.events.tracking import (
+    ExceptionApproved,
+    ItemRegistered,
+    LabelBound,
+    Received,
+    RequirementChanged,
+    ShippedOut,
+)
 from shared.messaging import Consumers
 
 consumers = Consumers("erasure")
@@ -20,6 +27,12 @@ async def on_item_registered(tx: Transaction, entries: Sequence[Entry[ItemRegist
     """Know the item's media, and bind the reports that came before it."""
     await views.apply(tx, entries)
     await intake.bind_arrived(tx)
+
+
+@consumers.on(LabelBound)
+async def on_label_bound(tx: Transaction, entries: Sequence[Entry[LabelBound]]) -> None:
+    """Know the item's media by the label that the directory has just taken over."""
+    await views.relabel(tx, [entry.event.item for entry in entries])
 
 
 @consumers.on(RequirementChanged, ShippedOut, Received, ExceptionApproved)

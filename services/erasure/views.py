@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table
+from sqlalchemy import Table, text
 from sqlalchemy.dialects.postgresql import insert
 
 from services.erasure.domain.serial import loose
@@ -60,6 +60,14 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         if not given:
             continue  # a device without media
         await tx.connection.execute(insert(table).on_conflict_do_nothing(), given)
+
+
+async def relabel(tx: Transaction, items: Sequence[UUID]) -> None:
+    """Write the media of items under the label that the directory knows each by."""
+    await tx.connection.execute(
+        text("UPDATE media m SET label = i.label FROM items i WHERE i.item = m.item AND m.item = ANY(:items)"),
+        {"items": list(items)},
+    )
 
 
 def _rows_of(entry: Entry[Any], rows: Rows) -> None:

@@ -30,10 +30,11 @@ labels = Table(
     Column("token", Text, nullable=False),
     Column("tenant", Text, nullable=False),
     Column("engagement", Uuid, nullable=False),
-    Column("item", Uuid, nullable=False, unique=True),  # the stream the label will name
-    Column("batch", Text, nullable=False),  # what asked for it: a file's hash, or a request
+    Column("item", Uuid),  # the stream the label names, or named once; null: of a roll, and not bound yet
+    Column("batch", Text, nullable=False),  # what asked for it: a file's hash, a request, or roll:<its stream>
     Column("row", Integer, nullable=False),
     UniqueConstraint("tenant", "batch", "row"),
+    Index("labels_item", "item"),
 )
 
 lots = Table(

@@ -170,6 +170,25 @@ class Corrected(Event):
     reason: str
 
 
+class LabelsDrawn(Event):
+    """A roll of labels was drawn before anybody knows which machine gets which. Their texts are no history."""
+
+    kind: ClassVar[str] = "tracking.labels-drawn.v1"
+    roll: UUID
+    engagement: UUID
+    count: int = Field(ge=1)
+
+
+class LabelBound(Event):
+    """A machine got another label than it had; from here it is known by this one. The old one names nothing more."""
+
+    kind: ClassVar[str] = "tracking.label-bound.v1"
+    item: UUID
+    label: str
+    before: str
+    token_sha256: str  # of the new label's QR token
+
+
 class LotRegistered(Event):
     """Things without media, counted and not labelled one by one: monitors, keyboards."""
 

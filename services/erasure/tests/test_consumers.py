@@ -1,6 +1,8 @@
 import random
 from collections.abc import AsyncIterator
+from itertools import pairwise, permutations
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -23,10 +25,10 @@ from services.erasure.tests.conftest import (
 from services.erasure.tests.test_api import drop, proof
 from shared import blobs
 from shared.entry import Entry
-from shared.events.tracking import ExceptionApproved, Received, RequirementChanged, ShippedOut
-from shared.ids import uuid7
+from shared.events.tracking import ExceptionApproved, LabelBound, Received, RequirementChanged, ShippedOut
+from shared.ids import new_label, uuid7
 from shared.levels import Level
-from shared.messaging import Notice
+from shared.messaging import Later, Notice
 from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, recorded
 
 HEARD = ("media", "requirements", "places", "exceptions", "items", "engagements", "ended_engagements", "parties")
@@ -191,3 +193,37 @@ async def foreign(made: Service) -> dict[str, list[dict[str, Any]]]:
     """What the other ledgers would tell again: here it is kept aside, since tracking does not run in this test."""
     kept = ("media", "requirements", "places", "exceptions")
     return {table: [dict(row._mapping) for row in await made.rows(f"SELECT * FROM {table}")] for table in kept}  # noqa: S608 - our own names
+
+
+async def test_media_follow_their_item_s_newest_label_in_any_order(erasure: Service) -> None:
+    one = item("LB1", "LB2")
+    labels = [one.label, new_label(), new_label(), one.label]  # bound, bound again, taken back
+    told = [recorded(one, stream=one.item)] + [
+        recorded(
+            LabelBound(item=one.item, label=now, before=before, token_sha256=str(nth) * 64),
+            stream=one.item,
+            sequence=nth + 2,
+        )
+        for nth, (before, now) in enumerate(pairwise(labels))
+    ]
+    for last in (2, 3, 4):
+        for order in permutations(told[:last]):
+            await erasure_forgets(erasure, one.item)
+            waiting = [*order, *order]
+            while waiting:
+                entry = waiting.pop(0)
+                try:
+                    await hear(erasure, entry)
+                except Later:
+                    waiting.append(entry)
+            (known,) = await erasure.rows("SELECT * FROM items WHERE item = :i", i=one.item)
+            assert (known.label, known.label_sequence, known.data["label"]) == (labels[last - 1], last, known.label)
+            assert known.token_sha256 == str(last - 2) * 64
+            found = await erasure.rows("SELECT label FROM media WHERE item = :i", i=one.item)
+            assert [row.label for row in found] == [labels[last - 1]] * 2
+
+
+async def erasure_forgets(made: Service, known: UUID) -> None:
+    async with made.owner.begin() as connection:
+        for table in ("items", "media", "requirements"):
+            await connection.execute(text(f"DELETE FROM {table} WHERE item = :i"), {"i": known})  # noqa: S608 - our own names

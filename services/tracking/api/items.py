@@ -27,8 +27,9 @@ from services.tracking.commands import conformance, items
 from services.tracking.domain import columns, inventory, table
 from services.tracking.domain.conformance import WORDS, Code
 from services.tracking.domain.row import Row
+from services.tracking.reading.rolls import unresolved
 from shared.database import Transaction
-from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
+from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
 from shared.entry import Entry
 from shared.events.tracking import Mapped
 from shared.identity import Principal, SignedIn
@@ -184,7 +185,8 @@ async def list_items(
 @router.get("/items/{label}")
 async def show_item(label: GivenLabel, http: HttpRequest, door: TheDoor, who: SignedIn) -> JSONResponse:
     """Tell an item's story, and what it still needs before it may leave."""
-    found = await door.resolve(label, who)
+    if (found := (await door.resolve_all([label], who)).get(label.id)) is None:
+        raise await unresolved(door, label, who)
 
     japanese = language(http) == "ja"
 
@@ -277,7 +279,7 @@ async def _scan(door: Door, who: Principal, body: Scans) -> list[Answer]:
         if label.id in found:
             by_tenant[found[label.id].tenant].append(nth)
         else:
-            answers[nth] = unknown(label), ()
+            answers[nth] = await unresolved(door, label, who), ()
     for tenant, numbers in by_tenant.items():
         asked = [body.scans[nth].asked(found[read[nth].id].item, body.sent_at, received) for nth in numbers]
 

@@ -1,7 +1,7 @@
 """What is printed: sheets and single labels, a table for label software, the manifest of a cage."""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -9,11 +9,17 @@ from sqlalchemy import text
 from starlette.responses import Response
 
 from services.tracking import labels
+from services.tracking.api.roles import Either
+from services.tracking.api.shapes import Binding
+from services.tracking.commands.rolls import bind_serial, unknown_label
 from services.tracking.labels import OFFSET_MAX, SIZES, Printed
 from services.tracking.labels.manifest import manifest
 from services.tracking.reading.manifest import manifest_of
 from services.tracking.reading.printing import printed
-from shared.door import Door, TheDoor, scanned
+from services.tracking.reading.rolls import drawn_label, printed_roll
+from shared.database import Transaction
+from shared.door import Door, TheDoor, receipt, scanned
+from shared.entry import Entry
 from shared.identity import Principal, SignedIn
 from shared.ids import LABEL_INPUT_MAX
 from shared.refused import Invalid, Unknown
@@ -21,6 +27,7 @@ from shared.settings import settings
 
 Offset = Annotated[int, Query(ge=-OFFSET_MAX, le=OFFSET_MAX, description="tenths of a mm")]
 Only = Annotated[str | None, Query(max_length=LABEL_INPUT_MAX, description="one label instead of all")]
+OfRoll = Annotated[UUID | None, Query(description="the labels of a roll instead of those of machines")]
 START_MAX = max(size.per_page for size in SIZES.values()) - 1
 
 router = APIRouter()
@@ -38,8 +45,9 @@ async def label_sheet(
     right: Offset = 0,
     down: Offset = 0,
     label: Only = None,
+    roll: OfRoll = None,
 ) -> Response:
-    """Print the labels of an engagement."""
+    """Print the labels of an engagement, or of a roll that is bound later."""
     if start >= SIZES[size].per_page:
         raise Invalid(
             "start",
@@ -47,7 +55,7 @@ async def label_sheet(
             f"This paper has {SIZES[size].per_page} labels a sheet. Check how many are used.",
             field="start",
         )
-    name, some = await _labels(door, who, town, engagement, label)
+    name, some = await _labels(door, who, town, engagement, label=label, roll=roll)
     given = settings()
     pdf = await asyncio.to_thread(
         labels.sheet,
@@ -63,14 +71,30 @@ async def label_sheet(
 
 
 @router.get("/engagements/{engagement}/labels.csv")
-async def label_table(engagement: UUID, door: TheDoor, who: SignedIn, town: str, label: Only = None) -> Response:
+async def label_table(
+    engagement: UUID, door: TheDoor, who: SignedIn, *, town: str, label: Only = None, roll: OfRoll = None
+) -> Response:
     """List the labels of an engagement for the software of a label printer."""
-    _, some = await _labels(door, who, town, engagement, label)
+    _, some = await _labels(door, who, town, engagement, label=label, roll=roll)
     return Response(
         labels.table(some, origin=settings().origin),
         media_type="text/csv; charset=utf-8",
         headers={"content-disposition": 'attachment; filename="labels.csv"'},
     )
+
+
+@router.post("/labels/bindings", status_code=201)
+async def bind_label(body: Binding, door: TheDoor, who: Either) -> Response:
+    """Put a label of a roll on the machine with this serial, medium's serial or property number."""
+    label = scanned(body.label)
+    drawn = await drawn_label(door, label, who)
+    if drawn is None:
+        raise unknown_label(label)
+
+    async def do(tx: Transaction) -> Entry[Any]:
+        return await bind_serial(tx, label, drawn.engagement, body.serial)
+
+    return receipt(await door.act(drawn.tenant, who, do, ask=body))
 
 
 @router.get("/cages/{cage}/manifest.pdf")
@@ -89,12 +113,15 @@ async def cage_manifest(cage: UUID, door: TheDoor, who: SignedIn, town: str) -> 
 
 
 async def _labels(
-    door: Door, who: Principal, town: str, engagement: UUID, label: str | None
+    door: Door, who: Principal, town: str, engagement: UUID, *, label: str | None, roll: UUID | None
 ) -> tuple[str, list[Printed]]:
     """Return the town's name and the labels. Raises Unknown when there are none."""
     only = scanned(label).id if label else None
     async with door.look(town, who) as connection:
-        some = await printed(connection, engagement, only=only)
+        if roll:
+            some = await printed_roll(connection, engagement, roll)
+        else:
+            some = await printed(connection, engagement, only=only)
         name = await connection.scalar(text("SELECT name FROM parties WHERE party = :town"), {"town": town})
     if not some:
         raise Unknown(

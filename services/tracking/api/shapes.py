@@ -83,6 +83,13 @@ class NewLot(Ask):
     count: Annotated[int, Field(ge=1, le=100_000)]
 
 
+class Binding(Ask):
+    """Two scans: a label of a roll, and a number that is on the machine."""
+
+    label: Annotated[str, Field(max_length=LABEL_INPUT_MAX)]
+    serial: Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class LotCount(Ask):
     """What the one who gives a lot away, or takes it, counted."""
 

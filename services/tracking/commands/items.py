@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -44,6 +44,14 @@ class Labelled:
 
 async def draw_labels(tx: Transaction, engagement: UUID, batch: str, count: int) -> list[Labelled]:
     """Draw `count` labels for a batch; the same batch gets the same labels again."""
+    rows = await drawn(tx, engagement, batch, count, uuid7)
+    return [Labelled(row, label, token, cast("UUID", item)) for row, label, token, item in rows]  # none is of a roll
+
+
+async def drawn(
+    tx: Transaction, engagement: UUID, batch: str, count: int, stream: Callable[[], UUID | None]
+) -> list[tuple[int, str, str, UUID | None]]:
+    """Return row, label, token and stream of each label of a batch; what is missing is drawn, for a `stream` each."""
     wanted = set(range(count))
     for _ in range(DRAWS_MAX):
         there = await tx.connection.execute(
@@ -51,16 +59,16 @@ async def draw_labels(tx: Transaction, engagement: UUID, batch: str, count: int)
             .where(labels.c.tenant == tx.tenant, labels.c.batch == batch, labels.c.row < count)
             .order_by(labels.c.row)
         )
-        drawn = [Labelled(*row) for row in there]
-        if not (missing := wanted - {one.row for one in drawn}):
-            return drawn
+        known = [(row.row, row.label, row.token, row.item) for row in there]
+        if not (missing := wanted - {row for row, *_ in known}):
+            return known
         rows = [
             {
                 "label": new_label(),
                 "token": new_token(),
                 "tenant": tx.tenant,
                 "engagement": engagement,
-                "item": uuid7(),
+                "item": stream(),
                 "batch": batch,
                 "row": row,
             }
@@ -121,7 +129,8 @@ async def registered_rows(
     """Return the items of an engagement as rows of an inventory, in the order they were registered in."""
     found = await connection.execute(
         text(
-            "SELECT i.data FROM items i LEFT JOIN labels l USING (label) WHERE i.engagement = :engagement "
+            "SELECT i.data FROM items i LEFT JOIN labels l ON l.item = i.item AND l.batch NOT LIKE 'roll:%' "
+            "WHERE i.engagement = :engagement "
             "AND (CAST(:only AS text[]) IS NULL OR i.label = ANY(:only)) ORDER BY i.registered_at, l.batch, l.row"
         ),
         {"engagement": engagement, "only": only},
@@ -161,9 +170,9 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
         )
     policy = await policy_in_force(tx)
     await _one_at_a_time(tx, engagement)
-    drawn = await draw_labels(tx, engagement, batch, len(rows))
-    histories = await ledger.read_all(tx, [one.item for one in drawn])
-    new = [(row, one) for row, one in zip(rows, drawn, strict=True) if not histories[one.item]]
+    labelled = await draw_labels(tx, engagement, batch, len(rows))
+    histories = await ledger.read_all(tx, [one.item for one in labelled])
+    new = [(row, one) for row, one in zip(rows, labelled, strict=True) if not histories[one.item]]
     if faults := await registered_before(tx.connection, engagement, [row for row, _ in new]):
         raise inventory.refusal(faults)
     decided: list[tuple[History, Event]] = []
@@ -182,7 +191,7 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
     entries = await ledger.append_all(tx, decided)
     await keep(tx, metadata.tables, entries)  # labels resolve at once, the bus down or not
     appended = {entry.stream: entry for entry in entries}
-    return [appended.get(one.item) or ledger.again(histories[one.item].entries[0]) for one in drawn]
+    return [appended.get(one.item) or ledger.again(histories[one.item].entries[0]) for one in labelled]
 
 
 _CERTIFIED = text(

@@ -10,6 +10,7 @@ from shared.entry import Event
 from shared.events.tracking import (
     Corrected,
     ItemRegistered,
+    LabelBound,
     Medium,
     Received,
     RecyclingChosen,
@@ -212,6 +213,9 @@ def _next(item: Item | None, event: Event) -> Item:  # noqa: PLR0911 - one line 
             return replace(item, registered=item.registered.model_copy(update={"required": event.required}))
         case Corrected():
             return replace(item, registered=item.registered.model_copy(update={event.field: event.now}))
+        case LabelBound():
+            known = {"label": event.label, "token_sha256": event.token_sha256}
+            return replace(item, registered=item.registered.model_copy(update=known))
         case ShippedOut():
             return replace(item, shipped=event)
         case Received():

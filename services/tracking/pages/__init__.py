@@ -14,9 +14,24 @@ from services.tracking.pages import (
     lots,
     office,
     public,
+    rolls,
     scans,
 )
 
 router = APIRouter(include_in_schema=False)
-for _part in (public, dashboard, differences, losses, lots, items, scans, inventory, labels, engagements, office, live):
+for _part in (
+    public,
+    dashboard,
+    differences,
+    losses,
+    lots,
+    items,
+    scans,
+    inventory,
+    labels,
+    rolls,
+    engagements,
+    office,
+    live,
+):
     router.include_router(_part.router)

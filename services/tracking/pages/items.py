@@ -19,6 +19,7 @@ from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.lines import Lines, Moment, lines
 from services.tracking.pages.place import ThePlace, set_desk
 from services.tracking.pages.words import CERTIFICATES, EVENTS, ITEM_KINDS, LEVELS, MEDIUM_KINDS, PLACES, STEPS, ZONES
+from services.tracking.reading.rolls import unresolved
 from shared import ledger
 from shared.database import Transaction
 from shared.door import Door, Found, GivenLabel, TheDoor
@@ -274,7 +275,8 @@ async def _whole(tx: Transaction, found: Found) -> Whole:
 
 
 async def _show(request: Request, door: Door, who: Principal, label: Label, asked: Asked) -> Response:
-    found = await door.resolve(label, who)
+    if (found := (await door.resolve_all([label], who)).get(label.id)) is None:
+        raise await unresolved(door, label, who)
     whole = await door.act(found.tenant, who, lambda tx: _whole(tx, found), device=found.item)
     await set_desk(request, door, found.tenant)
     others = [one for one in whole.people if one.person != who.person]

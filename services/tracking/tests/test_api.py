@@ -12,7 +12,9 @@ import pytest
 from services.tracking import views
 from services.tracking.api import items as routes
 from services.tracking.api.shapes import Scan
+from services.tracking.commands import rolls
 from services.tracking.domain import workbook
+from services.tracking.reading.rolls import printed_roll
 from services.tracking.tests.actors import CARRIER, FIRST, HEADS, LAST, OTHER_CARRIER, Api, line
 from services.tracking.tests.test_commands import destroyed, erased, hear
 from services.tracking.tests.world import founded, registered, row
@@ -477,3 +479,33 @@ async def test_a_sealed_cage_has_a_manifest_for_those_who_act_for_the_town(api: 
     assert (await api.send("stranger", "GET", path, params={"town": TOWN})).status_code == 403
     none = await api.send("clerk", "GET", f"/cages/{uuid7()}/manifest.pdf", params={"town": TOWN})
     assert none.json()["code"] == "no-cage"
+
+
+async def test_a_label_of_a_roll_is_bound_by_label_and_serial(api: Api) -> None:
+    (old,) = await api.items("BIND-1")
+    async with api.tracking.acting(request=uuid7()) as tx:
+        roll = await rolls.draw_roll(tx, api.engagement, 2)
+        first, second = [one.label for one in await printed_roll(tx.connection, api.engagement, roll.stream)]
+    said = {"request": str(uuid7()), "label": first, "serial": "PC-BIND-1"}
+    answers = [await api.send("worker", "POST", "/labels/bindings", json=said) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 200]
+    done = answers[0].json()
+    assert done == answers[1].json()
+    assert done["kind"] == "tracking.label-bound.v1"
+    assert (await api.send("clerk", "GET", f"/items/{first}")).status_code == 200
+    told = await api.send("worker", "GET", f"/items/{old}")
+    assert (told.status_code, told.json()["type"].rsplit(":", 1)[-1].rsplit("/", 1)[-1]) == (404, "replaced-label")
+    assert (await api.send("stranger", "GET", f"/items/{old}")).json()["type"].endswith("unknown-label")
+    for who, label, status in (
+        ("clerk", first, 200),
+        ("approver", second, 403),
+        ("stranger", second, 404),
+        ("worker", new_label(), 404),
+        ("worker", old, 200),  # its own former label may come back
+    ):
+        await api.do(who, "/labels/bindings", label=label, serial="A-BIND-1", status=201 if label == old else status)
+    await api.do("worker", "/labels/bindings", label=second, serial="PC-NONE", status=409)
+    await api.do("worker", "/labels/bindings", label="nonsense", serial="PC-BIND-1", status=422)
+    scan = {"requestId": str(uuid7()), "work": "received", "label": first}
+    answer = await api.send("worker", "POST", "/scans", json={"scans": [scan]})
+    assert "付け替えました" in answer.text, "a scan of a label that was replaced says by which"
