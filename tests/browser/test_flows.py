@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -19,14 +20,16 @@ TABS_MAX = 80
 ZONE, WRONG_ZONE = "個人番号利用事務系", "庁内のどこか"
 
 
-def inventory(*zones: str) -> bytes:
-    """Return a town's list of as many machines: CP932 with Japanese headers, as its PC writes it."""
+def inventory(*zones: str, mark: str = "F") -> bytes:
+    """Return a town's list of as many machines, numbered after `mark`: CP932 with Japanese headers."""
     written = io.StringIO()
     lines = csv.writer(written)
     lines.writerow(inputs.HEADS)
     for nth, zone in enumerate(zones):
-        drive = ("SSD", "カワセミ", "KAWASEMI S2 240GB", f"FLOW{nth}", "240")
-        lines.writerow((f"F-{nth}", "ノート", "ひばり", "HB-10", f"HBF{nth}", "総務課", zone, "3", "", "", *drive))
+        drive = ("SSD", "カワセミ", "KAWASEMI S2 240GB", f"{mark}LOW{nth}", "240")
+        lines.writerow(
+            (f"{mark}-{nth}", "ノート", "ひばり", "HB-10", f"HB{mark}{nth}", "総務課", zone, "3", "", "", *drive)
+        )
     return written.getvalue().encode("cp932")
 
 
@@ -80,6 +83,48 @@ async def test_a_wedge_scanner_types_into_the_capture_page(pilot: Pilot, chrome:
     await expect(scans.filter(has_text="送信済み")).to_have_count(2)
     await page.goto(f"/items/{labels[0]}")
     await expect(page.locator(".mg-line__event").filter(has_text="入庫")).to_have_count(1)
+    await page.context.close()
+
+
+async def test_a_roll_s_labels_are_bound_by_scanning_label_and_serial(pilot: Pilot, chrome: Browser) -> None:
+    page = await opened(chrome, pilot, CLERK)
+    await page.goto("/inventory")
+    await page.set_input_files("#file", csv_file(inventory(ZONE, ZONE, mark="G")))  # type: ignore[arg-type]  # playwright's own TypedDict
+    await page.get_by_role("button", name="読み込んで確かめる").click()
+    await page.get_by_role("button", name="この2台を登録する").click()
+    await page.goto("/labels")
+    await page.locator("#count").fill("3")
+    await page.get_by_role("button", name="ロール用ラベルを作る").click()
+    await expect(page.get_by_role("status").first).to_contain_text("ロールのラベルを作りました")
+    table = await page.get_by_role("link", name="ラベルソフト用の表").get_attribute("href")
+    sheet = await page.evaluate("(table) => fetch(table).then((answer) => answer.text())", table)
+    first, second, third = re.findall(r"HTTPS?://[^\s,\"]+/T/[0-9A-Z]{9}/[0-9A-Z]{8}", sheet)
+    await page.context.close()
+
+    page = await opened(chrome, pilot, WORKER)
+    await page.goto("/labels/bind")
+    left = page.locator("main [role=status]").last
+    before = int(re.findall(r"あと([\d,]+)台", await left.inner_text())[0].replace(",", ""))
+
+    async def scan(typed: str) -> None:  # as a wedge scanner does it; nobody touches the screen in between
+        await expect(page.locator("#scan")).to_be_focused()
+        async with page.expect_navigation():
+            await page.keyboard.type(typed)
+            await page.keyboard.press("Enter")
+
+    for label, number, said in ((first, "HBG0", "G-0に付けました"), (second, "GLOW1", "G-1に付けました")):
+        await scan(label)
+        await expect(page.locator("main [role=status]").first).to_contain_text("このラベルを付けます")
+        await scan(number)
+        await expect(page.locator("main [role=status]").first).to_contain_text(said)
+    await expect(left).to_contain_text(f"あと{before - 2}台")
+    await scan(third)
+    await scan("HBG9")
+    await expect(page.get_by_role("alert")).to_contain_text("「HBG9」の番号の機器は")
+    await scan("HBG0")  # the label stayed in hand, and takes the place of the first
+    await expect(page.locator("main [role=status]").first).to_contain_text("G-0に付けました")
+    await page.goto(f"/items/{second.split('/')[-2]}")
+    await expect(page.locator(".mg-line__event").filter(has_text="ラベルの付け替え")).to_have_count(1)
     await page.context.close()
 
 
