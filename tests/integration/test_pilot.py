@@ -15,7 +15,7 @@ from meguru.export import export
 from meguru.founding import PREPARE
 from meguru.rebuild import Compared, NotCaughtUp, compare
 from meguru.replay.actor import Actor
-from meguru.replay.story import until_heard
+from meguru.replay.story import scan, until_heard
 from meguru.replay.summary import collect, differences
 from shared.stack.stack import Stack
 from tests.browser.pilot import Pilot
@@ -28,6 +28,17 @@ async def test_the_numbers_are_the_papers_own(pilot: Pilot) -> None:
     assert pilot.summary["taken_over_by_town"] == 47
     assert pilot.summary["difference"]["machines"] == [pilot.world.labels[pilot.world.undelivered().asset_number]]
     assert len(pilot.summary["refusals"]) >= 8
+
+
+async def test_in_the_pilot_no_recorded_fact_breaks_anything(pilot: Pilot) -> None:
+    connection = await pilot.stack.connect("tracking")
+    rows = await connection.fetch(
+        "SELECT i.label, t.kind, b.code FROM breaches b JOIN timeline t USING (entry) JOIN items i ON i.item = b.item "
+        "WHERE i.label = ANY($1) ORDER BY t.occurred_at",
+        list(pilot.world.labels.values()),
+    )
+    await connection.close()
+    assert [tuple(row) for row in rows] == []
 
 
 async def test_every_certificate_is_genuine_with_the_files_and_the_key_alone(pilot: Pilot, tmp_path: Path) -> None:
@@ -79,6 +90,7 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot:
     async with (
         Actor(pilot.world.origin, pilot.world.authority, "mogami-admin") as admin,
         Actor(pilot.world.origin, pilot.world.authority, "mogami-clerk") as clerk,
+        Actor(pilot.world.origin, pilot.world.authority, "itad-worker") as worker,
     ):
         asked = {
             "centre": "centre-sofmap-itad",
@@ -93,6 +105,9 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot:
         file = [("file", ("stray.csv", inventory(["TS9K0AFFFFFF"]), "text/csv"))]  # the stray report's drive turns up
         answer = await clerk.upload("/api/tracking/inventories", {"engagement": pilot.world.engagement}, file)
         assert answer.status == 201
+        label = answer.body["items"][0]["label"]
+        (told,) = await until_heard(lambda: scan(worker, "received", [label]), lambda told: told[0]["status"] < 400)
+        assert len(told["breaks"]) == 2, "never shipped out, nothing proved"
     connection = await pilot.stack.connect("erasure")
 
     async def bound() -> int:

@@ -7,7 +7,7 @@
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"; // the order ISO 7064 MOD 37,36 counts in
-const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [2000, 5000, 15000, 60000];
+const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, NOTES = 3, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [2000, 5000, 15000, 60000];
 const SAVED_MAX = 10000, TARGET = /^\/api\/[a-z]+\/(scans|steps)$/, ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const LATER = new Set([401, 403, 408, 425, 429]); // not the scan's fault: it stays in the queue
 
@@ -108,7 +108,15 @@ function answer(name, label, what, of = nth) {
   said.querySelector(".mg-id").textContent = grouped(label);
   if (what) said.querySelector(".mg-status__what").textContent = what;
   part("answer").replaceChildren(said);
-  beep(name !== "refused");
+  beep(name === "recorded");
+}
+/** What a recorded fact does not fit: it comes late, so it stands beside the answer to the scan at hand, never over it. */
+function note(label, what) {
+  const said = copy("noted");
+  said.querySelector(".mg-id").textContent = grouped(label);
+  said.querySelector(".mg-status__what").textContent = what;
+  part("notes").prepend(said);
+  [...part("notes").children].slice(NOTES).forEach((old) => old.remove());
 }
 async function show() {
   const all = await scans(), waiting = all.filter((scan) => scan.state === "waiting");
@@ -193,7 +201,7 @@ async function round() {
     const results = new Map((told.results ?? []).map((result) => [result.requestId, result]));
     const bad = (scan) => (response.ok ? results.get(scan.requestId)?.status >= 400 : true);
     await change((store) => batch.forEach((scan) => store.put({ ...scan, state: bad(scan) ? "refused" : "sent" })));
-    for (const scan of batch) if (results.get(scan.requestId)?.breaks?.length) answer("noted", scan.label, results.get(scan.requestId).breaks.join(" "));
+    for (const scan of batch) if (results.get(scan.requestId)?.breaks?.length) note(scan.label, results.get(scan.requestId).breaks.join(" "));
     for (const scan of batch.filter(bad)) answer("refused", scan.label, results.get(scan.requestId)?.detail ?? told.detail ?? place.dataset.sayRefused);
     tries = 0;
     await forget();

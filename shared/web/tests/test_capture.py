@@ -259,13 +259,24 @@ async def test_a_scan_left_by_another_page_goes_where_it_was_meant_to_go(chrome:
 
 
 async def test_what_a_recorded_fact_does_not_fit_is_said_to_the_one_who_scanned(chrome: Browser) -> None:
-    label = new_label()
-    async with capturing(chrome) as (receiver, _context, page):
-        receiver.breaks = {label: ["出庫の記録がないまま入庫しました。"]}
-        await scan(page, label)
-        await expect(page.locator("[data-part=answer]")).to_contain_text("記録しました。確かめることがあります")
-        await expect(page.locator("[data-part=answer]")).to_contain_text("出庫の記録がないまま")
-        await expect(page.locator("#today")).to_have_text("1")
+    labels = [new_label() for _ in range(4)]
+    async with capturing(chrome) as (receiver, context, page):
+        receiver.breaks = {label: ["出庫の記録がないまま入庫しました。"] for label in labels}
+        await context.set_offline(True)
+        for label in labels:
+            await scan(page, label)
+        await scan(page, "M4MT4K4P7")
+        await context.set_offline(False)
+        await receiver.has(4)
+        notes = page.locator("[data-part=notes] [role=status]")
+        await expect(notes).to_have_count(3)  # the latest
+        await expect(notes.first).to_contain_text("確かめることがあります")
+        await expect(notes.first).to_contain_text("出庫の記録がないまま")
+        await expect(notes.first.locator(".mg-id")).to_have_text(f"{labels[3][:4]}-{labels[3][4:8]}-{labels[3][8]}")
+        await expect(page.get_by_role("alert")).to_contain_text(
+            "最後の文字が合いません"
+        )  # a late note hides no refusal
+        await expect(page.locator("#today")).to_have_text("4")
 
 
 async def test_a_lost_answer_is_sent_again_and_changes_nothing(chrome: Browser) -> None:
