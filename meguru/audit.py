@@ -26,7 +26,7 @@ from services.tracking.log import note, tiles
 from services.tracking.log.merkle import HASH_SIZE
 from services.tracking.log.note import BadNote, Checkpoint, VerifierKey
 from services.tracking.loops import KEPT
-from shared import apart
+from shared import keepsake
 from shared.entry import SALT_SIZE, Entry, Event, UnknownKind, digest
 from shared.settings import SERVICES
 from shared.stack.stack import Stack
@@ -263,7 +263,7 @@ class _Examination:
     async def log(self) -> None:
         """Check the log's own files in one snapshot: entries, hashes, roots and signatures of all heads."""
         tracking = self.connections["tracking"]
-        kept = await apart.read(self.stack.kept_head, KEPT)  # before the snapshot: a running log is never behind it
+        kept = await keepsake.read(self.stack.kept_head, KEPT)  # before the snapshot: a running log is never behind it
         async with tracking.transaction(isolation="repeatable_read", readonly=True):
             size = await tracking.fetchval("SELECT coalesce(max(size), 0) FROM checkpoints")
             self._kept(kept, size)

@@ -37,7 +37,7 @@ from meguru.founding import PREPARE
 from meguru.republish import republish
 from meguru.standing import standing
 from services.tracking.loops import KEPT
-from shared import apart
+from shared import keepsake
 from shared.entry import moment
 from shared.ids import uuid7
 from shared.settings import SERVICES
@@ -81,7 +81,7 @@ async def backup(stack: Stack, file: Path) -> dict[str, Any]:
             "machine": platform.machine(),
             "taken_at": moment(datetime.now(UTC)),
         }
-        if head := await apart.read(stack.kept_head, KEPT):
+        if head := await keepsake.read(stack.kept_head, KEPT):
             await asyncio.to_thread((draft / KEPT).write_bytes, head)
         await _copy_cluster(stack, draft / "base.tar.gz")
         await asyncio.to_thread(_pack, stack.folder, draft, draft / "whole.tar", about)

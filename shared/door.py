@@ -121,6 +121,7 @@ class Door:
             for attempt in range(ATTEMPTS_MAX):
                 try:
                     with span("ledger transaction"):
+                        # leaving this block commits: from there on what was asked is true
                         async with self.look(tenant, by) as connection:
                             done = await do(
                                 Transaction(

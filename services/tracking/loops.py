@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.log import merkle, note, tiles
 from services.tracking.log.note import BadNote, Checkpoint, NoteSigner
-from shared import apart, bell
+from shared import bell, keepsake
 from shared.database import alone
 from shared.ids import derived
 from shared.telemetry import span
@@ -57,7 +57,7 @@ class Kept:
     async def keep(self, signed: str) -> None:
         """Keep a head that is committed. Raises Away; then nothing is signed until it is kept."""
         self.head = None
-        await apart.keep(self.place, KEPT, signed.encode())
+        await keepsake.keep(self.place, KEPT, signed.encode())
         self.head = Checkpoint.parse(note.split(signed)[0])
 
     async def check(self, connection: AsyncConnection, origin: str) -> tiles.Tree:
@@ -68,7 +68,7 @@ class Kept:
         tree, signed = await _tree(connection)
         if self.head and (self.head.size, self.head.root) == (tree.size, tree.root):
             return tree
-        found = await apart.read(self.place, KEPT)
+        found = await keepsake.read(self.place, KEPT)
         if found is not None:
             await _extends(connection, tree, _kept_head(found, origin))
         elif tree.size:

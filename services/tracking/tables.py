@@ -31,7 +31,7 @@ labels = Table(
     Column("tenant", Text, nullable=False),
     Column("engagement", Uuid, nullable=False),
     Column("item", Uuid),  # the stream the label names, or named once; null: of a roll, and not bound yet
-    Column("batch", Text, nullable=False),  # what asked for it: a file's hash, a request, or roll:<its stream>
+    Column("batch", Text, nullable=False),  # what asked for it: table:<digest>, lot:<request> or roll:<stream>
     Column("row", Integer, nullable=False),
     UniqueConstraint("tenant", "batch", "row"),
     Index("labels_item", "item"),

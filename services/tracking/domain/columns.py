@@ -120,8 +120,14 @@ _NAMED = {said: name for name, synonyms in _SYNONYMS.items() for said in synonym
 
 
 def plain(text: str) -> str:
-    """Fold full-width letters of a head or a word; never of a serial."""
+    """Fold full-width letters, to compare; what is recorded of a serial is never folded."""
     return unicodedata.normalize("NFKC", text).strip()
+
+
+def column_of(name: str) -> str:
+    """Return the column of a field: of the nth medium the same as of the first (`medium_serial_2`)."""
+    stem, _, nth = name.rpartition("_")
+    return stem if nth.isdecimal() else name
 
 
 def named(heads: Sequence[str], mapped: Mapped) -> list[str]:

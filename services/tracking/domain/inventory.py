@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
 from typing import Any
 
-from services.tracking.domain import columns, parts, table, workbook
+from services.tracking.domain import archive, columns, table, workbook
 from services.tracking.domain.columns import CELL_MAX, HEADS, HEADS_MAX, LABEL, plain
 from services.tracking.domain.row import DESCRIBED, NUMBERS, NUMBERS_EN, OURS, Fault, Line, Row
 from shared.events.tracking import ItemRegistered, Lease, Mapped
@@ -24,7 +24,7 @@ LINES_MAX = 100_000  # with empty ones
 TITLES_MAX = 10  # lines among which the heads are looked for
 HEADS_MIN = 2  # that must be known, for a line to be taken for them past the first
 FAULTS_MAX = 1_000  # then reading stops: the columns are wrong, not the rows
-FAULTS_SAID_MAX = 50  # in one refusal
+FAULTS_SAID_MAX = 50  # at once
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _JUDGED = ("item_kind", "zone", "confidentiality", "lease")
@@ -88,8 +88,11 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
                 inventory.faults.append(Fault(number, ja, f"More than {FAULTS_MAX} problems. Check the columns first."))
                 break
             if len(inventory.rows) >= ROWS_MAX or number >= LINES_MAX:
-                wrong = f"{ROWS_MAX}行を超えています。分けてください。", f"More than {ROWS_MAX} rows. Split it."
-                inventory.faults.append(Fault(number, *wrong))
+                ja, en = f"{ROWS_MAX}台を超えています。分けてください。", f"More than {ROWS_MAX} devices. Split it."
+                if number >= LINES_MAX:
+                    ja = f"空の行を含めて{LINES_MAX}行を超えています。下の空の行を消してください。"
+                    en = f"More than {LINES_MAX} lines, with empty ones. Delete the empty lines at the end."
+                inventory.faults.append(Fault(number, ja, en))
                 break
             if len(cells) != len(heads):
                 ja = f"列の数が{len(heads)}ではなく{len(cells)}です。区切りを確かめてください。"
@@ -107,7 +110,7 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
 
 def _opened(inventory: Inventory, content: bytes) -> Iterator[tuple[int, list[str]]]:
     """Return the lines of a CSV or a workbook. Raises Unreadable for what is neither."""
-    if not content.startswith(parts.MAGIC):
+    if not content.startswith(archive.MAGIC):
         return table.lines(content)
     opened = workbook.opened(content)
     inventory.sheet, inventory.beside = opened.sheet, opened.beside
@@ -184,8 +187,8 @@ def settle(inventory: Inventory, there: Mapping[str, Row]) -> None:
             en = f"The tracking ID {row.label} is not in this engagement. Empty its cell for a new device."
             inventory.faults.append(Fault(row.line, ja, en))
         elif (known.described, known.media) != (row.described, row.media):
-            ja = f"{LABEL} {row.label} は、別の内容で登録されています。登録した内容は、この表では変えられません。"
-            en = f"The tracking ID {row.label} is registered with other values. This list cannot change them."
+            ja = f"{LABEL} {row.label} は、別の内容で登録されています。機器のページで訂正できます。"
+            en = f"The tracking ID {row.label} is registered with other values. Correct them on the device's page."
             inventory.faults.append(Fault(row.line, f"{ja}この行を消してください。", f"{en} Remove this line."))
         else:
             inventory.again += 1
@@ -215,7 +218,7 @@ def choices() -> dict[str, list[str]]:
 
 
 def _written(words: Mapping[str, Mapping[str, str]], name: str, value: Any) -> str:
-    fixed = words.get(name.rstrip("_2345678"), {})
+    fixed = words.get(columns.column_of(name), {})
     return fixed.get(value, str(value)) if value is not None else ""
 
 

@@ -113,7 +113,7 @@ class Line:
         for name, cell in self.said.items():
             if not _BREAK.search(cell):
                 continue
-            if name.rstrip("_2345678") in NUMBERS:
+            if columns.column_of(name) in NUMBERS:
                 self.wrong(
                     f"{HEADS[name]}の途中に改行があります。ラベルを見て、1行に打ち直してください。",
                     f"{HEADS[name]}: there is a line break inside. Look at the label and type it on one line.",

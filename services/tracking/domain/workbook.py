@@ -12,8 +12,8 @@ from typing import Any
 import python_calamine
 import xlsxwriter
 
-from services.tracking.domain import parts, table
-from services.tracking.domain.parts import Sheet
+from services.tracking.domain import archive, table
+from services.tracking.domain.archive import Sheet
 from services.tracking.domain.table import Table, Unclear, Unreadable
 
 SHEET = "物品台帳"
@@ -32,11 +32,11 @@ def opened(content: bytes) -> Table:
     """Return the first visible sheet that holds anything. Raises Unreadable for what is no workbook."""
     if len(content) > table.FILE_SIZE_MAX:
         raise table.too_large()
-    sheet, archive = parts.first(content)
+    sheet, alone = archive.first(content)
     try:
-        read = python_calamine.load_workbook(io.BytesIO(archive)).get_sheet_by_index(0)
+        read = python_calamine.load_workbook(io.BytesIO(alone)).get_sheet_by_index(0)
     except python_calamine.CalamineError as broken:
-        raise parts.broken() from broken
+        raise archive.broken() from broken
     return Table(_lines(sheet, read), sheet.name, sheet.beside)
 
 

@@ -30,7 +30,6 @@ from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
 
-FAULTS_MAX = 50  # problem rows shown at once
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PACKED_MAX = 14 * 1024 * 1024  # characters of a packed inventory in a hidden field
 
@@ -242,7 +241,7 @@ async def _inventory(
         place=place,
         read=read,
         known=known,
-        faults=read.faults[:FAULTS_MAX] if read else [],
+        faults=read.faults[: inventory.FAULTS_SAID_MAX] if read else [],
         packed=packed,
         registered=registered,
         columns=columns.COLUMNS,

@@ -1,4 +1,4 @@
-"""Reads that only tracking's pages need: counts, places, what waits, and what the public may see. SQL only, no writes.
+"""What tracking's pages and API ask: counts, places, what waits, and what the public may see. SQL only, no writes.
 
 Row-level security has already chosen the town: no statement here names a tenant except to join it.
 """

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracking.domain import inventory, parts, table, workbook
+from services.tracking.domain import archive, inventory, table, workbook
 from services.tracking.domain.table import Unclear, Unreadable
 
 HEADS = ["物品番号", "種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号", "媒体容量GB"]
@@ -36,7 +36,7 @@ def row(*cells: str) -> str:
     return f"<row>{''.join(cells)}</row>"
 
 
-def archive(parts: Mapping[str, str | bytes]) -> bytes:
+def zipped(parts: Mapping[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
         for path, said in parts.items():
@@ -57,7 +57,7 @@ def book(*sheets: str | bytes, states: str = "", more: Mapping[str, str | bytes]
     )
     targets = [("worksheet", f"worksheets/a{n}.xml") for n in range(len(sheets))]
     shared = [(kind, f"/xl/{kind}.xml") for kind in ("styles", "sharedStrings") if f"xl/{kind}.xml" in (more or {})]
-    return archive(
+    return zipped(
         {
             "_rels/.rels": related(("officeDocument", "xl/workbook.xml")),
             "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets>{names}</sheets></workbook>',
@@ -226,7 +226,7 @@ def test_a_workbook_of_excel_with_macros_is_read_for_its_values_alone() -> None:
     more = {"xl/vbaProject.bin": b"\xd0\xcf\x11\xe0", "xl/media/photo.png": bytes(1000)}
     content = book(sheet(row(text("値"))), more=more)
     assert lines(content) == [(1, ["値"])]
-    assert set(zipfile.ZipFile(io.BytesIO(parts.first(content)[1])).namelist()).isdisjoint(more)
+    assert set(zipfile.ZipFile(io.BytesIO(archive.first(content)[1])).namelist()).isdisjoint(more)
 
 
 # ── hostile files ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,7 +254,7 @@ def number(n: int) -> str:
 
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "an archive of something else": (lambda: archive({"a.txt": "x"}), "読めません"),
+    "an archive of something else": (lambda: zipped({"a.txt": "x"}), "読めません"),
     "a torn workbook": (lambda: by_hand(HEADS, GOOD)[:-30], "読めません"),
     "a head of an archive": (lambda: b"PK\x03\x04" + bytes(50), "CSV UTF-8"),
     "a part with a password": (locked, "読めません"),
@@ -285,7 +285,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "NULs": (lambda: book(sheet(row(text("a\x00b")))), "読めません"),
     "another encoding": (lambda: book(sheet(row(text("表"))).encode("utf-16")), "読めません"),
-    "more parts than a workbook has": (lambda: archive({f"{n}": "" for n in range(2_001)}), "大きすぎます"),
+    "more parts than a workbook has": (lambda: zipped({f"{n}": "" for n in range(2_001)}), "大きすぎます"),
     "more than a file may have": (lambda: b"PK\x03\x04" + bytes(10 * 1024 * 1024), "10 MB"),
     "nothing in it": (lambda: book(sheet()), "見えるシートがありません"),
 }
