@@ -9,8 +9,8 @@ import asyncio
 import logging
 import signal
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -51,7 +51,7 @@ class Live:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Live"]:
         """Serve until the process is told to end: open pages are let go at once, the server would wait for them."""
-        with _on_signal(self._ending):
+        with _heeding_the_end(self._ending):
             try:
                 yield self
             finally:
@@ -130,25 +130,21 @@ class Live:
                 await listener
 
 
-class _on_signal:  # noqa: N801 - a context manager, read as a verb
+@contextmanager
+def _heeding_the_end(ending: asyncio.Event) -> Iterator[None]:
     """Set an event when the process is told to end, before whoever else heeds the signal."""
+    loop, before = asyncio.get_running_loop(), dict[int, Any]()
 
-    def __init__(self, ending: asyncio.Event) -> None:
-        self._ending = ending
-        self._before: dict[int, Any] = {}
+    def heed(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(ending.set)
+        before[number](number, frame)
 
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        def heed(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._ending.set)
-            self._before[number](number, frame)
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            if callable(before := signal.getsignal(number)):  # a server's own handler; without one nobody waits
-                self._before[number] = before
-                signal.signal(number, heed)
-
-    def __exit__(self, *_: object) -> None:
-        for number, before in self._before.items():
-            signal.signal(number, before)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if callable(handler := signal.getsignal(number)):  # a server's own; without one nobody waits
+            before[number] = handler
+            signal.signal(number, heed)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
