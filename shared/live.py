@@ -133,11 +133,12 @@ class Live:
 @contextmanager
 def _heeding_the_end(ending: asyncio.Event) -> Iterator[None]:
     """Set an event when the process is told to end, before whoever else heeds the signal."""
-    loop, before = asyncio.get_running_loop(), dict[int, Any]()
+    loop = asyncio.get_running_loop()
+    before: dict[signal.Signals, Any] = {}
 
     def heed(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(ending.set)
-        before[number](number, frame)
+        before[signal.Signals(number)](number, frame)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         if callable(handler := signal.getsignal(number)):  # a server's own; without one nobody waits
