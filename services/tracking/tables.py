@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -77,6 +78,11 @@ timeline = Table(
     PrimaryKeyConstraint("stream", "sequence"),
     Index("timeline_item", "item"),
     Index("timeline_tenant_kind", "tenant", "kind"),
+)
+Index(
+    "timeline_surplus",
+    timeline.c.stream,
+    postgresql_where=(timeline.c.kind == "tracking.cage-opened.v1") & text("data->'surplus' <> '[]'"),
 )
 
 breaches = Table(  # what recorded facts break, by the domain's own rule; written anew whenever more is heard

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.domain import conformance
 from services.tracking.domain.cage import plain
-from services.tracking.domain.conformance import Breach
+from services.tracking.domain.conformance import Breach, Subject
 from services.tracking.domain.custody import Seen, reached
 from services.tracking.tables import breaches, caged, leaves, lots, metadata, timeline
 from shared.database import Transaction
@@ -140,16 +140,15 @@ async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         await tx.connection.execute(insert(leaves).on_conflict_do_nothing(), rows)
 
 
-# All that bears on what an item's facts break: its own lines, and the openings of cages that it was too many in.
+# All that bears on what an item's facts break: its own lines with its engagement's centre, and the openings of cages
+# that it was too many in.
 _JUDGED = text(
-    "SELECT item, tenant, kind, occurred_at, entry, data FROM timeline WHERE item = ANY(:items) AND kind = ANY(:kinds) "
-    "UNION ALL SELECT x::uuid, o.tenant, o.kind, o.occurred_at, o.entry, o.data FROM timeline o "
+    "SELECT t.item, t.kind, t.occurred_at, t.entry, t.data, c.data->>'centre' AS centre FROM timeline t "
+    "LEFT JOIN timeline c ON t.kind = 'tracking.item-registered.v1' AND c.stream = (t.data->>'engagement')::uuid "
+    "AND c.kind = 'tracking.engagement-opened.v1' WHERE t.item = ANY(:items) AND t.kind = ANY(:kinds) "
+    "UNION ALL SELECT x::uuid, o.kind, o.occurred_at, o.entry, '{}'::jsonb, NULL FROM timeline o "
     "CROSS JOIN LATERAL jsonb_array_elements_text(o.data->'surplus') x WHERE o.kind = 'tracking.cage-opened.v1' "
-    "AND o.tenant IN (SELECT tenant FROM timeline WHERE item = ANY(:items)) AND x::uuid = ANY(:items)"
-)
-_CENTRES = text(
-    "SELECT stream, data->>'centre' AS centre FROM timeline WHERE stream = ANY(:engagements) "
-    "AND kind = 'tracking.engagement-opened.v1'"
+    "AND o.data->'surplus' <> '[]' AND x::uuid = ANY(:items)"  # there are few: an index of their own
 )
 _FACTS = text("SELECT DISTINCT item, tenant FROM timeline WHERE item = ANY(:items) AND kind = ANY(:once)")
 _OF_ENGAGEMENTS = text(
@@ -158,20 +157,44 @@ _OF_ENGAGEMENTS = text(
 )
 
 
-def seen_in(kind: str, occurred_at: datetime, entry: UUID, data: dict[str, Any]) -> Seen:
-    """Return what a recorded event says that bears on conformance."""
-    level = Level.DESTROY if kind == "erasure.medium-destroyed.v1" else data.get("achieved")
+def _heard(row: Any) -> Seen:
+    """Return what a line of the timeline says that bears on conformance."""
+    data = row.data
+    level = Level.DESTROY if row.kind == "erasure.medium-destroyed.v1" else data.get("achieved")
     return Seen(
-        kind,
-        occurred_at,
-        entry,
+        row.kind,
+        row.occurred_at,
+        row.entry,
         medium=UUID(data["medium"]) if data.get("medium") else None,
         level=Level(level) if level else None,
         disproved=data.get("passed") is False,
         cage=UUID(data["cage"]) if data.get("cage") else None,
         party=data.get("centre"),
-        required=Required.model_validate(data["required"]) if kind == conformance.CHANGED else None,
+        required=Required.model_validate(data["required"]) if row.kind == conformance.CHANGED else None,
     )
+
+
+def _recorded(entry: Entry[Any]) -> Seen:
+    """Return what an entry says that bears on conformance."""
+    event = entry.event
+    return Seen(
+        entry.kind,
+        entry.occurred_at,
+        entry.id,
+        medium=getattr(event, "medium", None),
+        level=Level.DESTROY if entry.kind == "erasure.medium-destroyed.v1" else getattr(event, "achieved", None),
+        disproved=getattr(event, "passed", None) is False,
+        cage=getattr(event, "cage", None),
+        party=getattr(event, "centre", None),
+        required=event.required if entry.kind == conformance.CHANGED else None,
+    )
+
+
+def _subject(data: dict[str, Any]) -> Subject:
+    """Read what was registered of an item without the rest of it."""
+    on_site = data["required"].get("on_site")
+    media = tuple(UUID(one["id"]) for one in data["media"])
+    return Subject(UUID(data["engagement"]), media, Level(on_site) if on_site else None)
 
 
 async def broken(
@@ -179,20 +202,20 @@ async def broken(
 ) -> dict[UUID, list[Breach]]:
     """Return what the facts of each item break, from what this view has heard and what the caller knows beside it."""
     told: defaultdict[UUID, dict[UUID, Seen]] = defaultdict(dict)
-    registered: dict[UUID, ItemRegistered] = {}
-    rows = await connection.execute(_JUDGED, {"items": list(items), "kinds": list(conformance.JOURNEY)})
-    known = [(row.item, row.kind, row.occurred_at, row.entry, row.data) for row in rows]
-    known += [(e.event.item, e.kind, e.occurred_at, e.id, e.event.model_dump(mode="json")) for e in also]
-    for item, kind, at, entry, data in known:
-        told[item][entry] = seen_in(kind, at, entry, data)
-        if kind == conformance.REGISTERED:
-            registered[item] = ItemRegistered.model_validate(data)
-    engagements = list({one.engagement for one in registered.values()})
-    centres = {row.stream: row.centre for row in await connection.execute(_CENTRES, {"engagements": engagements})}
-    return {
-        item: conformance.breaches(one, told[item].values(), centres.get(one.engagement))
-        for item, one in registered.items()
-    }
+    subjects: dict[UUID, Subject] = {}
+    centres: dict[UUID, str] = {}
+    for one in also:
+        told[one.event.item][one.id] = _recorded(one)
+        if isinstance(one.event, ItemRegistered):
+            subjects[one.event.item] = Subject.of(one.event)
+    for row in await connection.execute(_JUDGED, {"items": list(items), "kinds": list(conformance.JOURNEY)}):
+        if row.entry not in told[row.item]:
+            told[row.item][row.entry] = _heard(row)
+        if row.kind == conformance.REGISTERED and row.item not in subjects:
+            subjects[row.item] = _subject(row.data)
+        if row.centre:
+            centres[row.item] = row.centre
+    return {item: conformance.breaches(one, told[item].values(), centres.get(item)) for item, one in subjects.items()}
 
 
 async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
@@ -208,14 +231,17 @@ async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     if engagements:  # heard late: whose centre it is was not known before
         found = await tx.connection.execute(_OF_ENGAGEMENTS, {"tenants": tenants, "engagements": engagements})
         items |= {row.item for row in found}
-    facts = await tx.connection.execute(_FACTS, {"items": list(items), "once": list(conformance.ONCE)})
-    if there := {row.item: row.tenant for row in facts}:
-        await tx.connection.execute(text("DELETE FROM breaches WHERE item = ANY(:items)"), {"items": list(there)})
+    there = {e.event.item: e.tenant for e in bearing if e.kind in conformance.ONCE}
+    if others := items - there.keys():
+        facts = await tx.connection.execute(_FACTS, {"items": list(others), "once": list(conformance.ONCE)})
+        there |= {row.item: row.tenant for row in facts}
+    if there:
         rows = [
             {"entry": one.entry, "code": one.code, "item": item, "tenant": there[item]}
             for item, now in (await broken(tx.connection, there)).items()
             for one in now
         ]
+        await tx.connection.execute(text("DELETE FROM breaches WHERE item = ANY(:items)"), {"items": list(there)})
         if rows:
             await tx.connection.execute(insert(breaches), rows)
 

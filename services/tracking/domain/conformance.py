@@ -12,7 +12,7 @@ from uuid import UUID
 from services.tracking.domain.custody import RECEIVED, Seen, reached
 from services.tracking.domain.item import Lack
 from shared.events.tracking import ItemRegistered
-from shared.levels import at_least
+from shared.levels import Level, at_least
 
 Code = Literal[
     "not-shipped-out", "another-centre", "level-not-proved", "another-cage", "after-custody", "while-lost", "not-ready"
@@ -82,7 +82,20 @@ class Breach(NamedTuple):
     code: Code
 
 
-def breaches(registered: ItemRegistered, history: Iterable[Seen], centre: str | None) -> list[Breach]:
+class Subject(NamedTuple):
+    """What was registered of an item, as far as a fact may break it."""
+
+    engagement: UUID
+    media: tuple[UUID, ...]
+    on_site: Level | None
+
+    @classmethod
+    def of(cls, registered: ItemRegistered) -> "Subject":
+        """Take what bears on it."""
+        return cls(registered.engagement, tuple(one.id for one in registered.media), registered.required.on_site)
+
+
+def breaches(subject: Subject, history: Iterable[Seen], centre: str | None) -> list[Breach]:
     """Return what the facts of an item break; `centre` is its engagement's, None while that is not known."""
     told = [one for one in history if one.kind in JOURNEY]
     told.sort(key=lambda one: (one.occurred_at, JOURNEY.index(one.kind), one.entry))
@@ -91,12 +104,12 @@ def breaches(registered: ItemRegistered, history: Iterable[Seen], centre: str | 
         nth = next((n for n, one in enumerate(told) if one.kind == kind), None)
         if nth is None:
             continue
-        codes = _received(registered, told, nth, centre) if kind == RECEIVED else _taken_over(told, nth)
+        codes = _received(subject, told, nth, centre) if kind == RECEIVED else _taken_over(told, nth)
         found += [Breach(told[nth].entry, code) for code in codes]
     return found
 
 
-def _received(registered: ItemRegistered, told: Sequence[Seen], nth: int, centre: str | None) -> list[Code]:
+def _received(subject: Subject, told: Sequence[Seen], nth: int, centre: str | None) -> list[Code]:
     fact, before = told[nth], told[:nth]
     kinds = {one.kind for one in before}
     left = next((n for n, one in enumerate(before) if one.kind == SHIPPED_OUT), nth)
@@ -105,7 +118,7 @@ def _received(registered: ItemRegistered, told: Sequence[Seen], nth: int, centre
     broken: dict[Code, bool] = {
         "not-shipped-out": left == nth,
         "another-centre": bool(centre) and fact.party != centre,
-        "level-not-proved": not _proved(registered, told, left),
+        "level-not-proved": not _proved(subject, told, left),
         "another-cage": surplus or bool(shipped and fact.cage and fact.cage != shipped),
         "after-custody": CLOSED in kinds,
         "while-lost": _lost(told, nth),
@@ -121,14 +134,15 @@ def _taken_over(told: Sequence[Seen], nth: int) -> list[Code]:
     return [code for code, so in broken.items() if so]
 
 
-def _proved(registered: ItemRegistered, told: Sequence[Seen], left: int) -> bool:
+def _proved(subject: Subject, told: Sequence[Seen], left: int) -> bool:
     """Tell whether each medium was proved or excepted when it left; a re-check that finds data counts back."""
     before = told[:left]
-    required = next((one.required for one in reversed(before) if one.required), registered.required)
+    changed = next((one.required for one in reversed(before) if one.required), None)
+    on_site = changed.on_site if changed else subject.on_site
     excepted: AbstractSet[UUID | None] = {one.medium for one in before if one.kind == EXCEPTED}
     levels = reached(one for n, one in enumerate(told) if n < left or one.disproved)
-    return required.on_site is None or all(
-        medium.id in excepted or at_least(levels.get(medium.id), required.on_site) for medium in registered.media
+    return on_site is None or all(
+        medium in excepted or at_least(levels.get(medium), on_site) for medium in subject.media
     )
 
 

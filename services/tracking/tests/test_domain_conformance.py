@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tracking.domain import conformance
-from services.tracking.domain.conformance import CHANGED, Code
+from services.tracking.domain.conformance import CHANGED, Code, Subject
 from services.tracking.domain.custody import Seen
 from services.tracking.tests.test_domain_item import CAGE, M1, M2, registered
 from shared.events.tracking import Required
@@ -43,6 +44,10 @@ WORDS: dict[str, Seen] = {
 }
 
 
+def subject(**given: Any) -> Subject:
+    return Subject.of(registered(**given))
+
+
 def history(*words: str) -> list[Seen]:
     """What the words say, one a minute."""
     return [
@@ -55,7 +60,7 @@ def history(*words: str) -> list[Seen]:
 
 
 def codes(seen: Sequence[Seen], *, on_site: Level | None = Level.PURGE) -> list[Code]:
-    return [one.code for one in conformance.breaches(registered(on_site=on_site), seen, CENTRE)]
+    return [one.code for one in conformance.breaches(subject(on_site=on_site), seen, CENTRE)]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_what_a_fact_breaks_is_read_from_the_order_of_occurrence(words: str, wan
 
 def test_a_fact_says_its_own_entry_and_every_code_has_its_words() -> None:
     told = history("received", "taken")
-    found = conformance.breaches(registered(), told, CENTRE)
+    found = conformance.breaches(subject(), told, CENTRE)
     assert {one.entry for one in found if one.code != "not-ready"} == {told[0].entry}
     assert [one.entry for one in found if one.code == "not-ready"] == [told[1].entry]
     assert all(said.ja.endswith("。") and said.en.endswith(".") for said in conformance.WORDS.values())
@@ -108,14 +113,14 @@ def test_a_fact_says_its_own_entry_and_every_code_has_its_words() -> None:
 
 def test_each_medium_is_to_be_proved_and_no_requirement_asks_for_nothing() -> None:
     told = history("erased", "shipped", "received")
-    found = conformance.breaches(registered(media=(M1, M2)), told, CENTRE)
+    found = conformance.breaches(subject(media=(M1, M2)), told, CENTRE)
     assert [one.code for one in found] == ["level-not-proved"]
     assert codes(history("shipped", "received"), on_site=None) == []
 
 
 def test_while_the_engagement_is_not_known_no_centre_is_the_wrong_one() -> None:
     told = history("erased", "shipped", "received elsewhere")
-    assert conformance.breaches(registered(), told, None) == []
+    assert conformance.breaches(subject(), told, None) == []
 
 
 def test_of_two_things_at_one_moment_what_belongs_first_counts_as_first() -> None:
@@ -131,5 +136,5 @@ def test_of_two_things_at_one_moment_what_belongs_first_counts_as_first() -> Non
 )
 def test_late_doubled_and_shuffled_captures_break_the_same(told: list[Seen]) -> None:
     in_order = sorted(set(told), key=lambda one: one.occurred_at)
-    once = conformance.breaches(registered(), in_order, CENTRE)
-    assert conformance.breaches(registered(), told, CENTRE) == once
+    once = conformance.breaches(subject(), in_order, CENTRE)
+    assert conformance.breaches(subject(), told, CENTRE) == once

@@ -15,3 +15,7 @@ down_revision = "0003"
 def upgrade() -> None:
     metadata.create_all(op.get_bind(), tables=[metadata.tables["breaches"]])
     protect("tracking", "breaches", write=False)
+    op.execute(
+        "CREATE INDEX IF NOT EXISTS timeline_surplus ON timeline (stream) "
+        "WHERE kind = 'tracking.cage-opened.v1' AND data->'surplus' <> '[]'"
+    )
