@@ -92,7 +92,7 @@ async def test_twice_and_shuffled_leaves_the_same_rows(tracking: Service, tables
         await keep(tx, tables, entries)
     once = await rows(tracking)
     assert {table: len(found) for table, found in once.items()} == dict(zip(ORDERED, (2, 2, 1, 2), strict=True))
-    assert once["items"][0][1:3] == ("AAAA0000A", "AAAA0000A")
+    assert ("AAAA0000A", "AAAA0000A") in [row[1:3] for row in once["items"]]  # two ids of one millisecond have no order
     for seed in range(9):
         async with tracking.owner.begin() as connection:
             await connection.execute(text(f"TRUNCATE {', '.join(ORDERED)}"))
