@@ -87,9 +87,13 @@ def first(content: bytes) -> tuple[Sheet, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _first(_Archive(archive))
-    except (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, NotImplementedError, OSError) as wrong:
+    except (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, OSError) as wrong:
         raise broken() from wrong
-    except (KeyError, ValueError, RuntimeError) as wrong:  # a part that is not there, a wrong number, a password
+    except (
+        KeyError,
+        ValueError,
+        RuntimeError,
+    ) as wrong:  # no such part, number, password or packing
         raise broken() from wrong
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 import httpx
 
 from services.tracking.consumers import consumers
+from services.tracking.tests import test_commands as commands
 from shared.entry import Entry, Event
 from shared.events.certificates import CertificateIssued
-from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
+from shared.events.erasure import Evidence, MediumDestroyed, Photo, Reason
 from shared.events.refurb import Ready, Recycled, Spec, StepDone, Weight
 from shared.ids import derived, uuid7
 from shared.levels import Level
@@ -72,24 +73,13 @@ async def heard(tracking: Service, *others: Entry[Any]) -> None:
 
 
 def erased(item: Entry[Any], level: Level = Level.PURGE) -> Entry[Any]:
-    known, medium = item.event, item.event.media[0]
-    event = MediumErased(
-        medium=medium.id,
-        item=known.item,
-        label=known.label,
-        serial=medium.serial,
-        technique="nvme-block-erase",
-        achieved=level,
-        required=Level.PURGE,
-        sufficient=level >= Level.PURGE,
-        reasons=(Reason(code="x", ja="秘密の理由です。", en="A private reason."),),
-        table_version="1",
-        evidence=Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli"),
-        operator="worker",
-        witness="witness",
-        place="on-site",
-    )
-    return recorded(event, stream=medium.id, by=WORKER)
+    """An erasure whose reason, report and witness no public page may name."""
+    private = {
+        "reasons": (Reason(code="x", ja="秘密の理由です。", en="A private reason."),),
+        "evidence": Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli"),
+        "witness": "witness",
+    }
+    return commands.erased(item, level, by=WORKER, **private)
 
 
 def afterwards(item: Entry[Any], *, ready: bool) -> list[Entry[Any]]:

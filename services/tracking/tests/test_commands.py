@@ -29,8 +29,9 @@ async def engagement(tracking: Service) -> UUID:
     return await founded(tracking)
 
 
-def erased(item: Entry[Any], level: Level = Level.PURGE) -> Entry[Any]:
+def erased(item: Entry[Any], level: Level = Level.PURGE, *, by: Any = None, **said: Any) -> Entry[Any]:
     medium = item.event.media[0]
+    usual = {"reasons": (Reason(code="x", ja="。", en="."),), "evidence": EVIDENCE, "place": "on-site"}
     event = MediumErased(
         medium=medium.id,
         item=item.stream,
@@ -40,13 +41,11 @@ def erased(item: Entry[Any], level: Level = Level.PURGE) -> Entry[Any]:
         achieved=level,
         required=Level.PURGE,
         sufficient=level >= Level.PURGE,
-        reasons=(Reason(code="x", ja="。", en="."),),
         table_version="1",
-        evidence=EVIDENCE,
         operator="worker",
-        place="on-site",
+        **(usual | said),
     )
-    return recorded(event, stream=medium.id)
+    return recorded(event, stream=medium.id, **({"by": by} if by else {}))
 
 
 def destroyed(item: Entry[Any]) -> Entry[Any]:
