@@ -30,6 +30,7 @@ _COUNTERS: Mapping[str, tuple[str, str]] = {
     "通": ("document", "documents"),
     "件": ("item", "items"),
     "枚": ("photo", "photos"),
+    "枚のラベル": ("label", "labels"),
     "団体": ("group", "groups"),
     "人": ("person", "people"),
     "日": ("day", "days"),

@@ -48,13 +48,14 @@ UNSEEN = """() => {
     return !shows(look(one).opacity === "0" ? one.parentElement : one);
   }).map((one) => one.outerHTML.slice(0, 120));
 }"""
-# Words that a drawing cuts off at its edge, and tables that a desk's screen is too narrow for.
+# Words that a drawing or a box cuts off at its edge, and tables that a desk is too narrow for.
 CUT = """() => [
   ...[...document.querySelectorAll("svg text")].filter((one) => {
     const box = one.getBBox(), view = one.ownerSVGElement.viewBox.baseVal;
     return view.width && (box.x < view.x - 1 || box.x + box.width > view.x + view.width + 1);
   }),
-  ...[...document.querySelectorAll(".mg-scroll:not(figure)")].filter((one) => one.scrollWidth > one.clientWidth + 1),
+  ...[...document.querySelectorAll(".mg-scroll:not(figure), .mg-grade, .mg-grade__step")].filter(
+    (one) => one.scrollWidth > one.clientWidth + 1),
 ].map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 

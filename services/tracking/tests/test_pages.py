@@ -393,6 +393,10 @@ async def test_a_fact_that_breaks_something_is_named_on_both_homes_its_list_and_
     for lang, said in (("ja", "役場で求める水準の証跡がないまま"), ("en", "without proof of the level required there")):
         assert said in (await web.get(f"/items/{one.event.label}", who="clerk", lang=lang)).text
         assert said not in (await web.get(f"/items/{well.event.label}", who="clerk", lang=lang)).text
+    left = (await web.get(f"/items/{one.event.label}", who="clerk")).text
+    assert "出庫できません" not in left
+    assert "カゴ車に積んでください" not in left, "it has left, whatever is missing"
+    assert "まだ出庫できません" in (await web.get(f"/items/{well.event.label}", who="clerk")).text
     nothing = (await web.get(f"/items?{query}&record=nonsense", who="clerk")).text
     assert "この条件に合う機器はありません" in nothing
 

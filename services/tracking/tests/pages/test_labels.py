@@ -47,13 +47,14 @@ async def test_a_roll_is_drawn_by_the_clerk_and_printed_the_same(web: Web, world
     assert {one.status_code for one in drawn} == {303}
     assert len({one.headers["location"] for one in drawn}) == 1, "the same form again draws no second roll"
     roll = re.findall("roll=([^&]+)", drawn[0].headers["location"])[0]
-    for lang, word in (
-        ("ja", "ロール用ラベル（まだ機器に付いていないもの）"),
-        ("en", "Labels of a roll (not on a machine yet)"),
+    for lang, word, count in (
+        ("ja", "ロール用ラベル（まだ機器に付いていないもの）", "3枚のラベル"),
+        ("en", "Labels of a roll (not on a machine yet)", "3 labels"),
     ):
         page = await web.get(drawn[0].headers["location"], who="clerk", lang=lang)
         assert page.status_code == 200
         assert word in page.text
+        assert count in page.text
         assert f'name="roll" value="{roll}"' in page.text
     path = f"/api/tracking/engagements/{world.engagement}/labels"
     table = [await web.get(f"{path}.csv?town={TOWN}&roll={roll}", who="clerk") for _ in range(2)]
