@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.domain import conformance
-from services.tracking.domain.cage import plain
 from services.tracking.domain.conformance import Breach, Subject
 from services.tracking.domain.custody import Seen, reached
+from services.tracking.domain.width import plain
 from services.tracking.tables import breaches, caged, leaves, lots, metadata, timeline
 from shared.database import Transaction
 from shared.entry import Entry

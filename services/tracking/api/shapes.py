@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.tracking.commands import items
-from services.tracking.domain import cage
+from services.tracking.domain.width import plain
 from shared.door import Ask
 from shared.entry import Request
 from shared.events.tracking import Assurance, PolicyRow
@@ -20,7 +20,7 @@ from shared.web.scans import SCANS_MAX
 
 PartyId = Annotated[str, Field(pattern=r"^(town|centre|carrier)-[a-z0-9-]{1,40}$")]
 Said = Annotated[str, Field(min_length=1, max_length=500)]
-Numbered = Annotated[str, AfterValidator(cage.plain), Field(min_length=1, max_length=500)]  # of a cage or a seal
+Numbered = Annotated[str, AfterValidator(plain), Field(min_length=1, max_length=500)]  # of a cage or a seal
 
 
 class NewTown(Ask):

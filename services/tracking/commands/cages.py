@@ -12,6 +12,7 @@ from services.tracking.commands.items import excepted
 from services.tracking.commands.losses import open_losses
 from services.tracking.domain import cage, item
 from services.tracking.domain.discrepancy import another_person
+from services.tracking.domain.width import plain
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
@@ -23,7 +24,7 @@ from shared.refused import Forbidden, Refused
 
 def cage_of(engagement: UUID, number: str) -> UUID:
     """Return the stream of a cage on an engagement's journey: one, however its number is written."""
-    return derived(engagement, f"cage:{cage.plain(number)}")
+    return derived(engagement, f"cage:{plain(number)}")
 
 
 async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str, items: Sequence[UUID]) -> Entry[Any]:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from services.tracking import views
 from services.tracking.commands.items import drawn, of_the_town
 from services.tracking.domain import item, roll
-from services.tracking.domain.cage import plain
+from services.tracking.domain.width import plain
 from services.tracking.tables import metadata
 from shared import ledger
 from shared.database import Transaction
@@ -38,11 +38,6 @@ class Machine:
         return "　".join(part for part in (self.asset_number, self.model, views.grouped(self.label)) if part)
 
 
-def batch_of(stream: UUID) -> str:
-    """Name the batch of a roll's labels."""
-    return f"roll:{stream}"
-
-
 async def draw_roll(tx: Transaction, engagement: UUID, count: int) -> Entry[Any]:
     """Draw the labels of a roll, which name nothing yet. The same request again has drawn the same ones."""
     of_the_town(tx)
@@ -56,7 +51,7 @@ async def draw_roll(tx: Transaction, engagement: UUID, count: int) -> Entry[Any]
             f"A roll has 1 to {roll.ROLL_MAX} labels.",
             field="count",
         )
-    await drawn(tx, engagement, batch_of(history.stream), count, lambda: None)
+    await drawn(tx, engagement, roll.batch_of(history.stream), count, lambda: None)
     return await ledger.append(tx, history, LabelsDrawn(roll=history.stream, engagement=engagement, count=count))
 
 

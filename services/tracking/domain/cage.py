@@ -3,21 +3,16 @@
 What went in comes out, or the difference has names.
 """
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.tracking.domain.width import plain
 from shared.entry import Event
 from shared.events.tracking import CageOpened, CageSealed
 from shared.refused import Refused
 
 CAGE_ITEMS_MAX = 100
-
-
-def plain(number: str) -> str:
-    """Return the number of a cage or a seal as it counts: カゴ１ and カゴ1 are one, however a keyboard wrote it."""
-    return unicodedata.normalize("NFKC", number).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """The columns and words of an inventory: ours, and what a town's own heads and words mean. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from services.tracking.domain.width import plain
 from shared.events.tracking import Confidentiality, Mapped, Zone
 from shared.refused import Invalid
 
@@ -117,11 +117,6 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "medium_capacity": ("容量", "ディスク容量", "HDD容量", "容量GB", "記憶容量"),
 }
 _NAMED = {said: name for name, synonyms in _SYNONYMS.items() for said in synonyms}
-
-
-def plain(text: str) -> str:
-    """Fold full-width letters, to compare; what is recorded of a serial is never folded."""
-    return unicodedata.normalize("NFKC", text).strip()
 
 
 def column_of(name: str) -> str:

@@ -14,8 +14,9 @@ from itertools import chain, islice, zip_longest
 from typing import Any
 
 from services.tracking.domain import archive, columns, table, workbook
-from services.tracking.domain.columns import CELL_MAX, HEADS, HEADS_MAX, LABEL, plain
+from services.tracking.domain.columns import CELL_MAX, HEADS, HEADS_MAX, LABEL
 from services.tracking.domain.row import DESCRIBED, NUMBERS, NUMBERS_EN, OURS, Fault, Line, Row
+from services.tracking.domain.width import plain
 from shared.events.tracking import ItemRegistered, Lease, Mapped
 from shared.refused import Invalid
 

@@ -5,6 +5,7 @@ and every copy of the directory comes out the same in whatever order bindings ar
 """
 
 from collections.abc import Collection
+from uuid import UUID
 
 from services.tracking.domain.item import Item
 from shared.events.tracking import Corrected, ItemRegistered, LabelBound
@@ -13,6 +14,11 @@ from shared.refused import Refused
 
 ROLL_MAX = 1000  # labels of one roll
 BEFORE_LABEL = frozenset({ItemRegistered.kind, Corrected.kind, LabelBound.kind})
+
+
+def batch_of(stream: UUID) -> str:
+    """Name the batch of a roll's labels; every other batch is of labels that named something from the start."""
+    return f"roll:{stream}"
 
 
 def bind(item: Item, label: Label, token_sha256: str, recorded: Collection[str], cage: str | None) -> LabelBound:

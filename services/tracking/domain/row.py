@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.tracking.domain import columns, table
-from services.tracking.domain.columns import HEADS, LABEL, MEDIA_MAX, plain
+from services.tracking.domain.columns import HEADS, LABEL, MEDIA_MAX
+from services.tracking.domain.width import plain
 from shared.events.tracking import Confidentiality, Mapped, Zone
 from shared.ids import BadLabel, parse_label
 

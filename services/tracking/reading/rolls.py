@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tracking.domain.roll import BEFORE_LABEL
+from services.tracking.domain.roll import BEFORE_LABEL, batch_of
 from services.tracking.labels import Printed
 from shared.door import Door, unknown
 from shared.identity import Principal
@@ -62,7 +62,7 @@ async def printed_roll(connection: AsyncConnection, engagement: UUID, roll: UUID
     """Return the labels of a roll in their order, the same at every printing."""
     rows = await connection.execute(
         text("SELECT label, token FROM labels WHERE engagement = :engagement AND batch = :batch ORDER BY row"),
-        {"engagement": engagement, "batch": f"roll:{roll}"},
+        {"engagement": engagement, "batch": batch_of(roll)},
     )
     return [Printed(*row) for row in rows]
 
