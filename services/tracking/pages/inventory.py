@@ -196,18 +196,13 @@ async def register_lot(request: Request, door: TheDoor, who: Clerk, place: ThePl
     asked = await Asked.of(request)
     kind = asked.form.choice("kind", _("種類"), LOT_KINDS)
     count = asked.form.number("count", _("台数"), least=1, most=100_000)
-    if not asked.form.errors:
 
-        async def do(tx: Transaction) -> Entry[Any]:
-            items.of_the_town(tx)
-            return await items.register_lot(tx, place.here.engagement, kind, count)  # type: ignore[arg-type]  # one of LOT_KINDS
+    async def do(tx: Transaction) -> Entry[Any]:
+        items.of_the_town(tx)
+        return await items.register_lot(tx, place.here.engagement, kind, count)  # type: ignore[arg-type]  # one of LOT_KINDS
 
-        try:
-            await door.act(place.town, who, do, ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again(f"/inventory?{place.query}")
+    if await asked.tried(lambda: door.act(place.town, who, do, ask=asked.ask)):
+        return again(f"/inventory?{place.query}")
     return await _inventory(request, door, who, place, asked)
 
 

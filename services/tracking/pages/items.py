@@ -154,13 +154,8 @@ async def act(request: Request, door: TheDoor, who: SignedIn, label: GivenLabel,
         raise Forbidden
     asked = await Asked.of(request)
     do = _decided(act, asked)
-    if not asked.form.errors:
-        try:
-            await door.act_on(label, who, do, ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again(f"/items/{label.id}")
+    if await asked.tried(lambda: door.act_on(label, who, do, ask=asked.ask)):
+        return again(f"/items/{label.id}")
     return await _show(request, door, who, label, asked)
 
 

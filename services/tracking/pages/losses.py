@@ -19,7 +19,7 @@ from shared.database import Transaction
 from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.identity import Principal, SignedIn, holding
-from shared.refused import Refused, Unknown
+from shared.refused import Unknown
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
@@ -75,13 +75,8 @@ async def _act(
     asked: Asked,
     do: Callable[[Transaction], Awaitable[Entry[Any]]],
 ) -> Response:
-    if not asked.form.errors:
-        try:
-            await door.act(place.town, who, do, ask=asked.ask)
-        except Refused as refusal:
-            asked.refuse(refusal)
-        else:
-            return again(f"/losses/{loss}?{place.query}")
+    if await asked.tried(lambda: door.act(place.town, who, do, ask=asked.ask)):
+        return again(f"/losses/{loss}?{place.query}")
     return await _page(request, door, who, place, loss=loss, asked=asked)
 
 

@@ -20,7 +20,7 @@ from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.identity import Principal
 from shared.ids import LABEL_LENGTH
-from shared.refused import Refused, Unknown
+from shared.refused import Unknown
 from shared.web.i18n import msgid as _
 
 router = APIRouter(include_in_schema=False)
@@ -77,9 +77,4 @@ async def _done(
     if found is None:
         raise Unknown
     stream, town = found
-    try:
-        await door.act(town, who, lambda tx: do(tx, stream), ask=asked.ask)
-    except Refused as refusal:
-        asked.refuse(refusal)
-        return False
-    return True
+    return await asked.tried(lambda: door.act(town, who, lambda tx: do(tx, stream), ask=asked.ask))

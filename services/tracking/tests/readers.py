@@ -10,10 +10,9 @@ import httpx
 from services.tracking.consumers import consumers
 from services.tracking.tests import test_commands as commands
 from shared.entry import Entry, Event
-from shared.events.certificates import CertificateIssued
 from shared.events.erasure import Evidence, MediumDestroyed, Photo, Reason
 from shared.events.refurb import Ready, Recycled, Spec, StepDone, Weight
-from shared.ids import derived, uuid7
+from shared.ids import uuid7
 from shared.levels import Level
 from shared.testing import NOW, TOWN, WORKER, Service, recorded
 
@@ -96,19 +95,8 @@ def afterwards(item: Entry[Any], *, ready: bool) -> list[Entry[Any]]:
         operator="worker",
         **about,
     )
-    issued = CertificateIssued(
-        certificate=derived(medium.id, "d"),
-        number=f"D-{known.label}",
-        certificate_kind="destruction",
-        medium=medium.id,
-        input_sha256="2" * 64,
-        pdf_sha256="3" * 64,
-        json_sha256="4" * 64,
-        key="k",
-        log_index=0,
-        **about,
-    )
-    events: list[tuple[Event, UUID]] = [(destroyed, uuid7()), (issued, derived(medium.id, "d"))]
+    issued = commands.issued(item)
+    events: list[tuple[Event, UUID]] = [(destroyed, uuid7()), (issued.event, issued.stream)]
     if ready:
         events += [(StepDone(item=known.item, step=step), uuid7()) for step in ("ssd", "os", "cleaning", "support")]
         events.append((Ready(item_kind=known.item_kind, grade="A", spec=SPEC, **about), uuid7()))
