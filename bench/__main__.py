@@ -5,7 +5,8 @@ import asyncio
 import json
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from rich.table import Table
 
 from bench import ceilings
 from bench.ceilings import quantile
+from bench.device import Device
 from bench.fleet import fleet, lookup_ms
 from bench.sequencer import ROUND, sequenced
 from bench.world import Town, inventory, quiet, town
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
-from meguru.replay.story import scan
 from shared.stack.stack import Stack
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -89,16 +90,26 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
 
 async def scan_single(stack: Stack, labels: list[str]) -> float:
     """Return scans a second, one a request, 16 clients."""
-    async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
-        shares = [labels[nth::CLIENTS] for nth in range(CLIENTS)]
+    async with devices(stack, CLIENTS) as made:
 
-        async def client(share: list[str]) -> None:
+        async def send(device: Device, share: list[str]) -> None:
             for label in share:
-                await scan(worker, "received", [label])
+                await device.scan("received", [label])
 
         started = time.perf_counter()
-        await asyncio.gather(*(client(share) for share in shares))
+        await asyncio.gather(*(send(device, labels[nth::CLIENTS]) for nth, device in enumerate(made)))
         return len(labels) / (time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def devices(stack: Stack, count: int) -> AsyncIterator[list[Device]]:
+    """Open devices of a centre's worker, each with a connection of its own."""
+    async with AsyncExitStack() as open_:
+        worker = await open_.enter_async_context(Actor(stack.origin, stack.certificate_authority, "itad-worker"))
+        yield [
+            await open_.enter_async_context(Device(stack.origin, stack.certificate_authority, worker.cookie))
+            for _ in range(count)
+        ]
 
 
 async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
@@ -107,14 +118,14 @@ async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
     connection = await stack.connect("tracking")
     query = "SELECT count(*) FROM timeline WHERE kind = 'tracking.received.v1'"
     before: int = await connection.fetchval(query)
-    async with Actor(stack.origin, stack.certificate_authority, "itad-worker") as worker:
+    async with devices(stack, CLIENTS) as made:
 
-        async def client(share: list[list[str]]) -> None:
+        async def send(device: Device, share: list[list[str]]) -> None:
             for group in share:
-                await scan(worker, "received", group)
+                await device.scan("received", group)
 
         started = time.perf_counter()
-        await asyncio.gather(*(client(groups[nth::CLIENTS]) for nth in range(CLIENTS)))
+        await asyncio.gather(*(send(device, groups[nth::CLIENTS]) for nth, device in enumerate(made)))
         accepted = time.perf_counter() - started
         while await connection.fetchval(query) < before + len(labels):
             await asyncio.sleep(0.02)

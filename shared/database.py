@@ -1,15 +1,18 @@
 """PostgreSQL: one engine a role, and the transaction in which everything of one request happens."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from socket import gaierror
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import asyncpg
-from sqlalchemy import URL, Text, bindparam, exc, text
+from pydantic_core import from_json
+from sqlalchemy import URL, Table, Text, TextClause, bindparam, exc, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.entry import By, Request
@@ -69,6 +72,7 @@ def engine(settings: "Settings", role: Role, *, pool_size: int = 5) -> AsyncEngi
         max_overflow=0,
         # a lost connection is answered 503 and the sender sends again; a ping on each check-out would cost 0.3 ms
         pool_pre_ping=False,
+        json_deserializer=from_json,  # a third of the time of Python's own
         connect_args={"server_settings": {"application_name": f"{settings.service}_{role}"}, "timeout": 10},
     )
 
@@ -148,11 +152,30 @@ async def as_party(connection: AsyncConnection, *, tenant: str, party: str) -> b
     return bool(row[2])
 
 
+async def add(connection: AsyncConnection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add rows of the same columns in one statement; those whose key is there already are passed over.
+
+    One array a column costs a third of a statement a row, which is what a list of parameters would become.
+    """
+    if rows:
+        names = tuple(rows[0])
+        await connection.execute(_adding(table, names), {name: [row[name] for row in rows] for name in names})
+
+
+@lru_cache(maxsize=64)
+def _adding(table: Table, names: tuple[str, ...]) -> TextClause:
+    columns = ", ".join(f'"{name}"' for name in names)
+    given = ", ".join(f":{name}" for name in names)
+    statement = f"INSERT INTO {table.name} ({columns}) SELECT * FROM unnest({given}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of our own tables
+    return text(statement).bindparams(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
+
+
 __all__ = [
     "AWAY",
     "PLATFORM",
     "Role",
     "Transaction",
+    "add",
     "alone",
     "as_party",
     "engine",

@@ -10,7 +10,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse
 from shared import bell
 from shared.database import AWAY, Transaction, as_party, is_away, sqlstate
 from shared.entry import By, Entry, Request, moment
+from shared.gather import Gather
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
 from shared.ledger import LostRace
@@ -100,6 +101,7 @@ class Door:
     engine: AsyncEngine
     service: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    gather: Gather = field(default_factory=Gather, kw_only=True)  # of what is asked at the same moment
 
     async def act(
         self,

@@ -5,14 +5,13 @@ stored bytes and never from a re-serialisation (ADR 0001).
 """
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from shared.ids import uuid7
 
@@ -143,7 +142,7 @@ class Entry(Generic[E_co]):
 
         Raises UnknownKind for a kind this code does not know and ValueError for bytes that are no entry.
         """
-        envelope = json.loads(body)
+        envelope = from_json(body)
         kind = envelope["kind"]
         if kind not in Event.registry:
             raise UnknownKind(kind)

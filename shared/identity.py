@@ -75,10 +75,15 @@ def issue(key: OKPKey, who: Principal, *, issuer: str, now: int | None = None) -
 
 def verify(token: str, keys: KeySet, *, issuer: str, now: int | None = None) -> Principal:
     """Check signature, issuer, audience and time. Raises SignIn when anything is off, without saying what."""
+    return _verified(token, keys, issuer, now or int(time.time()))[0]
+
+
+def _verified(token: str, keys: KeySet, issuer: str, now: int) -> tuple[Principal, int]:
+    """Return who it is, and the second the token ends at. Raises SignIn."""
     try:
         decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
         registry = jwt.JWTClaimsRegistry(
-            now=now or int(time.time()),
+            now=now,
             leeway=LEEWAY_S,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": AUDIENCE},
@@ -87,7 +92,8 @@ def verify(token: str, keys: KeySet, *, issuer: str, now: int | None = None) -> 
         )
         registry.validate(decoded.claims)
         said = decoded.claims
-        return Principal(said["sub"], said["party"], frozenset(said["roles"]), said["kind"], said["who"])
+        who = Principal(said["sub"], said["party"], frozenset(said["roles"]), said["kind"], said["who"])
+        return who, int(said["exp"])
     except (JoseError, ValueError, KeyError, TypeError) as wrong:
         raise SignIn from wrong
 
@@ -118,7 +124,9 @@ async def principal(request: Request) -> Principal | None:
     if scheme.lower() != "bearer":
         raise SignIn
     known = settings()
-    who = verify(token, _keys(known.jwks, _changed(known.jwks)), issuer=known.origin)
+    who, ends_at = _known(token, known.jwks, _changed(known.jwks), known.origin)
+    if time.time() > ends_at + LEEWAY_S:
+        raise SignIn
     request.state.viewer = Viewer(audience=AUDIENCES.get(who.kind, "public"), who=who.who)
     return who
 
@@ -147,6 +155,12 @@ def holding(*roles: Role) -> Callable[..., Awaitable[Principal]]:
 
 def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=1024)
+def _known(token: str, path: Path, changed_ns: int, issuer: str) -> tuple[Principal, int]:
+    """Verify a token once: a device sends the same one with each scan for minutes. Its end is asked each time."""
+    return _verified(token, _keys(path, changed_ns), issuer, int(time.time()))
 
 
 @lru_cache(maxsize=4)

@@ -16,7 +16,7 @@ from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
 from shared.database import Transaction
-from shared.entry import SALT_SIZE, Entry, Event, Request
+from shared.entry import SALT_SIZE, By, Entry, Event, Request
 from shared.refused import Invalid, Reused
 from shared.telemetry import traceparent
 
@@ -94,12 +94,14 @@ _APPEND = text(
 
 
 class Decision(NamedTuple):
-    """An event decided on a history; a batch of scans gives each its own request and its own time."""
+    """An event decided on a history; of a batch of scans each has its own request, time, person and trace."""
 
     history: History
     event: Event
     request: Request | None = None
     occurred_at: datetime | None = None
+    by: By | None = None
+    traceparent: str | None = None
 
 
 async def read(tx: Transaction, stream: UUID) -> History:
@@ -131,24 +133,24 @@ async def append_all(tx: Transaction, decided: Sequence[tuple[History, Event] | 
     grown: defaultdict[UUID, int] = defaultdict(int)
     trace = traceparent() or (tx.because.traceparent if tx.because else None)
     entries = []
-    for history, event, request, occurred_at in (Decision(*one) for one in decided):
-        grown[history.stream] += 1
+    for one in (Decision(*one) for one in decided):
+        grown[one.history.stream] += 1
         entries.append(
             Entry.new(
-                event,
-                stream=history.stream,
-                sequence=len(history.entries) + grown[history.stream],
+                one.event,
+                stream=one.history.stream,
+                sequence=len(one.history.entries) + grown[one.history.stream],
                 tenant=tx.tenant,
                 recorded_at=tx.at,
-                occurred_at=occurred_at or tx.occurred_at,
-                by=tx.by,
+                occurred_at=one.occurred_at or tx.occurred_at,
+                by=one.by or tx.by,
                 salt=token_bytes(SALT_SIZE),
-                request=request or tx.request,
+                request=one.request or tx.request,
                 because=tx.because.id if tx.because else None,
-                traceparent=trace,
+                traceparent=one.traceparent or trace,
             )
         )
-    if any(_NUL.search(entry.body) for entry in entries):
+    if any(b"\\u0000" in entry.body and _NUL.search(entry.body) for entry in entries):  # the plain look is cheap
         raise Invalid(
             "control-character",
             "使えない文字（制御文字）が含まれています。取り除いて、もう一度送ってください。",

@@ -73,6 +73,11 @@ class Actor:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
+    @property
+    def cookie(self) -> str:
+        """The session as a browser sends it, for a device that this person is signed in on."""
+        return "; ".join(f"{name}={value}" for name, value in self._client.cookies.items())
+
     async def get(self, path: str, **params: Any) -> Any:
         """Read JSON. Raises Unexpected for anything but 200."""
         answer = await self._send("GET", path, params=params)

@@ -22,7 +22,7 @@ from meguru.heads import BadHead, brought_by
 from services.donations import commands as donations
 from services.erasure import commands as erasure
 from services.tracking import loops
-from services.tracking.commands import items, rolls
+from services.tracking.commands import items, rolls, scans
 from services.tracking.log.note import Checkpoint, NoteSigner
 from services.tracking.reading.rolls import printed_roll
 from services.tracking.tests import world as town
@@ -107,7 +107,7 @@ async def tell(world: World) -> None:
     async with tracking.acting(by=WORKER) as tx:
         await items.register_lot(tx, engagement, "monitor", 59)
         asked = Request(id=uuid7(), digest="received")
-        await items.scan(tx, [items.Scanned(known[0].stream, "received", asked, NOW)])
+        await scans.scan(tx, [scans.Scanned(known[0].stream, "received", asked, NOW)])
         await items.name_candidate(tx, known[0].stream)
     async with tracking.acting() as tx:
         roll = await rolls.draw_roll(tx, engagement, 2)

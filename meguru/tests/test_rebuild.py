@@ -6,7 +6,7 @@ import pytest
 
 from meguru.rebuild import NotCaughtUp, compare, left_alone, rebuild, views_of
 from meguru.tests.test_audit import World, found, worlds
-from services.tracking.commands import items
+from services.tracking.commands import items, scans
 from services.tracking.tests import world as town
 from shared.entry import Request
 from shared.ids import uuid7
@@ -125,7 +125,7 @@ async def test_a_service_that_has_not_heard_everything_is_not_rebuilt(world: Wor
     engagement = (await tracking.rows("SELECT engagement FROM engagements"))[0][0]
     (item,) = await town.registered(tracking, engagement, [town.row("LATE")])
     async with tracking.acting(by=WORKER) as tx:
-        await items.scan(tx, [items.Scanned(item.stream, "received", Request(id=uuid7(), digest="r"), NOW)])
+        await scans.scan(tx, [scans.Scanned(item.stream, "received", Request(id=uuid7(), digest="r"), NOW)])
         await items.name_candidate(tx, item.stream)
     before = await dump(world, "refurb")
     with pytest.raises(NotCaughtUp, match="refurb"):

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import BigInteger, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.log import merkle, note, tiles
@@ -44,6 +45,9 @@ class Inconsistent(RuntimeError):
     """The stored tiles do not lead to the last root, or the log not to the kept head. Nothing more is signed."""
 
 
+_PLACE = text(
+    'UPDATE leaves SET "index" = p.place FROM unnest(:entries, :places) AS p(entry, place) WHERE leaves.entry = p.entry'
+).bindparams(bindparam("entries", type_=ARRAY(Uuid)), bindparam("places", type_=ARRAY(BigInteger)))
 KEPT = "checkpoint"  # the file's name in the place of `MEGURU_KEPT_HEAD`
 
 
@@ -179,10 +183,8 @@ async def integrate(connection: AsyncConnection, signer: NoteSigner, kept: Kept)
         signed = signer.sign(str(Checkpoint(signer.name, grown.size, grown.root)))
         await _store(connection, files)
         await connection.execute(
-            text('UPDATE leaves SET "index" = :place WHERE entry = :of').bindparams(
-                bindparam("place"), bindparam("of")
-            ),
-            [{"place": tree.size + nth, "of": row.entry} for nth, row in enumerate(waiting)],
+            _PLACE,
+            {"entries": [row.entry for row in waiting], "places": [tree.size + nth for nth in range(len(waiting))]},
         )
         await connection.execute(
             text("INSERT INTO checkpoints (size, root, note) VALUES (:size, :root, :note)"),

@@ -6,18 +6,19 @@ so that services see bearer tokens only, and an ended session is dead at once.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Cookie, Depends, Form
 from joserfc.jwk import OKPKey
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from starlette.responses import RedirectResponse, Response
 
 from services.tracking.domain.roles import ROLES_OF
-from shared.door import TheDoor
+from shared.door import Door, TheDoor
 from shared.identity import Principal, holding, issue, make_identity_key
 from shared.refused import Forbidden, SignIn
 from shared.settings import settings
@@ -29,12 +30,22 @@ _OPERATOR = Depends(holding("platform-operator"))
 IDLE_MAX = timedelta(hours=2)
 SEEN_EVERY = timedelta(minutes=1)  # a commit on every request of a busy person would queue them behind one row
 LIFE_MAX = timedelta(hours=12)
+TOKEN_SHARED_S = 60  # of the 300 it lives: whoever verified it once knows it again
 
 _PERSON = text("SELECT person, party, title, roles, kind, party_name FROM signs_in(:person)")
 _SESSION = text("SELECT set_config('app.session', :s, true)")  # row-level security shows this one session only
 
-_OF = text("SELECT * FROM session_of(:s) WHERE started_at > :born AND seen_at > :idle")
+_OF = text(
+    "SELECT given.s AS session, found.* FROM unnest(CAST(:s AS text[])) AS given(s) "
+    "CROSS JOIN LATERAL session_of(given.s) AS found WHERE found.started_at > :born AND found.seen_at > :idle"
+)
 _SEEN = text("UPDATE sessions SET seen_at = :now WHERE session = :s")
+
+
+@lru_cache(maxsize=1024)
+def _signed(who: Principal, _minute: int) -> str:
+    """Sign a token; within a minute the same person with the same roles gets the same one."""
+    return issue(_key(settings().keys), who, issuer=settings().origin)
 
 
 @lru_cache(maxsize=1)
@@ -94,18 +105,24 @@ async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKI
     now = datetime.now(UTC)
     if not session:
         return Response()
-    live = {"s": _hash(session), "born": now - LIFE_MAX, "idle": now - IDLE_MAX}
-    async with door.asking() as connection:
-        row = (await connection.execute(_OF, live)).one_or_none()
+    (row,) = await door.gather.ask("sessions", [_hash(session)], partial(_live, door))
     if row is None:
         return Response()
     if now - row.seen_at > SEEN_EVERY:
         async with door.engine.begin() as connection:
             await connection.execute(_SESSION, {"s": _hash(session)})
             await connection.execute(_SEEN, {"s": _hash(session), "now": now})
-    return Response(
-        headers={"Authorization": f"Bearer {issue(_key(settings().keys), principal_of(row), issuer=settings().origin)}"}
-    )
+    signed = _signed(principal_of(row), int(now.timestamp() // TOKEN_SHARED_S))
+    return Response(headers={"Authorization": f"Bearer {signed}"})
+
+
+async def _live(door: Door, sessions: Sequence[str]) -> list[Row[Any] | None]:
+    """Return the row of each session that is live."""
+    now = datetime.now(UTC)
+    asked = {"s": list(set(sessions)), "born": now - LIFE_MAX, "idle": now - IDLE_MAX}
+    async with door.asking() as connection:
+        rows = {row.session: row for row in await connection.execute(_OF, asked)}
+    return [rows.get(session) for session in sessions]
 
 
 @router.get("/traces{rest:path}", dependencies=[_OPERATOR])  # noqa: FAST003 - whatever the rest, the answer is one

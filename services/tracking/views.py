@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.domain import conformance
@@ -16,7 +15,7 @@ from services.tracking.domain.conformance import Breach, Subject
 from services.tracking.domain.custody import Seen, reached
 from services.tracking.domain.width import plain
 from services.tracking.tables import breaches, caged, leaves, lots, metadata, timeline
-from shared.database import Transaction
+from shared.database import Transaction, add
 from shared.entry import Entry
 from shared.events.tracking import CageOpened, CageSealed, EngagementOpened, ItemRegistered, LotRegistered, Required
 from shared.levels import Level
@@ -49,8 +48,7 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         }
         for e in entries
     ]
-    if rows:
-        await tx.connection.execute(insert(timeline).on_conflict_do_nothing(), rows)
+    await add(tx.connection, timeline, rows)
     held = [
         {
             "lot": e.event.lot,
@@ -63,8 +61,7 @@ async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         for e in entries
         if isinstance(e.event, LotRegistered)
     ]
-    if held:
-        await tx.connection.execute(insert(lots).on_conflict_do_nothing(), held)
+    await add(tx.connection, lots, held)
     for e in entries:
         if isinstance(e.event, CageSealed):
             await shut(tx, e.tenant, e.event)
@@ -136,19 +133,22 @@ async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         }
         for e in entries
     ]
-    if rows:
-        await tx.connection.execute(insert(leaves).on_conflict_do_nothing(), rows)
+    await add(tx.connection, leaves, rows)
 
 
-# All that bears on what an item's facts break: its own lines with its engagement's centre, and the openings of cages
-# that it was too many in.
+# All that bears on what an item's facts break: the lines about it, and the openings of cages that it was too many in.
 _JUDGED = text(
-    "SELECT t.item, t.kind, t.occurred_at, t.entry, t.data, c.data->>'centre' AS centre FROM timeline t "
-    "LEFT JOIN timeline c ON t.kind = 'tracking.item-registered.v1' AND c.stream = (t.data->>'engagement')::uuid "
-    "AND c.kind = 'tracking.engagement-opened.v1' WHERE t.item = ANY(:items) AND t.kind = ANY(:kinds) "
-    "UNION ALL SELECT x::uuid, o.kind, o.occurred_at, o.entry, '{}'::jsonb, NULL FROM timeline o "
+    "SELECT t.item, t.kind, t.occurred_at, t.entry, CASE t.kind WHEN 'tracking.item-registered.v1' THEN "
+    "jsonb_build_object('engagement', t.data->'engagement', 'on_site', t.data->'required'->'on_site', "
+    "'media', jsonb_path_query_array(t.data, '$.media[*].id')) ELSE t.data END AS data FROM timeline t "
+    "WHERE t.item = ANY(:items) AND t.kind = ANY(:kinds) AND t.stream <> ALL(:known) "
+    "UNION ALL SELECT x::uuid, o.kind, o.occurred_at, o.entry, '{}'::jsonb FROM timeline o "
     "CROSS JOIN LATERAL jsonb_array_elements_text(o.data->'surplus') x WHERE o.kind = 'tracking.cage-opened.v1' "
     "AND o.data->'surplus' <> '[]' AND x::uuid = ANY(:items)"  # there are few: an index of their own
+)
+_CENTRES = text(
+    "SELECT stream, data->>'centre' AS centre FROM timeline WHERE stream = ANY(:engagements) "
+    "AND kind = 'tracking.engagement-opened.v1'"
 )
 _FACTS = text("SELECT DISTINCT item, tenant FROM timeline WHERE item = ANY(:items) AND kind = ANY(:once)")
 _OF_ENGAGEMENTS = text(
@@ -176,46 +176,45 @@ def _heard(row: Any) -> Seen:
 
 def _recorded(entry: Entry[Any]) -> Seen:
     """Return what an entry says that bears on conformance."""
-    event = entry.event
+    said = vars(entry.event)
     return Seen(
         entry.kind,
         entry.occurred_at,
         entry.id,
-        medium=getattr(event, "medium", None),
-        level=Level.DESTROY if entry.kind == "erasure.medium-destroyed.v1" else getattr(event, "achieved", None),
-        disproved=getattr(event, "passed", None) is False,
-        cage=getattr(event, "cage", None),
-        party=getattr(event, "centre", None),
-        required=event.required if entry.kind == conformance.CHANGED else None,
+        medium=said.get("medium"),
+        level=Level.DESTROY if entry.kind == "erasure.medium-destroyed.v1" else said.get("achieved"),
+        disproved=said.get("passed") is False,
+        cage=said.get("cage"),
+        party=said.get("centre"),
+        required=said["required"] if entry.kind == conformance.CHANGED else None,
     )
 
 
 def _subject(data: dict[str, Any]) -> Subject:
-    """Read what was registered of an item without the rest of it."""
-    on_site = data["required"].get("on_site")
-    media = tuple(UUID(one["id"]) for one in data["media"])
+    """Read what was registered of an item, without the rest of it."""
+    on_site = data["on_site"]
+    media = tuple(UUID(one) for one in data["media"])
     return Subject(UUID(data["engagement"]), media, Level(on_site) if on_site else None)
 
 
 async def broken(
-    connection: AsyncConnection, items: Collection[UUID], also: Sequence[Entry[Any]] = ()
+    connection: AsyncConnection, items: Collection[UUID], known: Sequence[Entry[Any]] = ()
 ) -> dict[UUID, list[Breach]]:
-    """Return what the facts of each item break, from what this view has heard and what the caller knows beside it."""
-    told: defaultdict[UUID, dict[UUID, Seen]] = defaultdict(dict)
+    """Return what the facts of each item break; `known` is all of these items' own streams, where the caller has it."""
+    told: defaultdict[UUID, list[Seen]] = defaultdict(list)
     subjects: dict[UUID, Subject] = {}
-    centres: dict[UUID, str] = {}
-    for one in also:
-        told[one.event.item][one.id] = _recorded(one)
+    for one in known:
+        told[one.event.item].append(_recorded(one))
         if isinstance(one.event, ItemRegistered):
             subjects[one.event.item] = Subject.of(one.event)
-    for row in await connection.execute(_JUDGED, {"items": list(items), "kinds": list(conformance.JOURNEY)}):
-        if row.entry not in told[row.item]:
-            told[row.item][row.entry] = _heard(row)
-        if row.kind == conformance.REGISTERED and row.item not in subjects:
+    asked = {"items": list(items), "kinds": list(conformance.JOURNEY), "known": list({one.stream for one in known})}
+    for row in await connection.execute(_JUDGED, asked):
+        told[row.item].append(_heard(row))
+        if row.kind == conformance.REGISTERED:
             subjects[row.item] = _subject(row.data)
-        if row.centre:
-            centres[row.item] = row.centre
-    return {item: conformance.breaches(one, told[item].values(), centres.get(item)) for item, one in subjects.items()}
+    of = {"engagements": list({one.engagement for one in subjects.values()})}
+    centres = {row.stream: row.centre for row in await connection.execute(_CENTRES, of)}
+    return {item: conformance.breaches(s, told[item], centres.get(s.engagement)) for item, s in subjects.items()}
 
 
 async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
@@ -242,8 +241,7 @@ async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
             for one in now
         ]
         await tx.connection.execute(text("DELETE FROM breaches WHERE item = ANY(:items)"), {"items": list(there)})
-        if rows:
-            await tx.connection.execute(insert(breaches), rows)
+        await add(tx.connection, breaches, rows)
 
 
 _SEEN = (

@@ -15,28 +15,24 @@ from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
 from services.tracking import reading, views
-from services.tracking.api.roles import SCANNERS, Approver, Clerk, Worker
+from services.tracking.api.roles import Approver, Clerk, Worker
 from services.tracking.api.shapes import (
     Decision,
     Exemption,
     NewLot,
     Recycling,
-    Scans,
 )
-from services.tracking.commands import conformance, items
+from services.tracking.commands import items
 from services.tracking.domain import columns, inventory, table
-from services.tracking.domain.conformance import WORDS, Code
 from services.tracking.domain.row import Row
 from services.tracking.reading.rolls import unresolved
 from shared.database import Transaction
-from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
+from shared.door import Ask, Found, GivenLabel, TheDoor, receipt
 from shared.entry import Entry
 from shared.events.tracking import Mapped
-from shared.identity import Principal, SignedIn
-from shared.ids import Label
-from shared.refused import Forbidden, Invalid, Refused, Unknown
+from shared.identity import SignedIn
+from shared.refused import Invalid, Unknown
 from shared.web.i18n import language
-from shared.web.scans import Result, Results
 
 LIST_MAX = 500  # items of one page of the list
 PAGES_MAX = 10_000
@@ -97,21 +93,6 @@ async def register_lot(body: NewLot, door: TheDoor, who: Clerk) -> Response:
         return await items.register_lot(tx, body.engagement, body.kind, body.count)
 
     return receipt(await door.act(who.party, who, register, ask=body))
-
-
-@router.post("/scans", response_model_exclude_none=True)
-async def scan(body: Scans, http: HttpRequest, door: TheDoor, who: SignedIn) -> Results:
-    """Take in what a device scanned: facts, each answered by itself, all of one town in one transaction."""
-    for work in {one.work for one in body.scans}:
-        if not who.has(*SCANNERS[work]):
-            raise Forbidden
-    answers = await _scan(door, who, body)
-    lang = language(http)
-    told = []
-    for one, (answer, codes) in zip(body.scans, answers, strict=True):
-        breaks = [WORDS[code].ja if lang == "ja" else WORDS[code].en for code in codes]
-        told.append(Result.of(one.request_id, one.label, answer, lang, breaks))
-    return Results(results=told)
 
 
 @router.post("/items/{label}/exception", status_code=201)
@@ -259,36 +240,6 @@ async def _own_engagement(tx: Transaction, engagement: UUID) -> None:
             "この契約は登録されていないか、期間外です。契約を確かめてください。",
             "This engagement is not registered or not open. Check it.",
         )
-
-
-Answer = tuple[Entry[Any] | Refused, tuple[Code, ...]]  # with what a recorded fact breaks
-
-
-async def _scan(door: Door, who: Principal, body: Scans) -> list[Answer]:
-    received = door.now()
-    answers: dict[int, Answer] = {}
-    read: dict[int, Label] = {}
-    for nth, one in enumerate(body.scans):
-        try:
-            read[nth] = scanned(one.label)
-        except Refused as refusal:
-            answers[nth] = refusal, ()
-    found = await door.resolve_all(list(read.values()), who)
-    by_tenant: defaultdict[str, list[int]] = defaultdict(list)
-    for nth, label in read.items():
-        if label.id in found:
-            by_tenant[found[label.id].tenant].append(nth)
-        else:
-            answers[nth] = await unresolved(door, label, who), ()
-    for tenant, numbers in by_tenant.items():
-        asked = [body.scans[nth].asked(found[read[nth].id].item, body.sent_at, received) for nth in numbers]
-
-        async def do(tx: Transaction, asked: Sequence[items.Scanned] = asked) -> list[Answer]:
-            told = await items.scan(tx, asked)
-            return list(zip(told, await conformance.broken_by(tx, told), strict=True))
-
-        answers |= zip(numbers, await door.act(tenant, who, do), strict=True)
-    return [answers[nth] for nth in range(len(body.scans))]
 
 
 def _registered(entry: Entry[Any]) -> dict[str, Any]:

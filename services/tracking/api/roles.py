@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from services.tracking.commands import items
+from services.tracking.commands.scans import Step
 from shared.identity import Principal, Role, holding
 
-SCANNERS: Mapping[items.Step, tuple[Role, ...]] = {
+SCANNERS: Mapping[Step, tuple[Role, ...]] = {
     "received": ("worker", "centre-manager"),
     "taken-over": ("clerk", "town-admin"),
 }

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from services.tracking.commands import items
+from services.tracking.commands.scans import Scanned, Step
 from services.tracking.domain.width import plain
 from shared.door import Ask
 from shared.entry import Request
@@ -113,12 +113,12 @@ class Scan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
     request_id: UUID
-    work: items.Step
+    work: Step
     label: Annotated[str, Field(max_length=LABEL_INPUT_MAX)]
     token: Annotated[str, Field(max_length=20)] | None = None
     captured_at: AwareDatetime | None = None
 
-    def asked(self, item: UUID, sent_at: datetime | None, received: datetime) -> items.Scanned:
+    def asked(self, item: UUID, sent_at: datetime | None, received: datetime) -> Scanned:
         """Return the scan with its item, its request and its time by our clock.
 
         A field left at its default is no part of the digest: a scan queued before an upgrade that
@@ -128,7 +128,7 @@ class Scan(BaseModel):
         said = self.model_dump_json(exclude={"label", "token"}, exclude_unset=True, exclude_none=True).encode()
         digest = hashlib.sha256(said + item.bytes).hexdigest()
         request = Request(id=self.request_id, digest=digest, clock_off_s=ask.clock_off_s(received))
-        return items.Scanned(item, self.work, request, ask.occurred_at(received))
+        return Scanned(item, self.work, request, ask.occurred_at(received))
 
 
 class Scans(BaseModel):

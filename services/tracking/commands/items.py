@@ -1,9 +1,8 @@
 """Commands about items and lots: register, hand over, receive, decide the route, take over."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from services.tracking.tables import labels, metadata
 from shared import ledger
 from shared.database import Transaction
 from shared.directory import keep
-from shared.entry import Entry, Event, Request
+from shared.entry import Entry, Event
 from shared.events.tracking import ColumnsMapped, ItemRegistered, LotRegistered, Mapped, Medium
 from shared.ids import derived, new_label, new_token, uuid7
 from shared.ledger import History
@@ -251,46 +250,6 @@ async def register_lot(
     return await ledger.append(tx, history, event)
 
 
-Step = Literal["received", "taken-over"]
-
-
-@dataclass(frozen=True, slots=True)
-class Scanned:
-    """One scan of a batch: the device's own request and time."""
-
-    item: UUID
-    step: Step
-    request: Request
-    occurred_at: datetime
-
-
-_STEP_KINDS: Mapping[Step, str] = {"received": "tracking.received.v1", "taken-over": "tracking.taken-over.v1"}
-
-
-async def scan(tx: Transaction, scans: Sequence[Scanned]) -> list[Entry[Any] | Refused]:
-    """Take in several scans in one transaction; each is answered by itself. A second scan answers with the first."""
-    histories = await ledger.read_all(tx, [one.item for one in scans])
-    decided: dict[tuple[UUID, Step], ledger.Decision] = {}
-    answers: dict[int, Entry[Any] | Refused | tuple[UUID, Step]] = {}
-    for nth, one in sorted(enumerate(scans), key=lambda pair: pair[1].occurred_at):  # the earliest is the one recorded
-        history = histories[one.item]
-        try:
-            answer = history.answered(one.request) or _first(history, _STEP_KINDS[one.step], one.occurred_at)
-            if answer is None and (one.item, one.step) not in decided:
-                if one.step == "taken-over":
-                    of_the_town(tx)
-                state = item.fold(history.events)
-                event = state.take_over() if one.step == "taken-over" else state.receive(cage=None, centre=tx.by.party)
-                decided[one.item, one.step] = ledger.Decision(history, event, one.request, one.occurred_at)
-        except Refused as refusal:
-            answers[nth] = refusal
-        else:
-            answers[nth] = answer or (one.item, one.step)
-    appended = dict(zip(decided, await ledger.append_all(tx, list(decided.values())), strict=True))
-    told = [answers[nth] for nth in range(len(scans))]
-    return [appended[answer] if isinstance(answer, tuple) else answer for answer in told]
-
-
 def of_the_town(tx: Transaction) -> None:
     """Raise Forbidden for a person of another party: what is the town's to decide or to count, nobody does for it."""
     if tx.by.party != tx.tenant:
@@ -299,16 +258,6 @@ def of_the_town(tx: Transaction) -> None:
             "これは町の職員が行います。町の担当に頼んでください。",
             "Only the town's own staff may do this. Ask the town's desk.",
         )
-
-
-def _first(history: History, kind: str, at: datetime) -> Entry[Any] | None:
-    """Return the record that answers a scan of that moment; None when the scan is earlier than all that is recorded.
-
-    A late capture of an earlier moment is a fact of its own: whatever arrives first, the earliest stands in the end.
-    """
-    known = [entry for entry in history.entries if entry.kind == kind]
-    earliest = min(known, key=lambda entry: entry.occurred_at, default=None)
-    return ledger.again(earliest) if earliest and earliest.occurred_at <= at else None
 
 
 async def name_candidate(tx: Transaction, item_: UUID) -> Entry[Any]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.tracking import reading, views
-from services.tracking.commands import differences, losses
+from services.tracking.commands import differences, losses, scans
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
 from services.tracking.domain.columns import HEADS
@@ -209,8 +209,8 @@ async def _recycle(tx: Transaction, item: UUID, why: str | None) -> Entry[Any]:
 
 
 async def _take_over(tx: Transaction, item: UUID, asked: Asked) -> Entry[Any]:
-    scan = commands.Scanned(item, "taken-over", asked.ask.as_received(tx.at), tx.occurred_at)
-    answer = (await commands.scan(tx, [scan]))[0]
+    scan = scans.Scanned(item, "taken-over", asked.ask.as_received(tx.at), tx.occurred_at)
+    answer = (await scans.scan(tx, [scan]))[0].said
     if isinstance(answer, Refused):
         raise answer
     return answer

@@ -10,10 +10,9 @@ from sqlalchemy import text
 from starlette.responses import RedirectResponse, Response
 
 from services.tracking import reading
-from services.tracking.commands import cages, conformance
-from services.tracking.commands import items as commands
+from services.tracking.commands import cages, scans
 from services.tracking.commands.differences import Difference
-from services.tracking.commands.items import Step
+from services.tracking.commands.scans import Answer, Scanned, Step
 from services.tracking.domain.conformance import WORDS as BREAKS
 from services.tracking.domain.conformance import Code
 from services.tracking.pages.asked import Asked, again, nothing
@@ -107,15 +106,14 @@ async def _record(door: Door, who: Principal, asked: Asked, label: str, step: St
     """
     read, ask = scanned(label), asked.ask
 
-    async def do(tx: Transaction, found: Found) -> tuple[Entry[Any] | Refused, tuple[Code, ...]]:
-        scan = commands.Scanned(found.item, step, ask.as_received(tx.at), tx.occurred_at)
-        told = await commands.scan(tx, [scan])
-        return told[0], (await conformance.broken_by(tx, told))[0]
+    async def do(tx: Transaction, found: Found) -> Answer:
+        scan = Scanned(found.item, step, ask.as_received(tx.at), tx.occurred_at)
+        return (await scans.scan(tx, [scan]))[0]
 
-    answer, codes = await door.act_on(read, who, do, ask=ask)
-    if isinstance(answer, Refused):
-        raise answer
-    return read, codes
+    answer = await door.act_on(read, who, do, ask=ask)
+    if isinstance(answer.said, Refused):
+        raise answer.said
+    return read, answer.breaks
 
 
 @router.get("/receiving")

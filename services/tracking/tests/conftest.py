@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.tracking.commands import cages, items, parties
+from services.tracking.commands import cages, items, parties, scans
 from services.tracking.commands.parties import engagement_of
 from services.tracking.tests.actors import CARRIER, FIRST, LAST, OTHER_CARRIER, OTHER_CENTRE, WHO, Api
 from services.tracking.tests.readers import NAMES, Web, World, afterwards, erased, heard
@@ -92,7 +92,7 @@ async def world(tracking: Service) -> World:
     given = HandedOver(call=call, application=uuid7(), receipt="1", category="hamlet", items=(rich.stream,))
     await heard(tracking, *told, recorded(delivered, stream=uuid7(), by=WORKER))
     async with tracking.acting() as tx:
-        await items.scan(tx, [items.Scanned(rich.stream, "taken-over", _request(), NOW + timedelta(days=1))])
+        await scans.scan(tx, [scans.Scanned(rich.stream, "taken-over", _request(), NOW + timedelta(days=1))])
     await heard(tracking, recorded(given, stream=uuid7(), at=NOW + timedelta(days=2)))
     return World(engagement, rich, waiting, bare, scrap, held)
 

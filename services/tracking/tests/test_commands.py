@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from services.tracking import views
-from services.tracking.commands import cages, differences, items, parties
+from services.tracking.commands import cages, differences, items, parties, scans
 from services.tracking.consumers import consumers
 from services.tracking.domain.row import Row
 from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
@@ -223,9 +223,9 @@ async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_f
             await differences.resolve(tx, discrepancy, "found", "x")
     async with tracking.acting(by=WORKER, request=uuid7()) as tx:
         assert tx.request
-        scans = [items.Scanned(streams[2], "received", tx.request, NOW)] * 2
-        entries = await items.scan(tx, scans)
-    assert len({entry.id for entry in entries if isinstance(entry, Entry)}) == 1
+        twice = [scans.Scanned(streams[2], "received", tx.request, NOW)] * 2
+        answers = await scans.scan(tx, twice)
+    assert len({one.said.id for one in answers if isinstance(one.said, Entry)}) == 1
     async with tracking.acting(by=WORKER) as tx:
         await differences.resolve(tx, discrepancy, "found", "底にあった")
     async with tracking.acting(by=WORKER) as tx:
@@ -257,14 +257,14 @@ async def test_a_scan_sent_again_is_answered_again_and_another_body_is_refused(
     request = uuid7()
     async with tracking.acting(by=WORKER, request=request, asked="a") as tx:
         assert tx.request
-        first = (await items.scan(tx, [items.Scanned(one.stream, "received", tx.request, NOW)]))[0]
-        same = (await items.scan(tx, [items.Scanned(one.stream, "received", tx.request, NOW)]))[0]
+        first = (await scans.scan(tx, [scans.Scanned(one.stream, "received", tx.request, NOW)]))[0].said
+        same = (await scans.scan(tx, [scans.Scanned(one.stream, "received", tx.request, NOW)]))[0].said
     assert isinstance(first, Entry)
     assert isinstance(same, Entry)
     assert (first.id, same.replayed) == (same.id, True)
     async with tracking.acting(by=WORKER, request=request, asked="b") as tx:
         assert tx.request
-        other = (await items.scan(tx, [items.Scanned(one.stream, "taken-over", tx.request, NOW)]))[0]
+        other = (await scans.scan(tx, [scans.Scanned(one.stream, "taken-over", tx.request, NOW)]))[0].said
     assert isinstance(other, Reused)
 
 

@@ -10,10 +10,9 @@ from uuid import UUID
 import pytest
 
 from services.tracking import reading, views
-from services.tracking.commands import cages, items
-from services.tracking.commands.conformance import broken_by
+from services.tracking.commands import cages
 from services.tracking.commands.differences import Difference
-from services.tracking.commands.items import Scanned, Step
+from services.tracking.commands.scans import Scanned, Step, scan
 from services.tracking.domain import item as domain
 from services.tracking.tests.test_commands import destroyed, erased, hear
 from services.tracking.tests.world import founded, peopled, registered, row
@@ -55,9 +54,9 @@ async def take(tracking: Service, item: UUID, capture: Capture, request: UUID) -
     at = NOW + timedelta(minutes=capture.minute)
     async with tracking.acting(by=capture.by, at=NOW + timedelta(hours=9)) as tx:
         said = Request(id=request, digest=f"{capture.step}{capture.minute}")
-        answers = await items.scan(tx, [Scanned(item, capture.step, said, at)])
-        assert isinstance(answers[0], Entry)
-        return [tuple(one) for one in await broken_by(tx, answers)]
+        answers = await scan(tx, [Scanned(item, capture.step, said, at)])
+        assert isinstance(answers[0].said, Entry)
+        return [one.breaks for one in answers]
 
 
 async def own(tracking: Service, item: UUID) -> list[Entry[Any]]:

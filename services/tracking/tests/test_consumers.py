@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from services.tracking.commands import custody, items, lots, parties
+from services.tracking.commands import custody, items, lots, parties, scans
 from services.tracking.commands.differences import Difference
 from services.tracking.consumers import consumers
 from services.tracking.reading import overview
@@ -120,9 +120,9 @@ async def test_a_destroyed_medium_without_its_certificate_keeps_custody_open(
 async def received(tracking: Service, item: Entry[Any]) -> Entry[Any]:
     async with tracking.acting(TOWN, WORKER, request=uuid7()) as tx:
         assert tx.request
-        (entry,) = await items.scan(tx, [items.Scanned(item.stream, "received", tx.request, NOW)])
-    assert isinstance(entry, Entry)
-    return heard_again(entry)
+        (answer,) = await scans.scan(tx, [scans.Scanned(item.stream, "received", tx.request, NOW)])
+    assert isinstance(answer.said, Entry)
+    return heard_again(answer.said)
 
 
 @pytest.mark.parametrize("first", ["evidence", "receipt"])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.tracking import reading, views
-from services.tracking.commands import cages, custody, differences, items, losses, lots
+from services.tracking.commands import cages, custody, differences, items, losses, lots, scans
 from services.tracking.domain.loss import CLOCKS, due_on
 from services.tracking.tests.test_commands import destroyed, erased, hear, issued
 from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
@@ -203,7 +203,7 @@ async def lived(tracking: Service, engagement: UUID, order: list[str]) -> list[l
         cage = (await cages.seal(tx, engagement, f"P{nth}", f"p{nth}", [one.stream, two.stream])).stream
         await cages.hand_over(tx, cage, vehicle=None)
     late = uuid7()
-    scans: dict[str, tuple[UUID, items.Step, UUID, int, By]] = {
+    captures: dict[str, tuple[UUID, scans.Step, UUID, int, By]] = {
         "a-early": (one.stream, "received", uuid7(), 1, WORKER),
         "a-late": (one.stream, "received", late, 5, SECOND),
         "a-late-again": (one.stream, "received", late, 5, SECOND),
@@ -219,11 +219,11 @@ async def lived(tracking: Service, engagement: UUID, order: list[str]) -> list[l
         elif word == "destroyed":
             await hear(tracking, [destroyed(one)])
         else:
-            item, step, request, minutes, by = scans[word]
+            item, step, request, minutes, by = captures[word]
             async with tracking.acting(by=by) as tx:
                 asked = Request(id=request, digest="x")
-                answer = await items.scan(tx, [items.Scanned(item, step, asked, NOW + timedelta(minutes=minutes))])
-            assert not isinstance(answer[0], Refused)
+                answer = await scans.scan(tx, [scans.Scanned(item, step, asked, NOW + timedelta(minutes=minutes))])
+            assert not isinstance(answer[0].said, Refused)
     own = await tracking.rows(
         "SELECT kind, body, salt FROM entries WHERE stream = ANY(:s) ORDER BY id DESC", s=[one.stream, two.stream, cage]
     )

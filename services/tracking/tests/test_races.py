@@ -131,3 +131,25 @@ async def open_at_once(rivals: Rivals) -> None:
         assert len(requests) == len(set(requests)), "a scan is there once"
         assert {one["entry"] for one in told if one["label"] == label} <= {str(one.id) for one in there}
         assert (await rivals.api.send("worker", "GET", f"/items/{label}")).status_code == 200
+
+
+async def test_many_devices_at_once_share_transactions_and_each_keeps_its_person_and_its_request(api: Api) -> None:
+    labels = await api.items(*(f"MANY{nth}" for nth in range(24)))
+    scans = {label: {"requestId": str(uuid7()), "work": "received", "label": label} for label in labels}
+    who = {label: TWO[nth % 2] for nth, label in enumerate(labels)}
+    sending = [api.send(who[label], "POST", "/scans", json={"scans": [scan]}) for label, scan in scans.items()]
+    stranger = api.send("stranger", "POST", "/scans", json={"scans": [scans[labels[0]]]})
+    *answers, refused = await asyncio.gather(*sending, stranger)
+    assert [answer.json()["results"][0]["status"] for answer in answers] == [201] * len(labels)
+    assert refused.json()["results"][0]["code"] == "unknown-label"
+    moments = set()
+    for label in labels:
+        *_, entry = await api.tracking.rows(
+            "SELECT body, salt FROM entries JOIN items ON item = stream WHERE label = :l ORDER BY sequence", l=label
+        )
+        read = Entry.read(entry.body, entry.salt)
+        assert read.request
+        assert (read.kind, read.by.person) == ("tracking.received.v1", who[label])
+        assert str(read.request.id) == scans[label]["requestId"]
+        moments.add(read.recorded_at)
+    assert len(moments) < len(labels), "what came at once was recorded together"

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.tracking.commands import cages, items, parties
+from services.tracking.commands import cages, items, parties, scans
 from services.tracking.consumers import consumers
 from services.tracking.log.note import NoteSigner
 from services.tracking.loops import Kept, integrate
@@ -42,7 +42,7 @@ async def filled(tracking: Service) -> Service:
             await items.register_lot(tx, engagement, "monitor", 59)
             await parties.end_engagement(tx, over)
             said = Request(id=uuid7(), digest="taken over, and never ready")
-            await items.scan(tx, [items.Scanned(one.stream, "taken-over", said, NOW)])
+            await scans.scan(tx, [scans.Scanned(one.stream, "taken-over", said, NOW)])
             await parties.enrol(tx, by.person, name="名前", title=None, contact=None, roles=["clerk"])
     found = await tracking.rows("SELECT body, salt FROM entries")
     async with tracking.consuming() as tx:

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.tracking.commands import cages, items, rolls
+from services.tracking.commands import cages, items, rolls, scans
 from services.tracking.consumers import consumers
 from services.tracking.reading.rolls import left_to_bind, printed_roll
 from services.tracking.reading.rolls import rolls as rolls_of
@@ -119,8 +119,8 @@ async def test_each_wrong_pair_is_answered_by_what_to_do(tracking: Service, enga
         await cages.seal(tx, engagement, "W", "W-SEAL", [told[3].stream])
     assert (await refused(tracking, second, "PC-W-4", engagement)).code == "in-a-cage"
     async with tracking.acting(TOWN, WORKER) as tx:
-        scan = items.Scanned(told[1].stream, "received", Request(id=uuid7(), digest="w"), NOW)
-        await items.scan(tx, [scan])
+        scan = scans.Scanned(told[1].stream, "received", Request(id=uuid7(), digest="w"), NOW)
+        await scans.scan(tx, [scan])
     assert (await refused(tracking, third, "PC-W-2", engagement)).code == "label-in-use", "before the bus has told"
     used = await tracking.rows(
         "SELECT label FROM labels WHERE label IN (:a, :b) AND item IS NOT NULL", a=second.id, b=third.id
