@@ -24,11 +24,13 @@ from bench.world import Town, inventory, quiet, town
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
 from meguru.replay.actor import Actor
+from shared.stack.ports import LOOPBACK
 from shared.stack.stack import Stack
 
 RESULTS = Path(__file__).parent / "results.json"
 CLIENTS = 16
 BATCH = 100
+PACE, PACED = 100, 500  # scans a second, and how many of them
 REGISTERED = 10_000  # rows of one inventory
 LEAVES = 20_000  # that wait for the sequencer
 LOOKUPS = 100  # one address may ask for 120 bare IDs a minute
@@ -53,18 +55,20 @@ async def main(scale: int) -> None:
 async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str, Any]]:
     """Return {name: {ours, raw, ratio, unit}}."""
     singles, batches, destroyed = 400 * scale, 8 * scale, 100 * scale
-    made = await town(stack, folder, CLIENTS * BATCH * batches + singles)
+    made = await town(stack, folder, CLIENTS * BATCH * batches + singles + PACED)
     single_raw = await ceilings.commits(stack, CLIENTS, 1, 3)
     batch_raw = await ceilings.commits(stack, CLIENTS, BATCH, 3)
     publish_raw = await ceilings.publishes(stack, 4000, 64)
     pull_raw = await ceilings.pulls(stack, 4000)
     single = await scan_single(stack, made.labels[:singles])
-    batch, through = await scan_batches(stack, made.labels[singles:])
+    paced = await scan_paced(stack, made.labels[singles : singles + PACED], 1 / PACE)
+    batch, through = await scan_batches(stack, made.labels[singles + PACED :])
     certificates, signatures = await asyncio.to_thread(certificates_each_core, 20 * scale)
     await quiet(stack)  # what the load before left to do is not this figure's
     p50, p99 = await destroy_to_certificate(stack, made, destroyed)
     bare = 1 / certificates  # the work alone, on an idle core
     page, ping = await public_page(stack, made.labels[0], LOOKUPS)
+    looked = await lookup(stack, made.labels[0])
     used = memory(stack)
     size = await bytes_of_an_entry(stack)
     registered = await register(stack, made, REGISTERED)
@@ -72,15 +76,17 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     await quiet(stack)
     sequencer_raw = await ceilings.commits(stack, 1, ROUND, 3)
     sequencer = await sequenced(stack, LEAVES * scale)  # the last: its leaves are of no ledger
-    looked = await lookups(stack, made.labels[0]) if scale > 1 else {}
-    return looked | {
+    among = await lookups(stack, made.labels[0]) if scale > 1 else {}
+    return among | {
         "scan_single": row(single, single_raw, "scans/s"),
+        "scan_p99_at_100": row(paced, 1000 / single_raw, "ms", less_is_better=True),
         "scan_batch": row(batch, batch_raw, "scans/s"),
         "end_to_end": row(through, min(batch_raw, publish_raw, pull_raw), "rows/s"),
         "destroy_to_certificate_p50": row(p50, bare, "s", less_is_better=True),
         "destroy_to_certificate_p99": row(p99, bare, "s", less_is_better=True),
         "certificates": row(certificates, signatures, "1/s and core"),
         "public_page_p50": row(page, ping, "ms", less_is_better=True),
+        "lookup_p50": row(*looked, "ms", less_is_better=True),
         "memory_stack": row(used, None, "MB"),
         "bytes_per_entry": row(*size, "bytes", less_is_better=True),
         "sequencer": row(sequencer, sequencer_raw, "entries/s"),
@@ -112,6 +118,28 @@ async def devices(stack: Stack, count: int) -> AsyncIterator[list[Device]]:
         ]
 
 
+async def scan_paced(stack: Stack, labels: list[str], every_s: float) -> float:
+    """Return the p99 in ms of single scans that come one `every_s`, whatever became of those before."""
+    async with devices(stack, CLIENTS) as made:
+        free = asyncio.Queue[Device]()
+        for device in made:
+            free.put_nowait(device)
+        took: list[float] = []
+
+        async def one(label: str) -> None:
+            started = time.perf_counter()  # waiting for a free device counts
+            device = await free.get()
+            await device.scan("received", [label])
+            free.put_nowait(device)
+            took.append((time.perf_counter() - started) * 1000)
+
+        async with asyncio.TaskGroup() as sending:
+            for label in labels:
+                sending.create_task(one(label))
+                await asyncio.sleep(every_s)
+    return quantile(sorted(took), 0.99)
+
+
 async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
     """Return scans accepted a second, and rows a second from the first POST to the last row on tracking's timeline."""
     groups = [labels[at : at + BATCH] for at in range(0, len(labels), BATCH)]
@@ -132,6 +160,13 @@ async def scan_batches(stack: Stack, labels: list[str]) -> tuple[float, float]:
         through = time.perf_counter() - started
     await connection.close()
     return len(labels) / accepted, len(labels) / through
+
+
+async def lookup(stack: Stack, label: str) -> tuple[float, float]:
+    """Return the p50 of the look-up and of the cheapest answer, both at the service itself, in ms."""
+    async with Device(f"http://{LOOPBACK}:{stack.ports['tracking']}") as public:
+        ping = await ceilings.latency_ms(lambda: public.get("/healthz"), LOOKUPS)
+    return await lookup_ms(stack, label), quantile(ping, 0.5)
 
 
 async def lookups(stack: Stack, label: str) -> dict[str, dict[str, Any]]:

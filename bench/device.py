@@ -1,7 +1,7 @@
-"""A device that sends scans: one kept connection, and as little work as possible between two requests.
+"""A device that sends scans or looks something up: one kept connection, and as little work as possible of its own.
 
 A general HTTP client costs 2 ms of a core for each request, half of what is measured; load tools are thin for this
-reason. It speaks just the HTTP/1.1 that the gateway answers a JSON body with (RFC 9112).
+reason. It speaks just the HTTP/1.1 that our answers need (RFC 9112).
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from shared.ids import uuid7
 
 
 class Device:
-    """One connection of a signed-in person; `cookie` is the session's."""
+    """One connection to an origin; with a certificate authority it is TLS, and `cookie` is a person's session."""
 
-    def __init__(self, origin: str, authority: Path, cookie: str) -> None:
+    def __init__(self, origin: str, authority: Path | None = None, cookie: str = "") -> None:
         self._host = urlsplit(origin)
-        self._context = ssl.create_default_context(cafile=str(authority))
-        self._cookie = cookie
+        self._context = ssl.create_default_context(cafile=str(authority)) if authority else None
+        self._cookie = f"Cookie: {cookie}\r\n" if cookie else ""
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(
@@ -37,18 +37,23 @@ class Device:
         """Send labels as one batch; each must be recorded. Raises RuntimeError otherwise."""
         now = datetime.now(UTC).isoformat()
         scans = [{"requestId": str(uuid7()), "work": work, "label": label, "capturedAt": now} for label in labels]
-        status, answer = await self._post("/api/tracking/scans", {"sentAt": now, "scans": scans})
-        if status != 200 or any(one["status"] != 201 for one in answer["results"]):
-            raise RuntimeError(f"{status} {str(answer)[:500]}")
+        answer = json.loads(await self.ask("POST", "/api/tracking/scans", {"sentAt": now, "scans": scans}))
+        if any(one["status"] != 201 for one in answer["results"]):
+            raise RuntimeError(str(answer)[:500])
 
-    async def _post(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
-        content = json.dumps(body).encode()
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: {self._host.netloc}\r\nCookie: {self._cookie}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-        )
+    async def get(self, path: str) -> bytes:
+        """Return what lies at a path. Raises RuntimeError when it is not answered by 200."""
+        return await self.ask("GET", path, None)
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
+        """Send a request and return the body of its answer. Raises RuntimeError when that is not 200."""
+        content = json.dumps(body).encode() if body else b""
+        said = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n" if body else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host.netloc}\r\n{self._cookie}{said}\r\n"
         self._writer.write(head.encode() + content)
-        *lines, _ = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
+        *lines, _, _ = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in lines[1:])
         answer = await self._reader.readexactly(int(headers["content-length"]))
-        return int(lines[0].split()[1]), json.loads(answer)
+        if lines[0].split()[1] != "200":
+            raise RuntimeError(f"{lines[0]} {answer[:500]!r}")
+        return answer

@@ -188,7 +188,7 @@ def _nothing() -> Unknown:
 async def _find(door: Door, label: str) -> tuple[UUID, str, str] | None:
     if any(character not in ALPHABET for character in label):
         return None
-    async with door.engine.connect() as connection:
+    async with door.asking() as connection:
         row = (
             await connection.execute(text("SELECT item, tenant, token FROM public_item(:label)"), {"label": label})
         ).one_or_none()
@@ -220,5 +220,5 @@ async def _look(door: Door, typed: str) -> Looked:
 
 
 async def _log_size(door: Door) -> int:
-    async with door.engine.connect() as connection:
+    async with door.asking() as connection:
         return await connection.scalar(text("SELECT max(size) FROM checkpoints")) or 0
