@@ -85,6 +85,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The state was already “completed” before the job, so this job cannot be told from an earlier one.",
     ),
     "contradicting": ("記録の内容が互いに矛盾しています。", "What the record says contradicts itself."),
+    "attested": (
+        "人の申告です（{words}）。記録として残しますが、証拠にはなりません。",
+        "This is a person's statement ({words}): it is kept, and proves nothing.",
+    ),
+    "reader-unconfirmed": (
+        "この報告（{tool}）の読み取りは、実物の報告で確かめられていません。原本と見比べてください。",
+        "The reader of such reports ({tool}) is not confirmed on a real one: compare it with the original.",
+    ),
     # contradictions
     "kind-differs": (
         "登録された媒体の種類（{registered}）と記録（{reported}）が一致しません。",

@@ -57,6 +57,7 @@ class Verification(StrEnum):
     NONE = "none"
     LAST_PASS = "last-pass"  # noqa: S105 - a word about reading back, not a secret
     ALL_PASSES = "all-passes"
+    TOOL_STATUS = "tool-status"  # the tool says that it succeeded, without saying what was read back
     DEVICE_STATUS = "device-status"  # the drive's own statement after the operation
 
 

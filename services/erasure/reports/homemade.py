@@ -1,4 +1,4 @@
-"""What small towns really have: dd, shred, scrub, badblocks, blkdiscard. No serial, no proof: a claim or a failure.
+"""What small towns really have: dd, shred, blkdiscard. No serial, no proof: a claim or a failure.
 
 They are read so that a person sees what they are worth, not to grade them up: none states completion in a form that
 could be checked, and `blkdiscard` reports success with all data intact.
@@ -14,8 +14,6 @@ SOURCE = "home-made"
 _BEGINNINGS = {
     "dd: ": ("dd", Technique.OVERWRITE),
     "shred: /dev/": ("shred", Technique.OVERWRITE),
-    "scrub: using ": ("scrub", Technique.OVERWRITE),
-    "Checking for bad blocks in read-write mode": ("badblocks", Technique.OVERWRITE),
     "blkdiscard: ": ("blkdiscard", Technique.DISCARD),
 }
 _ENDINGS = {": Zero-filled ": ("blkdiscard", Technique.OVERWRITE), ": Discarded ": ("blkdiscard", Technique.DISCARD)}
@@ -33,7 +31,6 @@ def read(text: str) -> Report:
     tool, technique = _tool(text) or ("", Technique.UNKNOWN)
     lines = [visible(line.strip(), WORDS_MAX) for line in lines_of(text) if line.strip()]
     wrong = [line for line in lines if _FULL not in line and any(word in line.lower() for word in _FAILURES)]
-    wrong = [line for line in wrong if "(0/0/0 errors)" not in line]
     outcome = Outcome.FAILED if wrong else Outcome.CLAIMED
     finding = Finding(technique=technique, outcome=outcome, words=(wrong or lines[-1:])[0], errors=tuple(wrong[:20]))
     return Report(tool=tool, tool_version="", source=SOURCE, findings=(finding,))

@@ -21,7 +21,7 @@ MODEL_COLUMN = 17  # characters of the model in the summary row
 DURATION_SLACK = timedelta(seconds=3)  # between a thread's own clock and its lines in the log
 CLOSING_SLACK = timedelta(seconds=30)  # between the summary and the last line
 
-_METHODS = (
+METHODS = (
     "Fill With Zeros",
     "Fill With Ones",
     "RCMP TSSIT OPS-II",
@@ -33,7 +33,7 @@ _METHODS = (
     "Bruce Schneier 7-Pass",
     "BMB21-2019",
 )
-_READ_ONLY = ("Verify Zeros (0x00)", "Verify Ones  (0xFF)")
+READ_ONLY = ("Verify Zeros (0x00)", "Verify Ones  (0xFF)")
 _VERIFY = {
     "NV": ("0 (off)", Verification.NONE),
     "VL": ("1 (last pass)", Verification.LAST_PASS),
@@ -81,11 +81,9 @@ def _findings(run: Run) -> list[Finding]:
 def _finding(run: Run, drive: Drive) -> Finding:
     row = drive.rows[0] if drive.rows else None
     outcome, words = _outcome(run, drive, row)
-    read_only = drive.method in _READ_ONLY
+    read_only = drive.method in READ_ONLY
     extra = drive.blanking + drive.random_end
-    serial = _serial(drive)
-    if serial == "(S/N: unknown)" or set(serial) == {"X"}:  # not given, or hidden by --quiet
-        serial = ""
+    serial = named(_serial(drive))
     return Finding(
         technique=Technique.READ_ONLY if read_only else Technique.OVERWRITE,
         outcome=outcome,
@@ -104,6 +102,11 @@ def _finding(run: Run, drive: Drive) -> Finding:
         errors=tuple(drive.errors),
         contradictions=tuple(_contradictions(run, drive, row)) if row and outcome is Outcome.COMPLETED else (),
     )
+
+
+def named(serial: str) -> str:
+    """Give the serial, or nothing where nwipe prints what stands for none: not given, or hidden by --quiet."""
+    return "" if serial == "(S/N: unknown)" or set(serial) == {"X"} else serial
 
 
 def _serial(drive: Drive) -> str:
@@ -150,7 +153,7 @@ def _contradictions(run: Run, drive: Drive, row: Row) -> Iterable[Reason]:
     yield from _times(run, drive, row)
     if drive.errors or row.flagged:
         yield because("errors-and-success", words=drive.errors[0] if drive.errors else "!")
-    if drive.method not in _READ_ONLY:
+    if drive.method not in READ_ONLY:
         yield from _sizes(drive)
     yield from _method(run, drive)
     if _is_partition(drive.name):
@@ -170,7 +173,7 @@ def _damage(run: Run, drive: Drive) -> Iterable[Reason]:
         yield because("table-damaged", words=words)
     wanted, done = drive.rounds * drive.passes, len(drive.finished)
     within = all(1 <= r <= drive.rounds and 1 <= p <= drive.passes for r, p in drive.finished)
-    if drive.method not in _READ_ONLY and (wanted < 1 or done != wanted or not within):
+    if drive.method not in READ_ONLY and (wanted < 1 or done != wanted or not within):
         yield because("passes-differ", wanted=wanted, done=done)
     if not (drive.invoked and drive.ended):
         yield because("table-damaged", words="Finished final round")
@@ -217,7 +220,7 @@ def _method(run: Run, drive: Drive) -> Iterable[Reason]:
         yield because("table-damaged", words="Total Throughput")
         return
     _, method, rounds, verify = run.total
-    if not drive.method == method == run.options.get("method") or method not in (*_METHODS, *_READ_ONLY):
+    if not drive.method == method == run.options.get("method") or method not in (*METHODS, *READ_ONLY):
         yield because("technique-differs", one=visible(drive.method or "", 80), other=visible(method, 80))
     promised = run.options.get("verify", "")
     if verify not in _VERIFY or _VERIFY[verify][0] != promised:

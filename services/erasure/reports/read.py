@@ -2,31 +2,63 @@
 
 from types import ModuleType
 
+from services.erasure.domain.finding import Finding
+from services.erasure.domain.technique import Outcome, Technique
 from services.erasure.reports import (
+    attestation,
+    badblocks,
+    blancco,
+    crash,
+    dmidecode,
     hdparm,
     homemade,
+    lsblk,
+    lshw,
+    mke2fs,
     nvme_identify,
+    nvme_list,
+    nvme_page,
     nvme_reply,
     nvme_sanitize,
     nwipe,
+    nwipe_certificate,
+    scrub,
     session,
+    sg3,
     smartctl,
+    wipefs,
+    workbench,
 )
 from services.erasure.reports.report import Report, Unreadable
 from services.erasure.reports.text import decode
 
-__all__ = ["Report", "Unreadable", "read"]
+__all__ = ["Report", "Unreadable", "read", "read_alone"]
 
-# A session first: it holds the others. Then by how much a source gives itself away.
+# What holds others comes first: a session, a snapshot. Then by how much a source gives itself away.
 _READERS: tuple[ModuleType, ...] = (
     session,
+    attestation,
+    workbench,
     nvme_sanitize,
     nvme_identify,
+    nvme_list,
     smartctl,
+    nvme_page,
+    lsblk,
+    lshw,
+    dmidecode,
+    blancco,
     nwipe,
+    nwipe_certificate,
     hdparm,
     nvme_reply,
+    sg3,
+    badblocks,
+    mke2fs,
+    wipefs,
+    scrub,
     homemade,
+    crash,
 )
 
 
@@ -41,6 +73,24 @@ def read(content: bytes, filename: str) -> Report:
             report: Report = reader.read(text)
             return report
     raise Unreadable(
-        f"「{filename[:80]}」は対応する消去報告ではありません。対応: nvme sanitize-log／id-ctrl、hdparm、nwipe のログ、"
-        "smartctl -j、作業記録（meguru-session）。道具の出力をそのままの形で登録してください。"
+        f"「{filename[:80]}」は対応する消去報告ではありません。対応: nvme、hdparm、nwipe のログと PDF、Blancco の XML、"
+        "smartctl、lshw、lsblk、dmidecode、Workbench、作業記録（meguru-session）、消去申告書など。道具の出力をそのままの形で登録してください。"
     )
+
+
+def read_alone(content: bytes, filename: str) -> Report:
+    """Read what one file shows by itself: as `read`, but silence is an answer too.
+
+    nvme-cli, wipefs and others say nothing when a command is accepted, so an empty transcript is a claim at most. An
+    empty file that was to hold a document (`.json`, `.xml`) holds none: the query failed. No silence is ever a pass,
+    so the name may choose between the two. Raises Unreadable as `read` does.
+    """
+    if content.strip():
+        return read(content, filename)
+    is_document = filename.lower().endswith((".json", ".xml"))
+    finding = Finding(
+        technique=Technique.NONE if is_document else Technique.UNKNOWN,
+        outcome=Outcome.NONE if is_document else Outcome.CLAIMED,
+        words="no output",
+    )
+    return Report(tool="", tool_version="", source="silence", findings=(finding,))

@@ -24,6 +24,7 @@ from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import Reason, because
 from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
 from services.erasure.reports import hdparm, nvme_identify, nvme_reply, nvme_sanitize, smartctl
+from services.erasure.reports.before import GENERIC, STATES, begun_since, controller
 from services.erasure.reports.report import Report, Unreadable
 from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, json_of, serial_of, visible
 
@@ -33,8 +34,6 @@ DOCUMENTS_MAX = 64
 
 ROLES = ("identify", "before", "command", "after")
 _READERS: tuple[ModuleType, ...] = (nvme_sanitize, nvme_identify, smartctl, hdparm, nvme_reply)
-_STATES = (Outcome.COMPLETED, Outcome.FAILED, Outcome.INCOMPLETE, Outcome.IN_PROGRESS, Outcome.NEVER)
-_GENERIC = (Technique.NONE, Technique.UNKNOWN, Technique.ATA_SANITIZE)  # say less than a command's own name
 
 
 def recognises(text: str) -> bool:
@@ -130,7 +129,7 @@ def _result(
     if _unlocked_by_erase(before, commands, after):
         return Technique.ATA_SECURITY_ERASE, Outcome.COMPLETED, "security: enabled → not enabled"
     technique = _technique(commands, after)
-    states = [finding for finding in after if finding.outcome in _STATES]
+    states = [finding for finding in after if finding.outcome in STATES]
     if states:
         return technique, states[-1].outcome, states[-1].words
     if commands:
@@ -141,7 +140,7 @@ def _result(
 def _technique(commands: Sequence[Finding], after: Sequence[Finding]) -> Technique:
     """Choose the most telling name: NVMe's log states the action, hdparm's command states it, its status does not."""
     names = [finding.technique for finding in (*reversed(after), *reversed(commands))]
-    telling = [name for name in names if name not in _GENERIC]
+    telling = [name for name in names if name not in GENERIC]
     return telling[0] if telling else next((name for name in names if name is not Technique.NONE), Technique.NONE)
 
 
@@ -159,38 +158,26 @@ def _fresh(
     """Ask for the state before, the job and the state after; a state that was "completed" already hides the job."""
     if _unlocked_by_erase(before, commands, after):
         return True, ()
-    old, states = [f for f in before if f.outcome in _STATES], [f for f in after if f.outcome in _STATES]
+    old, states = [f for f in before if f.outcome in STATES], [f for f in after if f.outcome in STATES]
     if outcome is not Outcome.COMPLETED or not (old and commands and states):
         return False, ()  # an inventory is no state
-    was, seen_running = old[-1], any(f.outcome is Outcome.IN_PROGRESS for f in states)
-    if was.outcome is Outcome.IN_PROGRESS:
-        return False, (because("state-not-idle", words=was.words),)
-    other_action = was.technique is not states[-1].technique and was.technique not in _GENERIC
-    if was.outcome is not Outcome.COMPLETED or seen_running or other_action:
-        return True, ()
-    return False, (because("before-already-completed"),)
+    return begun_since(old[-1], states)
 
 
 def _consistency(commands: Sequence[Finding], after: Sequence[Finding], everything: Sequence[Finding]) -> list[Reason]:
     """One device, one technique, and nothing that contradicts inside a document which decides."""
     reasons = [reason for finding in (*commands, *after) for reason in finding.contradictions]
     reasons += [r for f in everything for r in f.contradictions if r.code == "said-twice" and r not in reasons]
-    devices = list(dict.fromkeys(_controller(f.device) for f in everything if f.device))
+    devices = list(dict.fromkeys(controller(f.device) for f in everything if f.device))
     if len(devices) > 1:
         reasons.append(because("device-differs", one=devices[0], other=devices[1]))
-    names = list(dict.fromkeys(f.technique for f in (*commands, *after) if f.technique not in _GENERIC))
+    names = list(dict.fromkeys(f.technique for f in (*commands, *after) if f.technique not in GENERIC))
     if len(names) > 1:
         reasons.append(because("technique-differs", one=names[0], other=names[1]))
     kinds = list(dict.fromkeys(f.kind for f in everything if f.kind is not MediumKind.UNKNOWN))
     if len(kinds) > 1:
         reasons.append(because("kind-differs", registered=kinds[0], reported=kinds[1]))
     return reasons
-
-
-def _controller(device: str) -> str:
-    """nvme0n1 is a namespace of nvme0; the tool names either."""
-    head, n, number = device.rpartition("n")
-    return head if n and number.isdigit() and head.startswith("nvme") and head[-1:].isdigit() else device
 
 
 def _hidden(everything: Sequence[Finding]) -> Hidden:

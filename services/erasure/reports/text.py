@@ -58,6 +58,14 @@ def lines_of(text: str) -> list[str]:
 
 def json_of(text: str) -> dict[str, Any]:
     """Read a JSON object strictly: no doubled keys, no NaN, bounded depth. Raises Unreadable."""
+    value = json_value(text)
+    if not isinstance(value, dict):
+        raise Unreadable("JSON の最上位がオブジェクトではありません。道具の出力をそのまま保存して登録してください。")
+    return value
+
+
+def json_value(text: str) -> dict[str, Any] | list[Any]:
+    """Read a JSON object or array, as strictly. Raises Unreadable."""
     try:
         value = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except Unreadable:
@@ -66,10 +74,21 @@ def json_of(text: str) -> dict[str, Any]:
         raise Unreadable(
             "JSON として読めません。途中で切れていないか確認し、道具の出力をそのまま保存して登録し直してください。"
         ) from error
-    if not isinstance(value, dict):
-        raise Unreadable("JSON の最上位がオブジェクトではありません。道具の出力をそのまま保存して登録してください。")
+    if not isinstance(value, (dict, list)):
+        raise Unreadable(
+            "JSON の最上位がオブジェクトでも配列でもありません。道具の出力をそのまま保存して登録してください。"
+        )
     _bound_depth(value)
     return value
+
+
+def said(holder: dict[str, Any], *names: str) -> str:
+    """Give the first of these values that is text with something in it, without its padding; else nothing."""
+    for name in names:
+        value = holder.get(name)
+        if isinstance(value, str) and value.strip(" \0"):
+            return value.strip(" \0")
+    return ""
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,10 @@ FILES["session.json"] = session(
     ("identify", "nvme-id-ctrl.json"), ("before", "nvme-sanitize-never.json"), ("command", ""),
     ("after", "nvme-sanitize-completed.json"),
 )  # fmt: skip
-PASSING = {"session.json", "nwipe-0.32-nvme.log", "nwipe-0.42-two-drives.log"}
+PASSING = {
+    "session.json", "nwipe-0.32-nvme.log", "nwipe-0.42-two-drives.log", "nwipe-0.42.pdf",
+    "nwipe-0.42-system.pdftotext.txt", "blancco-entries.xml", "blancco-tags.xml",
+}  # fmt: skip
 TOKENS = [
     b"\n", b"\r", b"\0", b"\x1b[2J", b"|", b"Erased", b"-FAILED-", b"/dev/sda", b"/dev/sda:\n", b"{", b"}", b'"',
     b"[2026/01/01 00:00:00]  notice: ", b"[0001/01/01 00:00:00]  notice: ", b"[2026-01-01T00:00+09]  notice: ",
