@@ -4,9 +4,10 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="めぐる Meguru")
 
@@ -100,6 +101,42 @@ def verify(
     photos = [part for path in photo or () for part in ("--photo", str(path))]
     given = [*(str(file) for file in files), "--key", str(key), *photos, *(["--json"] if as_json else [])]
     raise typer.Exit(verify_files(given, sys.stdout))
+
+
+class _Grade(TyperCommand):
+    """Lets `--before` take several files, as its positional neighbour does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each file that follows it, once files to grade were given."""
+        spread: list[str] = []
+        taking = False
+        for number, arg in enumerate(args):
+            if arg.startswith("-"):
+                taking = arg == "--before" and any(not one.startswith("-") for one in args[:number])
+            elif taking and spread[-1] != "--before":
+                spread.append("--before")
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+@app.command(cls=_Grade)
+def grade(
+    files: Annotated[list[Path], typer.Argument(help="道具の報告 / reports of erasure tools")],
+    before: Annotated[
+        list[Path] | None, typer.Option(help="作業前に取った同じ道具の報告 / what the same tool said before the job")
+    ] = None,
+    lang: Annotated[Literal["ja", "en"] | None, typer.Option(help="理由の言語 / language of the reasons")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """報告を読み、ドライブごとに判定する。サーバーは要らない / read and grade reports, without a server.
+
+    0 = すべて証明（grade・bound・fresh） / every drive is proved; 1 = そうでないものがある / some drive is not;
+    2 = 読めないファイルがある / some file cannot be read.
+    """
+    from meguru.grading import grade_files, user_language
+
+    raise typer.Exit(grade_files(files, before or (), as_json=as_json, language=lang or user_language()))
 
 
 @app.command()
