@@ -154,6 +154,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "同じ項目が二度現れます: {words}",
         "The same field appears twice: {words}",
     ),
+    "said-once": (
+        "この出力は状態をひとつの数字でしか示さず、書き換えに気づけません。JSON（-o json）で記録してください。",
+        "This output gives the state as one digit only, so that a change would not show: record JSON (-o json).",
+    ),
     # validation, and what would raise the grade
     "validate-key-conditions": (
         "暗号消去は、平文が保存されたことがなく鍵の写しもないことを組織として確認してください。",

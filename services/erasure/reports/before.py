@@ -22,7 +22,15 @@ def since(before: Sequence[Report], report: Report) -> Report:
 
 
 def begun_since(was: Finding, states: Sequence[Finding]) -> tuple[bool, tuple[Reason, ...]]:
-    """Compare the state before with the states after, the last of which is completed."""
+    """Compare the state before with the states after, the last of which is completed.
+
+    A state before that contradicts itself, or that one altered digit would change, shows nothing: it decides whether
+    an old success may pass for a new one.
+    """
+    doubts = [reason for reason in was.contradictions if reason.code == "status-differs"]
+    doubts += [note for finding in (was, states[-1]) for note in finding.notes if note.code == "said-once"]
+    if doubts:
+        return False, tuple(dict.fromkeys(doubts))
     seen_running = any(finding.outcome is Outcome.IN_PROGRESS for finding in states)
     if was.outcome is Outcome.IN_PROGRESS:
         return False, (because("state-not-idle", words=was.words),)

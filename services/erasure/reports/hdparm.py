@@ -2,7 +2,8 @@
 
 Output and error output may be mixed in either order, and a command that the drive rejected may exit 0: the only sign
 is "bad/missing sense data". ATA Command Set 4 (ACS-4) §7.34-7.36, 7.42. hdparm prints "SECURITY_ERASE" for the normal
-and the enhanced mode alike, so the mode stays unknown.
+and the enhanced mode alike, so the mode stays unknown. "enabled" counts only beside the level that is printed with it:
+three letters ("not") are all that tells a locked drive from one that never was.
 """
 
 from dataclasses import dataclass, field
@@ -32,6 +33,26 @@ _SECURITY_ERASE = " Issuing SECURITY_ERASE command, "
 _SENSE = "SG_IO: bad/missing sense data"
 _REFUSALS = ("SANITIZE failed: ", "SANITIZE device error reason: ", "ERASE_PREPARE: ", "SECURITY_ERASE: ")
 _COMPLETED = "    Last Sanitize Operation Completed Without Error"
+_STATE_WORDS = {
+    "SD0": "SD0 Sanitize Idle",
+    "SD1": "SD1 Sanitize Frozen",
+    "SD2": "SD2 Sanitize operation In Process",
+}
+_STATUS_LINES = ("    Progress: ", "    Sanitize Antifreeze", "    Sanitize frozen")
+_EXPECTED = (  # lines of a transcript that say nothing about the outcome
+    "Operation started in background",
+    "You may use `--sanitize-status` to check progress",
+    "Issuing SANITIZE_STATUS command",
+    "Sanitize status:",
+    "security_password: ",
+    " Issuing SECURITY_SET_PASS command, ",
+    " Issuing SECURITY_UNLOCK command, ",
+    " max sectors   = ",
+    "    Progress: ",
+    "Use of --s",
+    "This sanitize command destroys all user data.",
+    "Please supply the --yes-i-know-what-i-am-doing flag",
+)
 _MARKS = (
     *_COMMANDS,
     _SECURITY_ERASE,
@@ -79,7 +100,11 @@ class _Transcript:
     words: str = ""
     hidden: Hidden = Hidden.UNKNOWN
     in_security: bool = False
+    in_status: bool = False
     security_enabled: bool | None = None
+    has_identity: bool = False  # `-I` has many lines that are not looked at; transcripts have none
+    strange: str = ""
+    has_level: bool = False  # printed while security is enabled only
     erase_begun: bool = False
     errors: list[str] = field(default_factory=list)
     contradictions: list[Reason] = field(default_factory=list)
@@ -91,6 +116,10 @@ class _Transcript:
         elif line.startswith((_SENSE, *_REFUSALS)):
             self.errors = [*self.errors, visible(line.strip(), WORDS_MAX)][:ERRORS_MAX]
         elif not (self._take_command(line) or self._take_state(line)):
+            if line.startswith("ATA device, with "):
+                self.has_identity = True
+            elif line.strip() and not line.startswith(_EXPECTED):
+                self.strange = self.strange or visible(line.strip(), WORDS_MAX)
             self._take_identity(line)
 
     def _meet(self, device: str) -> None:
@@ -125,6 +154,7 @@ class _Transcript:
     def _take_state(self, line: str) -> bool:
         text = line.strip()
         if line.startswith("    State:"):
+            self.in_status = True
             self._state(text.removeprefix("State:").strip())
         elif line.rstrip() == _COMPLETED:
             if self.outcome is Outcome.IN_PROGRESS or self.words[:3] not in ("SD0", "SD1", "SD4"):
@@ -134,13 +164,19 @@ class _Transcript:
             self.outcome, self.words = Outcome.COMPLETED, text
         elif line.startswith("Drive in SD3 "):
             self.outcome, self.words = Outcome.FAILED, visible(text, WORDS_MAX)
+        elif self.in_status and line.startswith("    ") and not line.startswith(_STATUS_LINES):
+            # a line that is not known here may be the one that says "completed", damaged
+            self.contradictions.append(because("status-differs", words=visible(text, WORDS_MAX)))
         else:
+            self.in_status = self.in_status and line.startswith("    ")
             return False
         return True
 
     def _state(self, state: str) -> None:
         """SD0 idle, SD1 frozen, SD2 running, SD3 failed. Idle without "completed" after a command means it did not."""
         self.words = visible(state, WORDS_MAX)
+        if state != _STATE_WORDS.get(state[:3], state):
+            self.contradictions.append(because("status-differs", words=self.words))
         match state[:4]:
             case "SD2 ":
                 self.outcome = Outcome.IN_PROGRESS
@@ -185,9 +221,14 @@ class _Transcript:
             self.security_enabled = True
         elif words == ["not", "enabled"]:
             self.security_enabled = False
+        elif words[:2] == ["Security", "level"]:
+            self.has_level = True
 
     def finding(self) -> Finding:
         """Weigh errors last: a rejected command keeps its words, whatever the state says."""
+        if self.strange and not self.has_identity:
+            # it may be the line of a refusal or of a completion, damaged
+            self.contradictions.append(because("status-differs", words=self.strange))
         erasing = self.erase_begun or self.outcome not in (Outcome.NONE, Outcome.NEVER)
         refused = [e for e in self.errors if not e.startswith(_SENSE) or self.erase_begun]
         outcome, words = self.outcome, self.words
@@ -207,7 +248,7 @@ class _Transcript:
             kind=self.kind,
             verification=Verification.DEVICE_STATUS if outcome is Outcome.COMPLETED else Verification.NONE,
             hidden=self.hidden,
-            security_enabled=self.security_enabled,
+            security_enabled=self.security_enabled if self.security_enabled is self.has_level else None,
             errors=tuple(self.errors),
             contradictions=tuple(self.contradictions),
         )
@@ -219,12 +260,9 @@ def _disk(rate: str) -> MediumKind:
 
 
 def _hidden(line: str) -> Hidden:
-    """` max sectors   = 131072/131072, HPA is disabled`: current and native maximum."""
+    """` max sectors   = 131072/131072, HPA is disabled`: current and native maximum; what is unclear blocks Purge."""
     now, _, rest = line.partition("=")[2].strip().partition("/")
     native, _, state = rest.partition(",")
     digits = native[: len(native) - len(native.lstrip("0123456789"))]
-    if not (now.isascii() and now.isdigit() and digits):
-        return Hidden.UNKNOWN
-    if "is enabled" in state or now != digits:
-        return Hidden.PRESENT
-    return Hidden.NONE if "is disabled" in state else Hidden.UNKNOWN
+    known = now.isascii() and now.isdigit() and now == digits
+    return Hidden.NONE if known and "is disabled" in state else Hidden.PRESENT

@@ -1,7 +1,9 @@
 """`nvme sanitize-log` (nvme-cli 1.x, 2.x) and `nvme log sanitize` (3.x): JSON and console text.
 
 The log is NVMe's Sanitize Status page (NVM Express Base Specification 2.0, 5.16.1.25). It carries no serial number and
-survives from earlier jobs: alone it shows a state, never a job.
+survives from earlier jobs: alone it shows a state, never a job. JSON and `-H` say the state twice, as number and as
+words, and the erased bit says it again: where all of that is missing (nvme-cli 2.3's console), one altered digit makes
+a failure a success, so such a text never shows by itself that a job was done now.
 """
 
 from typing import Any
@@ -44,6 +46,7 @@ _LABELS = {
     "Sanitize Command Dword 10 Information (SCDW10)": "action",
     "Sanitize State Information (SSI)": "state",
 }
+_EXPLAINED = "[2:0]"  # `-H`: the words of the state
 
 
 def recognises(text: str) -> bool:
@@ -71,6 +74,8 @@ def _from_json(document: dict[str, Any]) -> Finding:
         raise _unreadable("sstat.status が文字列であること")
     number, contradictions = _status(words)
     erased, passes = _whole(status, "global_erased"), _whole(status, "no_cmplted_passes")
+    if erased is None and _OUTCOMES[number] is Outcome.COMPLETED:
+        contradictions = (*contradictions, because("table-damaged", words="global_erased"))
     state = log.get("sanitize_state_information", {})
     state = state.get("sanitize_state", "") if isinstance(state, dict) else ""
     if state and not str(state).startswith("(0)"):
@@ -99,7 +104,10 @@ def _status(words: str) -> tuple[int, tuple[Reason, ...]]:
 
 def _from_console(text: str) -> Finding:
     fields: dict[str, int] = {}
+    explained = ""
     for line in lines_of(text):
+        if line.lstrip().startswith(_EXPLAINED):
+            explained = explained or line.partition(_EXPLAINED)[2].strip()
         label, _, value = line.partition(":")
         if (name := _LABELS.get(" ".join(label.split()))) is None:
             continue
@@ -115,6 +123,8 @@ def _from_console(text: str) -> Finding:
     # nvme-cli 2.3 prints the low three bits only, so that a missing erased flag means nothing there
     whole = fields["status"] > STATUS_BITS
     contradictions = () if not fields.get("state") else (because("state-not-idle", words=hex(fields["state"])),)
+    if explained and explained.rstrip(".") != _TEXTS[number].rstrip("."):
+        contradictions = (*contradictions, because("status-differs", words=visible(explained, WORDS_MAX)))
     return _finding(
         device="",
         words=f"SSTAT {fields['status']:#x}: {_TEXTS[number]}",
@@ -124,6 +134,7 @@ def _from_console(text: str) -> Finding:
         erased=bool(fields["status"] & ERASED_BIT) if whole else None,
         passes=(fields["status"] >> 3) & 0x1F if whole else None,
         contradictions=contradictions,
+        notes=() if explained or fields["status"] & ERASED_BIT else (because("said-once"),),
     )
 
 
@@ -137,6 +148,7 @@ def _finding(
     erased: bool | None,
     passes: int | None,
     contradictions: tuple[Reason, ...],
+    notes: tuple[Reason, ...] = (),
 ) -> Finding:
     """Both forms end here. The low three bits of the command dword are the action, bits 7:4 the passes (0 means 16)."""
     outcome = _OUTCOMES[number]
@@ -149,6 +161,8 @@ def _finding(
             contradictions = (*contradictions, because("written-since"))
         if wanted is not None and passes is not None and passes < wanted:
             contradictions = (*contradictions, because("passes-differ", wanted=wanted, done=passes))
+    if outcome is Outcome.NEVER and action:
+        contradictions = (*contradictions, because("status-differs", words=f"SCDW10 {action:#x}"))
     completed = outcome is Outcome.COMPLETED
     return Finding(
         technique=Technique.NONE if outcome is Outcome.NEVER else technique,
@@ -158,7 +172,8 @@ def _finding(
         kind=MediumKind.NVME,
         passes=wanted,
         verification=Verification.DEVICE_STATUS if completed else Verification.NONE,
-        contradictions=contradictions if completed else (),
+        contradictions=tuple(one for one in contradictions if completed or one.code == "status-differs"),
+        notes=notes,
     )
 
 

@@ -39,6 +39,8 @@ _VERIFY = {
     "VL": ("1 (last pass)", Verification.LAST_PASS),
     "VA": ("2 (all passes)", Verification.ALL_PASSES),
 }
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+NUMBER_MAX = 12  # digits
 _OUTCOMES = {
     " Erased ": Outcome.COMPLETED,
     "-FAILED-": Outcome.FAILED,
@@ -208,10 +210,20 @@ def _sizes(drive: Drive) -> Iterable[Reason]:
     size = sizes[0] if sizes else (drive.written or [-1])[0]
     done = [*drive.written, *(erased for erased, _, _ in drive.erased), *sizes]
     stages = max(drive.passes, 0) * max(drive.rounds, 0) + drive.blanking + drive.random_end
+    if not _is_about(size, drive.stated):
+        yield because("size-differs", done=size, size=visible(drive.stated or "-", 20))
     if size <= 0 or len(drive.written) != stages or any(count != size for count in done):
         yield because("size-differs", done=min(done, default=0), size=size)
     elif any(percent != "100.00%" for _, _, percent in drive.erased):
         yield because("size-differs", done=visible(drive.erased[0][2], 20), size=size)
+
+
+def _is_about(size: int, stated: str) -> bool:
+    """Whether bytes are what the first line says in decimal units: the only size that stands in every version."""
+    number, _, unit = stated.partition(" ")
+    if unit not in _UNITS or not (number.isascii() and number.isdigit() and len(number) <= NUMBER_MAX):
+        return False
+    return abs(size // _UNITS[unit] - int(number)) <= 1  # versions cut or round
 
 
 def _method(run: Run, drive: Drive) -> Iterable[Reason]:

@@ -29,6 +29,7 @@ class Drive:
     name: str  # kernel name without /dev/
     bus: str = ""
     model: str = ""
+    stated: str = ""  # its size as people read it, e.g. "500 GB"
     found_serial: str | None = None
     own_serial: str | None = None
     size: int | None = None
@@ -199,14 +200,15 @@ def _take_found(run: Run, message: str) -> None:
     name, _, rest = message.removeprefix("Found /dev/").partition(", ")
     bus, _, rest = rest.partition(", ")
     rest, sign, serial = rest.rpartition(", S/N=")
-    model, _, _ = rest.rpartition(", ")
+    model, _, stated = rest.rpartition(", ")
     if not sign or not name or len(name) > SERIAL_MAX:
         run.damaged.append(visible(message, WORDS_MAX))
         return
     if name in run.drives:
         run.damaged.append(visible(name, WORDS_MAX))
         return
-    drive = run.drives[name] = Drive(name=name, bus=bus.strip(), model=model, found_serial=serial)
+    drive = Drive(name=name, bus=bus.strip(), model=model, stated=stated.strip(), found_serial=serial)
+    run.drives[name] = drive
     for width in NAME_COLUMNS:
         run.ends.setdefault(name[-width:], []).append(drive)
 

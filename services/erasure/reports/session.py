@@ -15,7 +15,7 @@ be missing; where it stands, it must lie in order between started and finished, 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -31,6 +31,7 @@ from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, json_of, serial
 SOURCE = "meguru-session"
 VERSION = 1
 DOCUMENTS_MAX = 64
+CAPTURE_SLACK = timedelta(hours=1)  # from the start to the first document, from the last document to the end
 
 ROLES = ("identify", "before", "command", "after")
 _READERS: tuple[ModuleType, ...] = (nvme_sanitize, nvme_identify, smartctl, hdparm, nvme_reply)
@@ -112,6 +113,9 @@ class _Session:
         return reasons
 
     def _times(self) -> tuple[Reason, ...]:
+        if self.times and max(self.times[0] - self.started, self.finished - self.times[-1]) > CAPTURE_SLACK:
+            words = f"{self.started.isoformat()} → {self.times[0].isoformat()}, {self.times[-1].isoformat()} → "
+            return (because("times-out-of-order", words=words + self.finished.isoformat()),)
         times = (self.started, *self.times, self.finished)
         for one, other in pairwise(times):
             if other < one or self.started == self.finished:
