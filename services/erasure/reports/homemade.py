@@ -7,7 +7,7 @@ could be checked, and `blkdiscard` reports success with all data intact.
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.technique import Outcome, Technique
 from services.erasure.reports.report import Report
-from services.erasure.reports.text import WORDS_MAX, lines_of, visible
+from services.erasure.reports.text import ERRORS_MAX, WORDS_MAX, lines_of, visible
 
 SOURCE = "home-made"
 
@@ -17,8 +17,9 @@ _BEGINNINGS = {
     "blkdiscard: ": ("blkdiscard", Technique.DISCARD),
 }
 _ENDINGS = {": Zero-filled ": ("blkdiscard", Technique.OVERWRITE), ": Discarded ": ("blkdiscard", Technique.DISCARD)}
-_FULL = "No space left on device"  # how dd ends when it has written the whole device
-_FAILURES = ("error", "failed", "cannot", "not supported", "denied")
+_FULL = ("No space left on device", "デバイスに空き領域がありません")  # how dd ends when it has written all of it
+_FAILURES = ("error", "failed", "cannot", "not supported", "denied", "エラー", "失敗", "できません", "ありません")
+_RECORDS = (" records out", " レコード出力")
 
 
 def recognises(text: str) -> bool:
@@ -30,10 +31,23 @@ def read(text: str) -> Report:
     """Read it as a claim; an error line makes it a failure."""
     tool, technique = _tool(text) or ("", Technique.UNKNOWN)
     lines = [visible(line.strip(), WORDS_MAX) for line in lines_of(text) if line.strip()]
-    wrong = [line for line in lines if _FULL not in line and any(word in line.lower() for word in _FAILURES)]
+    wrong = [line for line in lines if any(word in line.lower() for word in _FAILURES)]
+    wrong = [line for line in wrong if not any(full in line for full in _FULL)]
     outcome = Outcome.FAILED if wrong else Outcome.CLAIMED
-    finding = Finding(technique=technique, outcome=outcome, words=(wrong or lines[-1:])[0], errors=tuple(wrong[:20]))
+    finding = Finding(
+        technique=technique,
+        outcome=outcome,
+        words=(wrong or lines[-1:])[0],
+        device=_device(lines),
+        errors=tuple(wrong[:ERRORS_MAX]),
+    )
     return Report(tool=tool, tool_version="", source=SOURCE, findings=(finding,))
+
+
+def _device(lines: list[str]) -> str:
+    """Give the kernel name that the first line with one has, without the tool's quotes and colon."""
+    named = next((line for line in lines[:4] if "/dev/" in line), "")
+    return named.partition("/dev/")[2].partition(" ")[0].rstrip(":'’")[:64] if named else ""
 
 
 def _tool(text: str) -> tuple[str, Technique] | None:
@@ -46,6 +60,6 @@ def _tool(text: str) -> tuple[str, Technique] | None:
     for ending, tool in _ENDINGS.items():
         if head[0].startswith("/dev/") and ending in head[0]:
             return tool
-    if any(line.rstrip().endswith(" records out") for line in head):
+    if any(line.rstrip().endswith(_RECORDS) for line in head):
         return "dd", Technique.OVERWRITE
     return None

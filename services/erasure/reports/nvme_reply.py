@@ -1,7 +1,7 @@
 """What `nvme sanitize`, `nvme format` and refused commands print: one line, no serial, no completion.
 
-A sanitize that is accepted prints nothing at all; "Success formatting" names neither drive nor mode. The status code
-is NVM Express Base Specification 2.0, figure 94-97 (low 11 bits: type and code).
+A sanitize that is accepted prints nothing at all; "Success formatting" names neither drive nor mode, the warning before
+it a kernel name at most. The status code is NVM Express Base Specification 2.0, figure 94-97 (low 11 bits: type, code).
 """
 
 from services.erasure.domain.finding import Finding
@@ -12,6 +12,15 @@ from services.erasure.reports.text import WORDS_MAX, json_of, lines_of, visible
 SOURCE = "nvme-reply"
 
 _PREFIXES = ("Success formatting namespace:", "NVMe status:")
+_ABOUT = "You are about to format "
+_WARNING = (  # before a format without --force (2.x, 3.x); either stream may come first
+    _ABOUT,
+    "Namespace ",
+    "WARNING: Format may irrevocably delete",
+    "You have 10 seconds to press Ctrl-C",
+    "Use the force [--force",
+    "Sending format operation",
+)
 _CODE_MASK = 0x7FF
 # Only codes that a command which acts can give; a refused log or inventory command says nothing about an erasure.
 _FAILURES = {
@@ -27,14 +36,20 @@ def recognises(text: str) -> bool:
     start = text.lstrip()
     if start.startswith("{"):
         return '"error"' in start[:1024] and '"type"' in start[:4096]
-    return start.startswith(_PREFIXES)
+    return start.startswith((*_PREFIXES, _ABOUT))
 
 
 def read(text: str) -> Report:
     """Read the reply. Raises Unreadable when another kind of line stands beside it: it would be another command's."""
     start = text.lstrip()
     outcome, technique, words = _error_object(start) if start.startswith("{") else _line(text)
-    finding = Finding(technique=technique, outcome=outcome, words=visible(words, WORDS_MAX), kind=MediumKind.NVME)
+    finding = Finding(
+        technique=technique,
+        outcome=outcome,
+        words=visible(words, WORDS_MAX),
+        device=_device(text),
+        kind=MediumKind.NVME,
+    )
     return Report(tool="nvme-cli", tool_version="", source=SOURCE, findings=(finding,))
 
 
@@ -48,13 +63,22 @@ def _error_object(text: str) -> tuple[Outcome, Technique, str]:
 
 def _line(text: str) -> tuple[Outcome, Technique, str]:
     lines = [line.strip() for line in lines_of(text) if line.strip()]
-    if not all(line.startswith(_PREFIXES) for line in lines):
+    if not all(line.startswith((*_PREFIXES, *_WARNING)) for line in lines):
         raise _unreadable()
+    lines = [line for line in lines if line.startswith(_PREFIXES)]
+    if not lines:
+        return Outcome.INCOMPLETE, Technique.NVME_FORMAT, "asked to format, and no answer of the drive"
     refused = [line for line in lines if line.startswith("NVMe status:")]
     if not refused:
         return Outcome.CLAIMED, Technique.NVME_FORMAT, lines[0]
     outcome = _FAILURES.get(_code(refused[0]), Outcome.NONE)
     return outcome, Technique.NONE if outcome is Outcome.NONE else Technique.UNKNOWN, refused[0]
+
+
+def _device(text: str) -> str:
+    """Give the device that the warning names: `You are about to format nvme0n1, namespace 0x1.`."""
+    named = next((line for line in text.split("\n")[:20] if line.startswith(_ABOUT)), "")
+    return visible(named.removeprefix(_ABOUT).partition(",")[0].strip(), 64)
 
 
 def _code(line: str) -> int:

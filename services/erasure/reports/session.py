@@ -7,7 +7,8 @@ with times, they are evidence. The inner documents are the tools' own output, re
      "started": "2026-11-24T09:00:00+09:00", "finished": "2026-11-24T09:03:00+09:00",
      "documents": [{"role": "identify", "at": "…", "filename": "…", "content": "…"}, …]}
 
-Roles are identify, before, command and after.
+Roles are identify, before, command and after. An inventory of the computer (nvme list, lsblk, lshw, dmidecode) may be
+an identify document too: it binds the drive to the computer, and "host_serial" must be that computer's.
 
 The capture writes the documents in the order in which they were made; several "after" documents are a poll. "at" may
 be missing; where it stands, it must lie in order between started and finished, so that an altered time shows.
@@ -23,7 +24,17 @@ from typing import Any
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import Reason, because
 from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
-from services.erasure.reports import hdparm, nvme_identify, nvme_reply, nvme_sanitize, smartctl
+from services.erasure.reports import (
+    dmidecode,
+    hdparm,
+    lsblk,
+    lshw,
+    nvme_identify,
+    nvme_list,
+    nvme_reply,
+    nvme_sanitize,
+    smartctl,
+)
 from services.erasure.reports.before import GENERIC, STATES, begun_since, controller
 from services.erasure.reports.report import Report, Unreadable
 from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, json_of, serial_of, visible
@@ -35,6 +46,7 @@ CAPTURE_SLACK = timedelta(hours=1)  # from the start to the first document, from
 
 ROLES = ("identify", "before", "command", "after")
 _READERS: tuple[ModuleType, ...] = (nvme_sanitize, nvme_identify, smartctl, hdparm, nvme_reply)
+_INVENTORIES: tuple[ModuleType, ...] = (nvme_list, lsblk, lshw, dmidecode)
 
 
 def recognises(text: str) -> bool:
@@ -53,10 +65,11 @@ def read(text: str) -> Report:
         model=visible(_text(frame, "model").strip(), MODEL_MAX),
         started=_time(frame, "started"),
         finished=_time(frame, "finished"),
-        documents=tuple(_document(document) for document in documents),
+        host_serial=visible(_text(frame, "host_serial").strip(), SERIAL_MAX),
+        documents=tuple(_document(document, serial_of(_text(frame, "serial"))) for document in documents),
         times=tuple(_time(document, "at") for document in documents if "at" in document),
     )
-    finding = replace(session.finding(), host_serial=visible(_text(frame, "host_serial").strip(), SERIAL_MAX))
+    finding = session.finding()
     tool = "nvme-cli" if finding.kind is MediumKind.NVME else "hdparm"
     return Report(tool=tool, tool_version="", source=SOURCE, findings=(finding,))
 
@@ -67,6 +80,7 @@ class _Session:
 
     serial: str
     model: str
+    host_serial: str
     started: datetime
     finished: datetime
     documents: tuple[tuple[str, Finding], ...]
@@ -89,6 +103,7 @@ class _Session:
             words=words,
             serial=self.serial if named else "",  # a number without a drive that says it is only typed
             model=self.model,
+            host_serial=self.host_serial or next((f.host_serial for f in everything if f.host_serial), ""),
             device=next((f.device for f in everything if f.device), ""),
             kind=next((f.kind for f in everything if f.kind is not MediumKind.UNKNOWN), MediumKind.UNKNOWN),
             started=self.started,
@@ -108,6 +123,9 @@ class _Session:
         for finding in everything:
             if finding.serial and finding.serial != self.serial:
                 reasons.append(because("identity-differs", what="S/N", one=self.serial, other=finding.serial))
+            hosts = (self.host_serial, finding.host_serial)
+            if all(hosts) and len(set(hosts)) > 1:
+                reasons.append(because("identity-differs", what="PC S/N", one=hosts[0], other=hosts[1]))
             if finding.model and self.model and finding.model != self.model:
                 reasons.append(because("identity-differs", what="Model", one=self.model, other=finding.model))
         return reasons
@@ -198,7 +216,7 @@ def _documents(value: Any) -> list[dict[str, Any]]:
     return value
 
 
-def _document(value: dict[str, Any]) -> tuple[str, Finding]:
+def _document(value: dict[str, Any], serial: str) -> tuple[str, Finding]:
     role, filename, content = (_text(value, name) for name in ("role", "filename", "content"))
     if role not in ROLES:
         raise _unreadable("role が identify・before・command・after のどれかであること")
@@ -209,7 +227,23 @@ def _document(value: dict[str, Any]) -> tuple[str, Finding]:
         if reader.recognises(content):
             report: Report = reader.read(content)
             return role, report.findings[0]
+    for reader in _INVENTORIES if role == "identify" else ():
+        if reader.recognises(content):
+            return role, _of_drive(reader.read(content), serial)
     raise _unreadable(f"「{visible(filename, 80)}」が nvme・hdparm・smartctl の出力であること")
+
+
+def _of_drive(report: Report, serial: str) -> Finding:
+    """Take this drive out of an inventory, or only the computer where it is not in it (tools spell serials apart).
+
+    An inventory shortens models, and its words about the drive's kind are guesses: neither is held against the session.
+    """
+    drives = [one for one in report.findings if one.serial == serial]
+    found = (
+        drives[0] if len(drives) == 1 else Finding(technique=Technique.NONE, outcome=Outcome.NONE, words="inventory")
+    )
+    host = next((one.host_serial for one in report.findings if one.host_serial), "")
+    return replace(found, model="", device="", kind=MediumKind.UNKNOWN, host_serial=host)
 
 
 def _text(holder: dict[str, Any], name: str) -> str:

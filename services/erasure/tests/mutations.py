@@ -323,7 +323,10 @@ def _swap_lines(content: bytes, rng: Random) -> bytes:
 
 
 def _lose_line(content: bytes, rng: Random) -> bytes:
-    return _lines(content, rng, lambda lines, at: lines.pop(at) and None)
+    def lose(lines: list[bytes], at: int) -> None:
+        del lines[at]
+
+    return _lines(content, rng, lose)
 
 
 def _mix(content: bytes, rng: Random, other: bytes = b"") -> bytes:

@@ -32,6 +32,10 @@ nwipe-0.32-nvme.log                      |nwipe            |S64DNX0R900417|nvme 
 dd-whole-device.txt                      |home-made        |              |unknown|overwrite             |unknown
 blkdiscard.txt                           |home-made        |              |unknown|discard               |unknown
 smartctl.json                            |smartctl         |W7K04182      |hdd    |none                  |not-evidence
+nvme-format-asked.txt                    |nvme-reply       |              |nvme   |nvme-format           |unknown
+dd-japanese.txt                          |home-made        |              |unknown|overwrite             |unknown
+dd-japanese-failed.txt                   |home-made        |              |unknown|overwrite             |failed
+nvme-sanitize-low-bits.txt               |nvme-sanitize-log|              |nvme   |nvme-sanitize-block   |purge
 attestation-en.txt                       |attestation      |W7K04182      |unknown|unknown               |failed
 attestation.txt                          |attestation      |W7K04182      |unknown|unknown               |unknown
 badblocks-bad.txt                        |badblocks        |              |unknown|overwrite             |failed

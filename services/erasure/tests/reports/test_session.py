@@ -10,6 +10,7 @@ from services.erasure.tests.capture import HDD, SSD, frame, session
 
 NVME: dict[str, str] = {}
 N, H, S = NVME, HDD, SSD
+HOST = {"host_serial": "PC-0417"}
 ID, HID, SID = "nvme-id-ctrl.json", "hdparm-identify-hdd.txt", "hdparm-identify-ssd.txt"
 NEVER, RUNS, DONE, FAILED = (f"nvme-sanitize-{s}.json" for s in ("never", "running", "completed", "failed"))
 IDLE, BUSY, OK, BAD = (f"hdparm-sanitize-{s}.txt" for s in ("idle", "running", "completed", "failed"))
@@ -45,6 +46,16 @@ CASES: list[tuple[dict[str, str], list[str], list[str], list[str], list[str], st
     (N | {"serial": "S64DNX0R900418"}, [ID], [NEVER], [""], [DONE], None, "unknown", "identity-differs"),
     (N | {"model": "KAWASEMI PM9 512GB"}, [ID], [NEVER], [""], [DONE], None, "unknown", "identity-differs"),
     (H, [HID, SID], [IDLE], [OVER], [OK], None, "unknown", "identity-differs"),
+    # the computer
+    (N, [ID, "lshw.json"], [NEVER], [""], [DONE], None, "unknown", "identity-differs"),
+    (N | HOST, [ID, "lshw.json", "nvme-list.json"], [NEVER], [""], [DONE], "purge", "purge", "fresh"),
+    (N | {"host_serial": ""}, [ID, "dmidecode.txt"], [NEVER], [""], [DONE], "purge", "purge", "fresh"),
+    (N | HOST, ["lshw.json"], [NEVER], [""], [DONE], "purge", "purge", "fresh"),
+    (N | HOST, ["lsblk.txt"], [NEVER], [""], [DONE], "purge", "purge", "fresh"),
+    (N | HOST, ["dmidecode.txt"], [NEVER], [""], [DONE], None, "purge", "no-serial"),
+    # said in a way that one byte would change
+    (N, [ID], [NEVER], [""], ["nvme-sanitize-low-bits.txt"], None, "purge", "said-once"),
+    (N, [ID], [NEVER], [""], ["nvme-sanitize-completed.txt"], "purge", "purge", "fresh"),
     # not done
     (N, [ID], [NEVER], [""], [RUNS], None, "incomplete", "in-progress"),
     (N, [ID], [NEVER], [""], [FAILED], None, "failed", "failed"),
