@@ -12,6 +12,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, from_url
 
+from shared.refused import Unknown
 from shared.settings import settings
 
 BLOB_SIZE_MAX = 15 * 1024 * 1024  # bytes
@@ -53,6 +54,18 @@ async def get(tenant: str, sha256: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise Missing(f"{sha256}: the stored bytes were altered")
     return content
+
+
+async def named(tenant: str, sha256: str) -> bytes:
+    """Return bytes that an entry names. Raises Unknown with the sentence for the one who looks at them; Away."""
+    try:
+        return await get(tenant, sha256)
+    except Missing as lost:
+        raise Unknown(
+            "bytes-missing",
+            "記録にあるファイルが保管場所で見つからないか、書き換えられています。運用の担当に知らせてください。",
+            "The file that the record names is missing or altered in storage. Tell the operator.",
+        ) from lost
 
 
 def _path(tenant: str, sha256: str) -> str:

@@ -1,6 +1,7 @@
 """Fixtures every service's tests use: a real PostgreSQL and a real NATS, made once a run, on free ports."""
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from uuid import UUID
 import nats
 import pytest
 from nats.aio.client import Client
+from PIL import Image
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -98,6 +100,20 @@ async def service(stack: Stack, name: str) -> AsyncIterator[Service]:
         os.environ.clear()
         os.environ.update(before)
         settings.cache_clear()
+
+
+def photo(form: str = "JPEG", *, size: tuple[int, int] = (320, 240), exif: bool = False) -> bytes:
+    """Make a picture; with exif it carries a place, a time and its zone, as a phone's."""
+    made = io.BytesIO()
+    picture = Image.effect_noise(size, 60).convert("RGB")
+    if not exif:
+        picture.save(made, form)
+        return made.getvalue()
+    data = Image.Exif()
+    data.get_ifd(0x8769).update({0x9003: "2026:11:24 11:22:41", 0x9011: "+09:00"})
+    data.get_ifd(0x8825).update({1: "N", 2: (38.0, 45.0, 30.0)})
+    picture.save(made, form, exif=data)
+    return made.getvalue()
 
 
 def recorded(

@@ -164,11 +164,19 @@ def _csv(heads: tuple[str, ...], rows: list[list[str]], encoding: str) -> bytes:
 
 def photo(machine: Machine, role: str, taken: datetime) -> bytes:
     """Return a JPEG with EXIF as a phone would: a drawing of the drive before, of its pieces after."""
+    box = (120, 120, 760, 330) if role == "before" else (620, 700, 1240, 910)
+    return _taken(role, box, (machine.asset_number, f"{machine.drive_model}", f"S/N {machine.drive_serial}"), taken)
+
+
+def seal_photo(seal: str, taken: datetime) -> bytes:
+    """Return a JPEG of a seal with its number."""
+    return _taken("before", (320, 300, 960, 510), ("MEGURU SEAL", "", seal), taken)
+
+
+def _taken(role: str, box: tuple[int, int, int, int], lines: Sequence[str], taken: datetime) -> bytes:
     image = _scene(role).copy()
     pen = ImageDraw.Draw(image)
-    box = (120, 120, 760, 330) if role == "before" else (620, 700, 1240, 910)
     pen.rectangle(box, fill=(245, 245, 240), outline=(40, 40, 40), width=3)
-    lines = (machine.asset_number, f"{machine.drive_model}", f"S/N {machine.drive_serial}")
     for nth, line in enumerate(lines):
         pen.text((box[0] + 20, box[1] + 15 + 62 * nth), line, fill=(20, 20, 20), font=_face())
     exif = Image.Exif()

@@ -179,14 +179,14 @@ async def load(world: World) -> None:
     cages = world.cages()
     async with people(world, "itad-worker", "mogami-approver") as (worker, approver):
         for nth, machines in enumerate(cages, 1):
+            seal = f"{4816 + nth}"
+            shot = ("photo", ("seal.jpg", inputs.seal_photo(seal, datetime.now(UTC)), "image/jpeg"))
+            kept = await worker.upload("/api/tracking/cages/photos", {}, [shot], params={"town": TOWN})
+            said = {"engagement": world.engagement, "number": f"カゴ車{nth}", "seal": seal}
+            loaded = [world.labels[machine.asset_number] for machine in machines]
             await worker.do(
                 "/api/tracking/cages",
-                {
-                    "engagement": world.engagement,
-                    "number": f"カゴ車{nth}",
-                    "seal": f"{4816 + nth}",
-                    "labels": [world.labels[machine.asset_number] for machine in machines],
-                },
+                said | {"seal_photo": kept.body["sha256"], "labels": loaded},
                 params={"town": TOWN},
             )
         held = next(nth for nth, machines in enumerate(cages, 1) if world.failing & {m.asset_number for m in machines})

@@ -1,6 +1,5 @@
 """Erasure's HTTP door: reports, destruction, removal, re-check, witness, and what is read of them."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import zip_longest
@@ -13,12 +12,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.datastructures import UploadFile as Upload
 from starlette.responses import JSONResponse, Response
 
-from services.erasure import commands, intake, photos, reading
+from services.erasure import commands, intake, reading
 from services.erasure.commands import Which
 from services.erasure.domain.draw import SHARE_PERCENT, VERSION, draw
 from services.erasure.domain.medium import Place, Technique
 from services.erasure.intake import Binding, Dropped, Result, Words
-from shared import blobs
+from shared import photos
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
 from shared.entry import Entry
@@ -35,6 +34,7 @@ Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
 Checker = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "witness", "town-admin"))]
 Stander = Annotated[Principal, Depends(holding("witness", "clerk", "town-admin", "worker", "centre-manager"))]
 
+PHOTOS_MAX = 4  # of one destruction
 UNREADABLE = "This is no erasure report that is known here, or it is damaged. File the tool's output as it is."
 
 Text = Annotated[Words, Form()]
@@ -239,19 +239,18 @@ async def _shots(role: Role, files: Iterable[UploadFile], taken: Sequence[dateti
 
 async def crush(door: Door, who: Principal, label: Label, shots: Sequence[Shot], said: dict[str, Any]) -> Entry[Any]:
     """Check and keep the photos, then record the destruction. Raises Invalid for what is no photo."""
-    if not 1 <= len(shots) <= photos.PHOTOS_MAX:
+    if not 1 <= len(shots) <= PHOTOS_MAX:
         raise Invalid(
             "photos",
-            f"写真は1枚から{photos.PHOTOS_MAX}枚までです。粉砕の前後を撮って送ってください。",
-            f"One to {photos.PHOTOS_MAX} photos are needed. Take them before and after.",
+            f"写真は1枚から{PHOTOS_MAX}枚までです。粉砕の前後を撮って送ってください。",
+            f"One to {PHOTOS_MAX} photos are needed. Take them before and after.",
             field="photos",
         )
     found = await door.resolve(label, who)
-    checked = await asyncio.gather(*(asyncio.to_thread(photos.check, content) for _, content, _ in shots))
-    hashes = await asyncio.gather(*(blobs.put(found.tenant, content) for _, content, _ in shots))
+    originals = await photos.keep(found.tenant, [content for _, content, _ in shots])
     kept = tuple(
-        Photo(sha256=sha256, role=role, taken_at=at or seen.taken_at)
-        for (role, _, at), seen, sha256 in zip(shots, checked, hashes, strict=True)
+        Photo(sha256=one.sha256, role=role, taken_at=at or one.taken_at)
+        for (role, _, at), one in zip(shots, originals, strict=True)
     )
     ask = Destruction(label=label.id, photos=kept, **said)
 

@@ -11,10 +11,10 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from services.erasure import api, intake, photos, reading
+from services.erasure import api, intake, reading
 from services.erasure.domain.medium import Registered
 from services.erasure.intake import TEXT_MAX
-from shared import blobs
+from shared import blobs, photos
 from shared.door import Door, TheDoor, scanned
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import uuid7
@@ -240,7 +240,7 @@ async def _line(
 @router.post("/destroy")
 async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
     """Record a destruction from the form; a refusal keeps what was typed, only photos are taken again."""
-    async with request.form(max_files=photos.PHOTOS_MAX, max_fields=FIELDS_MAX) as given:
+    async with request.form(max_files=api.PHOTOS_MAX, max_fields=FIELDS_MAX) as given:
         form = Form({key: _text(given, key) or "" for key, value in given.items() if isinstance(value, str)})
         machine = form.need("machine", _("粉砕機"), longest=TEXT_MAX)
         said = Line(
@@ -316,7 +316,7 @@ async def report(sha256: Hash, door: TheDoor, who: Entitled, town: api.Town = No
     if named is None:
         raise Unknown
     headers = {"content-disposition": f'attachment; filename="report-{sha256[:12]}.txt"'}
-    return Response(await _bytes(town or who.party, sha256), 200, headers, "application/octet-stream")
+    return Response(await blobs.named(town or who.party, sha256), 200, headers, "application/octet-stream")
 
 
 @router.get("/photos/{sha256}")
@@ -327,22 +327,11 @@ async def photo(
     async with door.look(town or who.party, who) as connection:
         if not await reading.photo_named(connection, sha256):
             raise Unknown
-    content = await _bytes(town or who.party, sha256)
+    content = await blobs.named(town or who.party, sha256)
     if original:
         headers = {"content-disposition": f'attachment; filename="photo-{sha256[:12]}"'}
         return Response(content, 200, headers, "application/octet-stream")
     return Response(await asyncio.to_thread(photos.derive, content), media_type="image/jpeg")
-
-
-async def _bytes(tenant: str, sha256: str) -> bytes:
-    try:
-        return await blobs.get(tenant, sha256)
-    except blobs.Missing as lost:
-        raise Unknown(
-            "bytes-missing",
-            "記録にあるファイルが保管場所で見つからないか、書き換えられています。運用の担当に知らせてください。",
-            "The file that the record names is missing or altered in storage. Tell the operator.",
-        ) from lost
 
 
 # ── what a form said ──────────────────────────────────────────────────────────────────────────────────────────────────

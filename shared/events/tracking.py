@@ -220,6 +220,14 @@ class LotClosed(Event):
     receipt: str  # the number of the 管理票 or of the lessor's receipt
 
 
+class SealPhoto(Part):
+    """What a seal or a lock looked like when it was put on; the original lies under its hash, untouched."""
+
+    sha256: str
+    role: Literal["seal", "lock"]
+    taken_at: datetime | None = None
+
+
 class CageSealed(Event):
     """A cage was loaded, locked and sealed; from here its content is the manifest."""
 
@@ -229,6 +237,7 @@ class CageSealed(Event):
     engagement: UUID
     seal: str
     items: tuple[UUID, ...]
+    photos: tuple[SealPhoto, ...] = ()  # none: nobody took one
 
 
 class CageOpened(Event):

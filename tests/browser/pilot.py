@@ -97,6 +97,7 @@ async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pi
     closed = world.labels[reborn.asset_number]
     token = await _rows(stack, "tracking", "SELECT token FROM labels WHERE label = $1", closed)
     certificates = await _rows(stack, "certificates", "SELECT number FROM certificates ORDER BY kind, number")
+    sealed = next(event for event in events if "seal" in event and event.get("photos"))
     known = {
         "closed": closed,
         "token": token[0]["token"],
@@ -105,7 +106,9 @@ async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pi
         "difference": next(event["discrepancy"] for event in events if "items" in event and "discrepancy" in event),
         "certificate": certificates[0]["number"],
         "report": next(event["evidence"]["sha256"] for event in events if "achieved" in event),
-        "photo": next(event["photos"][0]["sha256"] for event in events if event.get("photos")),
+        "photo": next(event["photos"][0]["sha256"] for event in events if event.get("photos") and "machine" in event),
+        "cage": sealed["cage"],
+        "seal_photo": sealed["photos"][0]["sha256"],
         "excepted": world.labels[min(world.failing)],
         "unknown": UNKNOWN,
         "town": pilot.TOWN,

@@ -52,6 +52,7 @@ FILES: dict[str, tuple[str, str, int, str]] = {
     "/log/{path:path}": (PUBLIC, "/log/tile/0/000", 200, "application/octet-stream"),
     "/erasure/reports/{sha256}": (WORKER, "/erasure/reports/{report}?town={town}", 200, "application/octet-stream"),
     "/erasure/photos/{sha256}": (WORKER, "/erasure/photos/{photo}?town={town}", 200, "image/jpeg"),
+    "/cages/{cage}/photos/{sha256}": (WORKER, "/cages/{cage}/photos/{seal_photo}?town={town}", 200, "image/jpeg"),
     "/inventory/items.csv": (CLERK, "/inventory/items.csv?town={town}&engagement={engagement}", 200, "text/csv"),
     "/inventory/items.xlsx": (CLERK, "/inventory/items.xlsx?town={town}&engagement={engagement}", 200, XLSX),
     "/inventory/template.xlsx": (CLERK, "/inventory/template.xlsx", 200, XLSX),

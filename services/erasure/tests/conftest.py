@@ -1,6 +1,5 @@
 """Erasure's fixtures: its database, its application in this process, and the things tests tell it about."""
 
-import io
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -8,7 +7,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-from PIL import Image
 
 from services.erasure.consumers import consumers
 from shared.entry import Entry, Event
@@ -125,20 +123,6 @@ async def client(erasure: Service) -> AsyncIterator[httpx.AsyncClient]:
             transport=transport, base_url=settings().origin, headers=bearer(principal())
         ) as speaking:
             yield speaking
-
-
-def photo(form: str = "JPEG", *, size: tuple[int, int] = (320, 240), exif: bool = False) -> bytes:
-    """A picture; with exif it carries a place, a time and its zone, as a phone's."""
-    made = io.BytesIO()
-    picture = Image.effect_noise(size, 60).convert("RGB")
-    if not exif:
-        picture.save(made, form)
-        return made.getvalue()
-    data = Image.Exif()
-    data.get_ifd(0x8769).update({0x9003: "2026:11:24 11:22:41", 0x9011: "+09:00"})
-    data.get_ifd(0x8825).update({1: "N", 2: (38.0, 45.0, 30.0)})
-    picture.save(made, form, exif=data)
-    return made.getvalue()
 
 
 def rows_of(rows: list[Any]) -> list[tuple[Any, ...]]:

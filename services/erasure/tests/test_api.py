@@ -17,14 +17,13 @@ from services.erasure.tests.conftest import (
     OTHER_ENGAGEMENT,
     bearer,
     item,
-    photo,
     principal,
     register,
     required,
 )
 from shared.ids import uuid7
 from shared.messaging import Notice
-from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, photo
 
 ROLES = ("identify", "before", "command", "after", "after")
 FILES = (

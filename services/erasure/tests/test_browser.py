@@ -7,13 +7,13 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
 from services.erasure import api, pages
-from services.erasure.tests.conftest import bearer, hear, item, photo, principal, register, required
+from services.erasure.tests.conftest import bearer, hear, item, principal, register, required
 from services.erasure.tests.test_api import drop, failing, proof
 from services.erasure.worker import life
 from shared.assembly import assemble
 from shared.browser import DESK, PHONE, WHY_SKIPPED, Visits, axe_violations, chromium, launch, serving, unfocused
 from shared.events.tracking import ExceptionApproved, ItemRegistered
-from shared.testing import Service, recorded
+from shared.testing import Service, photo, recorded
 
 pytestmark = pytest.mark.browser
 

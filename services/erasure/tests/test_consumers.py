@@ -17,7 +17,6 @@ from services.erasure.tests.conftest import (
     hear,
     item,
     parties,
-    photo,
     principal,
     register,
     required,
@@ -29,7 +28,7 @@ from shared.events.tracking import ExceptionApproved, LabelBound, Received, Requ
 from shared.ids import new_label, uuid7
 from shared.levels import Level
 from shared.messaging import Later, Notice
-from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, recorded
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, photo, recorded
 
 HEARD = ("media", "requirements", "places", "exceptions", "items", "engagements", "ended_engagements", "parties")
 

@@ -3,10 +3,10 @@ from html.parser import HTMLParser
 
 import httpx
 
-from services.erasure.tests.conftest import bearer, item, photo, principal, register
+from services.erasure.tests.conftest import bearer, item, principal, register
 from services.erasure.tests.test_api import drop, proof
 from shared.ids import uuid7
-from shared.testing import TOWN, Service
+from shared.testing import TOWN, Service, photo
 
 PAGE = {"Accept": "text/html"}
 
@@ -92,7 +92,7 @@ async def test_a_second_destruction_and_a_false_photo_are_refused_in_words(
     text = {"before": ("b.jpg", b"<svg/>", "image/jpeg")}
     wrong = await client.post("/erasure/destroy", data=said, files=text, headers=PAGE)
     assert wrong.status_code == 422
-    assert "写真（JPEG・PNG・HEIC）として読めません" in whole(wrong)
+    assert "写真（JPEG・PNG・WebP・HEIC）として読めません" in whole(wrong)
     assert 'value="2号機"' in wrong.text
     none = await client.post("/erasure/destroy", data=said, files={"before": ("", b"")}, headers=PAGE)
     assert none.status_code == 422

@@ -13,7 +13,6 @@ from services.erasure.tests.conftest import (
     bearer,
     hear,
     item,
-    photo,
     principal,
     register,
 )
@@ -22,7 +21,7 @@ from shared.entry import By
 from shared.events.tracking import ExceptionApproved, Received
 from shared.ids import uuid7
 from shared.tables import GROUND
-from shared.testing import CENTRE, OTHER_TOWN, TOWN, WORKER, Service, recorded
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, WORKER, Service, photo, recorded
 
 VIEWS = [name for name in metadata.tables if name not in GROUND]
 WAITING = ("unmatched", "circumstances")  # their tenant is the centre

@@ -1,10 +1,10 @@
 """Cages on their way."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, UploadFile
 from fastapi import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
@@ -13,14 +13,57 @@ from services.tracking.api.shapes import HandOver, Receipt, Sealing
 from services.tracking.commands import cages
 from services.tracking.commands.differences import Difference
 from services.tracking.domain.item import EvidenceMissing
+from services.tracking.reading.manifest import photos_of
+from shared import blobs, photos
 from shared.database import Transaction
 from shared.door import Door, Found, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
-from shared.identity import Principal
-from shared.refused import Refused
+from shared.events.tracking import SealPhoto
+from shared.identity import Principal, SignedIn
+from shared.refused import Refused, Unknown
 from shared.web.i18n import language
 
 router = APIRouter()
+
+Role = Literal["seal", "lock"]
+
+
+@router.post("/cages/photos", status_code=201)
+async def take_photo(door: TheDoor, who: Worker, town: str, photo: UploadFile) -> Response:
+    """Keep a photo of a seal or a lock, untouched, and answer its hash; the sealing then names it."""
+    async with door.look(town, who):  # before anything is kept under this town
+        pass
+    (kept,) = await photos.keep(town, [await photo.read()])
+    return JSONResponse({"sha256": kept.sha256, "taken_at": kept.taken_at.isoformat() if kept.taken_at else None}, 201)
+
+
+@router.get("/cages/{cage}/photos/{sha256}")
+async def seal_photo(
+    cage: UUID, sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")], door: TheDoor, who: SignedIn, town: str
+) -> Response:
+    """Give the untouched original of a photo of a cage's seal or lock, as a file."""
+    content = await photo_of(door, who, town, cage, sha256)
+    headers = {"content-disposition": f'attachment; filename="seal-{sha256[:12]}"'}
+    return Response(content, 200, headers, "application/octet-stream")
+
+
+async def photo_of(door: Door, who: Principal, town: str, cage: UUID, sha256: str) -> bytes:
+    """Return the original of a photo that a cage's sealing names. Raises Unknown."""
+    async with door.look(town, who) as connection:
+        if sha256 not in {one.sha256 for one in await photos_of(connection, cage)}:
+            raise Unknown
+    return await blobs.named(town, sha256)
+
+
+async def seen_at(town: str, given: Mapping[Role, str | None]) -> tuple[SealPhoto, ...]:
+    """Return the photos that hashes name, looked at again: whatever is kept may be named. Raises Invalid."""
+    return tuple(
+        [
+            SealPhoto(role=role, sha256=sha256, taken_at=(await photos.kept(town, sha256)).taken_at)
+            for role, sha256 in given.items()
+            if sha256
+        ]
+    )
 
 
 @router.post("/cages", status_code=201)
@@ -28,9 +71,10 @@ async def seal(body: Sealing, door: TheDoor, who: Worker, town: str) -> Response
     """Lock and seal a loaded cage."""
     found = await of_town(door, who, town, body.labels)
     _one_engagement(found, body.engagement)
+    taken = await seen_at(town, {"seal": body.seal_photo, "lock": body.lock_photo})
 
     async def do(tx: Transaction) -> Entry[Any]:
-        return await cages.seal(tx, body.engagement, body.number, body.seal, [one.item for one in found])
+        return await cages.seal(tx, body.engagement, body.number, body.seal, [one.item for one in found], photos=taken)
 
     return receipt(await door.act(town, who, do, ask=body))
 

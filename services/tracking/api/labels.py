@@ -17,6 +17,7 @@ from services.tracking.labels.manifest import manifest
 from services.tracking.reading.manifest import manifest_of
 from services.tracking.reading.printing import printed
 from services.tracking.reading.rolls import drawn_label, printed_roll
+from shared import blobs, photos
 from shared.database import Transaction
 from shared.door import Door, TheDoor, receipt, scanned
 from shared.entry import Entry
@@ -109,7 +110,18 @@ async def cage_manifest(cage: UUID, door: TheDoor, who: SignedIn, town: str) -> 
             "このカゴ車はまだ封印されていません。封印してから、もう一度開いてください。",
             "This cage is not sealed yet. Seal it, then open this again.",
         )
-    return Response(await asyncio.to_thread(manifest, said, given.fonts), media_type="application/pdf")
+    pictures = {one.sha256: await _shown(town, one.sha256) for one in said.shots}
+    return Response(
+        await asyncio.to_thread(manifest, said.showing(pictures), given.fonts), media_type="application/pdf"
+    )
+
+
+async def _shown(town: str, sha256: str) -> bytes:
+    """Return what a paper shows of a photo; nothing when its original is gone, which the paper then says."""
+    try:
+        return await asyncio.to_thread(photos.derive, await blobs.get(town, sha256))
+    except blobs.Missing:
+        return b""
 
 
 async def _labels(

@@ -20,6 +20,7 @@ from shared.web.scans import SCANS_MAX
 
 PartyId = Annotated[str, Field(pattern=r"^(town|centre|carrier)-[a-z0-9-]{1,40}$")]
 Said = Annotated[str, Field(min_length=1, max_length=500)]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Numbered = Annotated[str, AfterValidator(plain), Field(min_length=1, max_length=500)]  # of a cage or a seal
 
 
@@ -146,6 +147,8 @@ class Sealing(Ask):
     number: Numbered
     seal: Numbered
     labels: Annotated[list[str], Field(max_length=200)]
+    seal_photo: Hash | None = None  # by the hash that `/cages/photos` answered
+    lock_photo: Hash | None = None
 
 
 class HandOver(Ask):

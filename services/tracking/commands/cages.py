@@ -16,7 +16,7 @@ from services.tracking.domain.width import plain
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
-from shared.events.tracking import CageSealed, DiscrepancyFound
+from shared.events.tracking import CageSealed, DiscrepancyFound, SealPhoto
 from shared.ids import derived
 from shared.ledger import History
 from shared.refused import Forbidden, Refused
@@ -27,8 +27,16 @@ def cage_of(engagement: UUID, number: str) -> UUID:
     return derived(engagement, f"cage:{plain(number)}")
 
 
-async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str, items: Sequence[UUID]) -> Entry[Any]:
-    """Lock and seal a cage with its content."""
+async def seal(
+    tx: Transaction,
+    engagement: UUID,
+    number: str,
+    seal_number: str,
+    items: Sequence[UUID],
+    *,
+    photos: Sequence[SealPhoto] = (),
+) -> Entry[Any]:
+    """Lock and seal a cage with its content; `photos` of seal and lock are kept already."""
     history = await ledger.read(tx, cage_of(engagement, number))
     if done := history.answered(tx.request):
         return done
@@ -39,7 +47,9 @@ async def seal(tx: Transaction, engagement: UUID, number: str, seal_number: str,
             f"Cage {number} is already sealed. Check its number.",
         )
     await _engaged(tx, engagement)
-    event = cage.seal(cage=history.stream, number=number, engagement=engagement, seal_number=seal_number, items=items)
+    event = cage.seal(
+        cage=history.stream, number=number, engagement=engagement, seal_number=seal_number, items=items, photos=photos
+    )
     await _still_here(tx, event)
     return await ledger.append(tx, history, event)
 

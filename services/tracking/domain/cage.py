@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.tracking.domain.width import plain
 from shared.entry import Event
-from shared.events.tracking import CageOpened, CageSealed
+from shared.events.tracking import CageOpened, CageSealed, SealPhoto
 from shared.refused import Refused
 
 CAGE_ITEMS_MAX = 100
@@ -77,7 +77,15 @@ class Cage:
         )
 
 
-def seal(*, cage: UUID, number: str, engagement: UUID, seal_number: str, items: Sequence[UUID]) -> CageSealed:
+def seal(
+    *,
+    cage: UUID,
+    number: str,
+    engagement: UUID,
+    seal_number: str,
+    items: Sequence[UUID],
+    photos: Sequence[SealPhoto] = (),
+) -> CageSealed:
     """Decide the sealing of a cage's content."""
     if not items:
         raise Refused(
@@ -97,6 +105,7 @@ def seal(*, cage: UUID, number: str, engagement: UUID, seal_number: str, items: 
         engagement=engagement,
         seal=plain(seal_number),
         items=tuple(dict.fromkeys(items)),
+        photos=tuple(photos),
     )
 
 

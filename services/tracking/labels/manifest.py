@@ -1,8 +1,13 @@
 """A cage's manifest: what was sealed into it, for the carrier and for the one who opens it."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from io import BytesIO
 from pathlib import Path
+from typing import Literal
+
+from PIL import Image
 
 from services.tracking.labels.press import press, qr_svg
 
@@ -19,6 +24,18 @@ _TEMPLATE = """
     table(columns: (26mm, 1fr), stroke: 0.4pt, inset: 2mm, ..data.facts.flatten())
   },
   { image(bytes(data.qr), format: "svg", width: 32mm, alt: "入庫の照合"); text(size: 7pt, "入庫のときに読み取る") })
+#if data.shots.len() > 0 {
+  v(4mm)
+  grid(columns: (1fr, 1fr), column-gutter: 6mm, ..data.shots.map(((word, sha256, picture)) => block(breakable: false, {
+    text(size: 9pt, weight: "bold", word)
+    linebreak()
+    if picture == "" { text(size: 9pt, "写真が保管場所で見つかりません。") } else {
+      image(bytes(picture), format: "svg", height: 45mm, alt: word)
+    }
+    linebreak()
+    text(size: 6pt, "SHA-256 " + sha256)
+  })))
+}
 #v(4mm)
 #table(columns: (10mm, 34mm, 1fr, 1fr), stroke: 0.4pt, inset: 1.6mm, align: (right, left, left, left),
   table.header(..("", "ラベル", "物品番号", "型名").map(it => text(weight: "bold", it))),
@@ -40,6 +57,18 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Shot:
+    """A photo of the seal or the lock; `picture` is the JPEG that is shown, nothing where the original is gone."""
+
+    role: Literal["seal", "lock"]
+    sha256: str  # of the original
+    picture: bytes = b""
+
+
+WORDS: Mapping[str, str] = {"seal": "封印", "lock": "錠"}
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What stands on the paper; names as the directory has them."""
 
@@ -51,6 +80,11 @@ class Manifest:
     carrier: str
     url: str  # opens the comparison of this cage at the centre
     lines: Sequence[Line]
+    shots: Sequence[Shot] = ()
+
+    def showing(self, pictures: Mapping[str, bytes]) -> "Manifest":
+        """Return it with the pictures by the hashes of their originals."""
+        return replace(self, shots=[replace(one, picture=pictures.get(one.sha256, b"")) for one in self.shots])
 
 
 def manifest(cage: Manifest, fonts: Path) -> bytes:
@@ -65,8 +99,22 @@ def manifest(cage: Manifest, fonts: Path) -> bytes:
             ("受け取る所", cage.receiver),
             ("運送", cage.carrier),
             ("台数", f"{len(cage.lines)}台"),
+            ("封印の写真", f"{len(cage.shots)}枚" if cage.shots else "なし"),
         ],
+        "shots": [(f"{WORDS[one.role]}の写真", one.sha256, _svg(one.picture)) for one in cage.shots],
         "rows": [list(asdict(line).values()) for line in cage.lines],
         "qr": qr_svg(cage.url),
     }
     return press(_TEMPLATE, data, fonts)
+
+
+def _svg(jpeg: bytes) -> str:
+    """Wrap a JPEG in an SVG: the press is given text only, and passes the picture through unchanged."""
+    if not jpeg:
+        return ""
+    with Image.open(BytesIO(jpeg)) as opened:
+        width, height = opened.size
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(jpeg).decode()}"/></svg>'
+    )

@@ -1,15 +1,18 @@
 """Scanning: the capture place, receiving with two counts, loading and sealing cages. No step needs JavaScript."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from sqlalchemy import text
+from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from services.tracking import reading
+from services.tracking.api.cages import Role, photo_of
 from services.tracking.commands import cages, scans
 from services.tracking.commands.differences import Difference
 from services.tracking.commands.scans import Answer, Scanned, Step
@@ -19,19 +22,24 @@ from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.items import Looked, lacking
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import FATES, ITEM_KINDS, LEVELS, LOT_KINDS
+from shared import photos
 from shared.database import Transaction
 from shared.door import Door, Found, TheDoor, scanned
 from shared.entry import Entry
-from shared.identity import Principal, holding
+from shared.events.tracking import SealPhoto
+from shared.identity import Principal, SignedIn, holding
 from shared.ids import LABEL_INPUT_MAX, LABEL_LENGTH, Label
 from shared.refused import Forbidden, Invalid, Refused
 from shared.web.guard import CSP_CAMERA
+from shared.web.i18n import language
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
 router = APIRouter(include_in_schema=False)
 
 LABELS_MAX = 200  # of one cage's form
+SHOTS: Mapping[Role, str] = {"seal": _("封印の写真"), "lock": _("錠の写真")}
+Hash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 WORDS: Mapping[Step, str] = {"received": _("入庫"), "taken-over": _("納品の受け取り")}
 
 Scanner = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "town-admin"))]
@@ -187,6 +195,7 @@ async def receiving_page(
         place=place,
         cages=loaded,
         chosen=chosen,
+        shots=SHOTS,
         expected=sum(len(one.items) for one in loaded),
         found=sum(one.received for one in loaded),
         people=[one for one in people if one.person != who.person],
@@ -211,19 +220,52 @@ async def seal(request: Request, door: TheDoor, who: Worker, place: ThePlace) ->
     number = asked.form.need("number", _("カゴ車の番号"), longest=40)
     seal_number = asked.form.need("seal", _("封印の番号"), longest=100)
     typed = asked.form.need("labels", _("積んだ機器のラベル"), longest=LABELS_MAX * LABEL_INPUT_MAX).split()
+    taken = await _photographed(asked, place.town)
+    await request.close()  # the spooled files with it
     if not asked.form.errors:
         try:
             found = await _loaded(door, who, place, typed)
 
             async def do(tx: Transaction) -> Entry[Any]:
-                return await cages.seal(tx, place.here.engagement, number, seal_number, found)
+                return await cages.seal(tx, place.here.engagement, number, seal_number, found, photos=taken)
 
-            await door.act(place.town, who, do, ask=asked.ask)
+            ask = asked.ask
+            shown = {"photos": [one.sha256 for one in taken]}  # of a file, a form's fields say nothing
+            ask = ask.model_copy(update={"fields": ask.fields | shown})
+            await door.act(place.town, who, do, ask=ask)
         except Refused as refusal:
             asked.refusal = refusal
         else:
             return again(f"/cages?{place.query}", "sealed")
-    return await cages_page(request, door, who, place, asked)
+    return await cages_page(request, door, who, place, asked, taken=taken)
+
+
+async def _photographed(asked: Asked, town: str) -> tuple[SealPhoto, ...]:
+    """Keep the photos of a form, and look again at what a refused one has kept: nobody has to take one twice."""
+    taken: list[SealPhoto] = []
+    for role, word in SHOTS.items():
+        name = f"{role}_photo"
+        file, before = asked.form.typed.get(name), asked.form.value(f"{name}_kept")
+        try:
+            if isinstance(file, UploadFile) and file.filename:
+                (one,) = await photos.keep(town, [await file.read()])
+            elif before:
+                one = await photos.kept(town, before)
+            else:
+                continue
+        except Invalid as refusal:
+            asked.form.labels[name] = word
+            asked.form.refused(Invalid(refusal.code, refusal.ja, refusal.en, field=name), language(asked.request))
+        else:
+            taken.append(SealPhoto(role=role, sha256=one.sha256, taken_at=one.taken_at))
+    return tuple(taken)
+
+
+@router.get("/cages/{cage}/photos/{sha256}")
+async def photo(cage: UUID, sha256: Hash, door: TheDoor, who: SignedIn, town: str) -> Response:
+    """Give a photo of a cage's seal or lock for looking at, without EXIF."""
+    content = await photo_of(door, who, town, cage, sha256)
+    return Response(await asyncio.to_thread(photos.derive, content), media_type="image/jpeg")
 
 
 async def _loaded(door: Door, who: Principal, place: Place, typed: list[str]) -> list[UUID]:
@@ -280,8 +322,10 @@ class Lacking:
     needed: str | None
 
 
-async def cages_page(request: Request, door: Door, who: Principal, place: Place, asked: Asked) -> Response:
-    """Render the place of loading, with what a form said."""
+async def cages_page(
+    request: Request, door: Door, who: Principal, place: Place, asked: Asked, *, taken: Sequence[SealPhoto] = ()
+) -> Response:
+    """Render the place of loading, with what a form said and the photos it has kept."""
 
     async def look(tx: Transaction) -> tuple[list[reading.Cage], dict[UUID, list[Lacking]], list[reading.Counted]]:
         loaded = await reading.cages(tx.connection, place.here.engagement)
@@ -313,6 +357,8 @@ async def cages_page(request: Request, door: Door, who: Principal, place: Place,
         waiting=[one for one in loaded if not one.shipped],
         gone=[one for one in loaded if one.shipped],
         missing_of=missing_of,
+        shots=SHOTS,
+        taken={one.role: one.sha256 for one in taken},
         carrier=carrier or place.here.centre_name,
         people=[one for one in people if one.person != who.person],
         levels=LEVELS,

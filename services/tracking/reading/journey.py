@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.reading.listing import labels_of
+from shared.events.tracking import SealPhoto
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Cage:
     sealed_at: datetime
     items: tuple[Caged, ...]
     opened: dict[str, Any] | None
+    photos: tuple[SealPhoto, ...] = ()
 
     @property
     def received(self) -> int:
@@ -88,6 +90,7 @@ async def cages(connection: AsyncConnection, engagement: UUID) -> list[Cage]:
                 if item in named
             ),
             row.opened,
+            tuple(SealPhoto.model_validate(one) for one in row.data.get("photos", ())),
         )
         for row in rows
     ]

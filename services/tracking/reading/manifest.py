@@ -7,13 +7,26 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking import views
-from services.tracking.labels.manifest import Line, Manifest
+from services.tracking.labels.manifest import Line, Manifest, Shot
+from shared.events.tracking import SealPhoto
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
+async def photos_of(connection: AsyncConnection, cage: UUID) -> list[SealPhoto]:
+    """Return the photos of a cage's seal and lock, by its own ledger."""
+    said = await connection.scalar(
+        text(
+            "SELECT convert_from(body, 'UTF8')::jsonb->'data'->'photos' FROM entries "
+            "WHERE stream = :cage AND kind = 'tracking.cage-sealed.v1'"
+        ),
+        {"cage": cage},
+    )
+    return [SealPhoto.model_validate(one) for one in said or ()]
+
+
 async def manifest_of(connection: AsyncConnection, cage: UUID, origin: str) -> Manifest | None:
-    """Return the manifest of a sealed cage, None when there is no such cage here."""
+    """Return the manifest of a sealed cage, its photos still without pictures; None when there is no such cage here."""
     sealed = (
         await connection.execute(
             text(
@@ -46,4 +59,5 @@ async def manifest_of(connection: AsyncConnection, cage: UUID, origin: str) -> M
         carrier=sealed.carrier,
         url=f"{origin}/receiving?town={sealed.town}&engagement={sealed.engagement}&cage={cage}",
         lines=[Line(views.grouped(row.label), row.asset_number, row.model) for row in rows],
+        shots=[Shot(one["role"], one["sha256"]) for one in sealed.data.get("photos", ())],
     )

@@ -32,10 +32,12 @@ class Web:
     async def get(self, path: str, *, who: str = "", lang: str = "ja") -> httpx.Response:
         return await self.client.get(path, headers=self._as(who, lang))
 
-    async def post(self, path: str, *, who: str = "", lang: str = "ja", **fields: Any) -> httpx.Response:
+    async def post(
+        self, path: str, *, who: str = "", lang: str = "ja", files: Any = None, **fields: Any
+    ) -> httpx.Response:
         self.client.cookies.clear()
         data = {"request": str(uuid7())} | fields
-        sent = await self.client.post(path, data=data, headers=self._as(who, lang))
+        sent = await self.client.post(path, data=data, files=files, headers=self._as(who, lang))
         await heard(self.tracking)
         return sent
 

@@ -1,5 +1,6 @@
 """Tracking's HTTP door without a bus: founding, inventory, labels, scans, cages, lots, exceptions, what each may do."""
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -18,9 +19,10 @@ from services.tracking.reading.rolls import printed_roll
 from services.tracking.tests.actors import CARRIER, FIRST, HEADS, LAST, OTHER_CARRIER, Api, line
 from services.tracking.tests.test_commands import destroyed, erased, hear
 from services.tracking.tests.world import founded, registered, row
+from shared import blobs
 from shared.entry import Entry
 from shared.ids import new_label, uuid7
-from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN
+from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, photo
 
 
 async def test_a_town_is_founded_by_its_code_once(api: Api) -> None:
@@ -479,6 +481,43 @@ async def test_a_sealed_cage_has_a_manifest_for_those_who_act_for_the_town(api: 
     assert (await api.send("stranger", "GET", path, params={"town": TOWN})).status_code == 403
     none = await api.send("clerk", "GET", f"/cages/{uuid7()}/manifest.pdf", params={"town": TOWN})
     assert none.json()["code"] == "no-cage"
+
+
+async def test_a_cage_is_sealed_with_photos_whose_originals_stay_untouched(api: Api) -> None:
+    original = photo(exif=True)
+    for who, content, status in (("stranger", original, 403), ("worker", b"no photo", 422), ("clerk", original, 403)):
+        refused = await api.send(who, "POST", "/cages/photos", params={"town": TOWN}, files={"photo": content})
+        assert refused.status_code == status, refused.text
+    taken = await api.send("worker", "POST", "/cages/photos", params={"town": TOWN}, files={"photo": original})
+    assert taken.json() == {
+        "sha256": hashlib.sha256(original).hexdigest(),
+        "taken_at": "2026-11-24T11:22:41+09:00",
+    }
+    named = taken.json()["sha256"]
+    said: dict[str, Any] = {
+        "engagement": str(api.engagement),
+        "number": "写真1",
+        "seal": "S-P1",
+        "labels": await api.items("PHOTO-1"),
+        "request": str(uuid7()),
+    }
+    report = await blobs.put(TOWN, b"an erasure report, and no photo")
+    for wrong in ("0" * 64, report):
+        answer = await api.do("worker", "/cages", town=TOWN, status=422, **said | {"seal_photo": wrong})
+        assert answer["code"] == "not-a-photo"
+    sealed = await api.do("worker", "/cages", town=TOWN, **said, seal_photo=named)
+    assert sealed == await api.do("worker", "/cages", town=TOWN, status=200, **said, seal_photo=named)
+    other = await api.send("worker", "POST", "/cages", params={"town": TOWN}, json=said)
+    assert (other.status_code, other.json()["code"]) == (422, "request-id-reused"), (
+        "the same request with another photo is another request"
+    )
+    path = f"/cages/{sealed['stream']}/photos"
+    given = await api.send("clerk", "GET", f"{path}/{named}", params={"town": TOWN})
+    assert (given.content, given.headers["content-type"]) == (original, "application/octet-stream")
+    assert (await api.send("stranger", "GET", f"{path}/{named}", params={"town": TOWN})).status_code == 403
+    assert (await api.send("worker", "GET", f"{path}/{report}", params={"town": TOWN})).status_code == 404
+    paper = await api.send("clerk", "GET", f"/cages/{sealed['stream']}/manifest.pdf", params={"town": TOWN})
+    assert named in pypdfium2.PdfDocument(paper.content)[0].get_textpage().get_text_range()
 
 
 async def test_a_label_of_a_roll_is_bound_by_label_and_serial(api: Api) -> None:

@@ -8,15 +8,18 @@ from itertools import pairwise
 from pathlib import Path
 
 import pypdfium2
+import pypdfium2.raw
 import pytest
 import zxingcpp
 from PIL import Image
 
 from services.tracking.labels import SIZES, Printed, TooSmall, sheet, table
-from services.tracking.labels.manifest import Line, Manifest, manifest
+from services.tracking.labels.manifest import Line, Manifest, Shot, manifest
 from services.tracking.labels.press import QUIET_MODULES, qr_svg
 from shared.ids import new_label, new_token, parse_label, qr_url
+from shared.photos import derive
 from shared.stack.stack import FONTS
+from shared.testing import photo
 
 ORIGIN = "https://localhost:8443"
 DPI = 150
@@ -177,3 +180,15 @@ def test_a_manifest_lists_every_device_with_count_seal_signatures_and_a_code() -
     ):
         assert word in text
     assert [code.text for _, code in read(pdf)] == [url]
+    assert "なし" in text, "that nobody took a photo of the seal is said"
+
+
+def test_a_manifest_shows_the_seal_and_says_when_its_photo_is_gone() -> None:
+    shots = [Shot("seal", "a" * 64), Shot("lock", "b" * 64)]
+    said = Manifest("1", "4817", "", "最上町", "ITADセンター", "山彦運送", ORIGIN, [], shots)
+    page = pypdfium2.PdfDocument(manifest(said.showing({"a" * 64: derive(photo())}), FONTS))[0]
+    text = page.get_textpage().get_text_range()
+    for word in ("封印の写真", "錠の写真", "2枚", "a" * 64, "b" * 64):
+        assert word in text
+    assert text.count("写真が保管場所で見つかりません。") == 1
+    assert len(list(page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE]))) == 1

@@ -14,7 +14,7 @@ from services.tracking.tests.readers import NAMES, Web, World, erased, heard
 from services.tracking.tests.world import founded, registered, row
 from shared.events.refurb import DeliveredToTown
 from shared.ids import uuid7
-from shared.testing import NOW, TOWN, WORKER, Service, recorded
+from shared.testing import NOW, TOWN, WORKER, Service, photo, recorded
 
 # ── who may see what ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -313,6 +313,38 @@ async def test_a_cage_goes_only_when_everything_is_proved_and_comes_short_by_nam
     assert told.status_code == 303, told.text
     for who in ("clerk", "worker"):
         assert "台数の差が閉じていません" in (await web.get(f"/dashboard?{world.query}", who=who)).text
+
+
+async def test_photos_of_seal_and_lock_stay_with_a_refused_form_and_are_seen_at_the_receipt(
+    web: Web, tracking: Service, world: World
+) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("SHOT-1")])
+    await heard(tracking, erased(one))
+    said = {"number": "写8", "seal": "", "labels": one.event.label}
+    page = f"/cages?{world.query}"
+    bad = await web.post(page, who="worker", **said, files={"seal_photo": ("s.jpg", b"<svg/>")})
+    assert bad.status_code == 422
+    assert "もう一度撮影してください" in bad.text
+    refused = await web.post(page, who="worker", **said, files={"seal_photo": ("s.jpg", photo(exif=True))})
+    assert refused.status_code == 422
+    (kept,) = re.findall(r'name="seal_photo_kept" value="([0-9a-f]{64})"', refused.text)
+    said |= {"seal": "S8", "seal_photo_kept": kept}
+    sealed = await web.post(page, who="worker", **said, files={"lock_photo": ("l.webp", photo("WEBP"))})
+    assert sealed.status_code == 303, sealed.text
+    cage = cages.cage_of(world.engagement, "写8")
+    shown = (await web.get(page, who="worker")).text
+    assert "カゴ車 写8 の封印の写真" in shown
+    assert "カゴ車 写8 の錠の写真" in shown
+    assert "封印の写真は撮られていません。" in shown, "of another cage"
+    picture = await web.get(f"/cages/{cage}/photos/{kept}?town={TOWN}", who="worker")
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert b"Exif" not in picture.content
+    assert (await web.get(f"/cages/{cage}/photos/{kept}?town={TOWN}", who="stranger")).status_code == 403
+    assert (await web.get(f"/cages/{cage}/photos/{'0' * 64}?town={TOWN}", who="worker")).status_code == 404
+    await web.post(f"/cages/{cage}/hand-over?{world.query}", who="worker", vehicle="")
+    receiving = await web.get(f"/receiving?{world.query}&cage={cage}", who="worker")
+    assert f"/cages/{cage}/photos/{kept}?town={TOWN}" in receiving.text
+    assert "届いた封印と見比べてから" in receiving.text
 
 
 async def test_the_capture_place_works_as_a_plain_form(web: Web, tracking: Service, world: World) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 import pytest
 from PIL import Image
 
-from services.erasure import photos
-from services.erasure.tests.conftest import photo
+from shared import photos
 from shared.blobs import BLOB_SIZE_MAX
 from shared.refused import Invalid
+from shared.testing import photo
 
 
 def header_only_png(width: int, height: int) -> bytes:
@@ -22,11 +22,18 @@ def header_only_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
-def moving_png() -> bytes:
+def moving(form: str) -> bytes:
     made = io.BytesIO()
     frames = [Image.new("RGB", (100, 100), colour) for colour in ("red", "blue")]
-    frames[0].save(made, "PNG", save_all=True, append_images=frames[1:])
+    frames[0].save(made, form, save_all=True, append_images=frames[1:])
     return made.getvalue()
+
+
+def vast_webp(side: int) -> bytes:
+    """A lossless WebP that says it has so many pixels a side (RFC 9649 §3.1: 14 bits each, less one)."""
+    made = io.BytesIO()
+    Image.new("RGB", (100, 100)).save(made, "WEBP", lossless=True)
+    return made.getvalue()[:21] + ((side - 1) | (side - 1) << 14).to_bytes(4, "little") + made.getvalue()[25:]
 
 
 def gif() -> bytes:
@@ -35,7 +42,7 @@ def gif() -> bytes:
     return made.getvalue()
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "HEIF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_a_photo_is_taken(form: str) -> None:
     assert photos.check(photo(form)).format == form
 
@@ -53,7 +60,11 @@ NOT_PHOTOS = {
     "one byte of a png changed": photo("PNG")[:3000] + b"\x01" + photo("PNG")[3001:],
     "bomb": header_only_png(60_000, 60_000),
     "just too many pixels": header_only_png(8_000, 7_501),
-    "moving": moving_png(),
+    "moving": moving("PNG"),
+    "moving webp": moving("WEBP"),
+    "cut webp": photo("WEBP")[:2000],
+    "webp bomb": vast_webp(16_383),
+    "webp of just too many pixels": vast_webp(4_900),
     "an icon": photo(size=(32, 32)),
 }
 
@@ -90,7 +101,7 @@ def test_what_pages_show_is_upright_small_and_carries_no_place() -> None:
     assert b"Exif" not in shown
 
 
-@pytest.mark.parametrize("form", ["PNG", "HEIF"])
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "HEIF"])
 def test_every_kind_of_photo_becomes_a_jpeg_for_pages(form: str) -> None:
     with Image.open(io.BytesIO(photos.derive(photo(form)))) as picture:
         assert picture.format == "JPEG"
