@@ -1,20 +1,30 @@
 """The directory every service keeps: parties, people, engagements and the labels of items.
 
 They come as events of tracking (people as cards on a deletable directory); with them each service answers by itself
-who may act for whom and whose label this is. Rows are inserted by key, and of an item's labels the newest entry's
-stands: repetition and order do not matter.
+who may act for whom and whose label this is. Rows are inserted by key, and of an item's labels and of each corrected
+value the newest entry's stands: repetition and order do not matter.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.database import Transaction
 from shared.entry import Entry
-from shared.events.tracking import EngagementEnded, EngagementOpened, ItemRegistered, LabelBound, PartyAdded
+from shared.events.tracking import (
+    Corrected,
+    EngagementEnded,
+    EngagementOpened,
+    ItemRegistered,
+    LabelBound,
+    MediumCorrected,
+    PartyAdded,
+)
 from shared.messaging import Consumers, Later, Notice
 
 CARD = ("name", "title", "contact", "roles")
@@ -26,7 +36,7 @@ def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool
     `owns_people` is said by the one service that writes the cards: it hears its own come back (see `keep_person`).
     """
 
-    @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered, LabelBound)
+    @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered, LabelBound, Corrected, MediumCorrected)
     async def on_joining(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         await keep(tx, tables, entries)
 
@@ -37,7 +47,7 @@ def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool
 
 
 async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[Entry[Any]]) -> None:
-    """Keep what the entries say of parties, engagements and items. Raises Later for a label of an unheard item."""
+    """Keep what the entries say of parties, engagements and items. Raises Later for what follows an unheard item."""
     rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for entry in entries:
         match entry.event:
@@ -66,14 +76,13 @@ async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[E
         await tx.connection.execute(insert(tables[table]).on_conflict_do_nothing(), given)
     if bound := [entry for entry in entries if isinstance(entry.event, LabelBound)]:
         await _relabel(tx, tables["items"], bound)
+    if said := [entry for entry in entries if isinstance(entry.event, Corrected | MediumCorrected)]:
+        await _correct(tx, tables["items"], said)
 
 
 async def _relabel(tx: Transaction, items: Table, bound: Sequence[Entry[LabelBound]]) -> None:
     """Let each item be known by the label that its newest entry gave it."""
-    wanted = {entry.event.item for entry in bound}
-    there = await tx.connection.scalars(select(items.c.item).where(items.c.item.in_(wanted)))
-    if unheard := wanted - set(there):
-        raise Later(f"a label is bound to {min(unheard)}, which is not registered yet")
+    await _registered(tx, items, {entry.event.item for entry in bound})
     for entry in bound:
         known = entry.event.model_dump(include={"label", "token_sha256"})
         await tx.connection.execute(
@@ -81,6 +90,38 @@ async def _relabel(tx: Transaction, items: Table, bound: Sequence[Entry[LabelBou
             .where(items.c.item == entry.event.item, items.c.label_sequence < entry.sequence)
             .values(**known, data=items.c.data.concat(known), label_sequence=entry.sequence)
         )
+
+
+_MEDIA = (
+    "jsonb_set(data, '{media}', (SELECT jsonb_agg(CASE WHEN m->>'id' = :medium THEN m || CAST(:now AS jsonb) "
+    "ELSE m END ORDER BY nth) FROM jsonb_array_elements(data->'media') WITH ORDINALITY AS x(m, nth)))"
+)
+_NEWER = (
+    "corrected = corrected || jsonb_build_object(CAST(:name AS text), CAST(:sequence AS integer)) "
+    "WHERE item = :item AND coalesce(CAST(corrected->>CAST(:name AS text) AS integer), 0) < :sequence"
+)
+_CORRECT_ITEM = text(f"UPDATE items SET data = data || CAST(:now AS jsonb), {_NEWER}")  # noqa: S608 - our own words
+_CORRECT_MEDIUM = text(f"UPDATE items SET data = {_MEDIA}, {_NEWER}")  # noqa: S608 - our own words
+
+
+async def _correct(tx: Transaction, items: Table, said: Sequence[Entry[Corrected | MediumCorrected]]) -> None:
+    """Let each item and medium say, value by value, what the newest entry about that value says."""
+    await _registered(tx, items, {entry.event.item for entry in said})
+    for entry in said:
+        event, now = entry.event, json.dumps({entry.event.field: entry.event.now})
+        given = {"item": event.item, "now": now, "sequence": entry.sequence}
+        if isinstance(event, Corrected):
+            await tx.connection.execute(_CORRECT_ITEM, given | {"name": event.field})
+        else:
+            named = {"name": f"{event.medium}.{event.field}", "medium": str(event.medium)}
+            await tx.connection.execute(_CORRECT_MEDIUM, given | named)
+
+
+async def _registered(tx: Transaction, items: Table, wanted: set[UUID]) -> None:
+    """Raise Later for an item whose registration has not come."""
+    there = await tx.connection.scalars(select(items.c.item).where(items.c.item.in_(wanted)))
+    if unheard := wanted - set(there):
+        raise Later(f"{min(unheard)} is not registered here yet")
 
 
 async def keep_person(tx: Transaction, people: Table, notice: Notice, *, owns: bool = False) -> None:

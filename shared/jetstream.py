@@ -92,6 +92,8 @@ _DIRECTORY = (
     "custody.*.tracking.engagement-ended.v1",
     "custody.*.tracking.item-registered.v1",
     "custody.*.tracking.label-bound.v1",
+    "custody.*.tracking.corrected.v1",
+    "custody.*.tracking.medium-corrected.v1",
 )
 
 
@@ -121,7 +123,6 @@ DURABLES = (
             *_DIRECTORY,
             *_custody(
                 "tracking.policy-set.v1",
-                "tracking.corrected.v1",
                 "tracking.received.v1",
                 "tracking.exception-approved.v1",
                 "tracking.custody-closed.v1",

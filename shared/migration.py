@@ -186,6 +186,11 @@ def number_labels() -> None:
     op.execute("ALTER TABLE items ADD COLUMN IF NOT EXISTS label_sequence integer NOT NULL DEFAULT 1")
 
 
+def number_corrections() -> None:
+    """Add what corrections of items are ordered by; what was heard before stands until another is newer."""
+    op.execute("ALTER TABLE items ADD COLUMN IF NOT EXISTS corrected jsonb NOT NULL DEFAULT '{}'")
+
+
 def partition_sql(year: int, month: int) -> str:
     """Return the statement that makes one month's partition of the entries."""
     until = (year + month // 12, month % 12 + 1)

@@ -124,6 +124,7 @@ def ground(metadata: MetaData) -> None:
         Column("data", JSONB, nullable=False),
         Column("registered_at", DateTime(timezone=True), nullable=False),
         Column("label_sequence", Integer, nullable=False, server_default=text("1")),  # of the entry that gave the label
+        Column("corrected", JSONB, nullable=False, server_default=text("'{}'")),  # value → number of its newest entry
         UniqueConstraint("label"),
         Index("items_engagement", "engagement"),
     )

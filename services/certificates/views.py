@@ -226,7 +226,7 @@ async def facts(connection: AsyncConnection, items: Sequence[UUID]) -> dict[UUID
     return {
         row.item: Facts(
             tenant=row.tenant,
-            registered=_corrected(row.data, [entries[one.entry] for one in about if one.item == row.item]),
+            registered=ItemRegistered.model_validate(row.data),
             engagement=engagements[row.engagement],
             received_at=row.received_at,
             parties=parties,
@@ -256,10 +256,3 @@ async def _people(connection: AsyncConnection, entries: Any) -> dict[str, Row[An
         }
     rows = await connection.execute(text("SELECT * FROM people WHERE person = ANY(:people)"), {"people": sorted(named)})
     return {row.person: row for row in rows}
-
-
-def _corrected(data: Mapping[str, Any], entries: Sequence[Entry[Any]]) -> ItemRegistered:
-    """Return the registration with what was corrected since, in the order of the item's stream."""
-    corrections = sorted((e for e in entries if e.kind == "tracking.corrected.v1"), key=lambda e: e.sequence)
-    changed = {e.event.field: e.event.now for e in corrections if e.event.field in ItemRegistered.model_fields}
-    return ItemRegistered.model_validate({**data, **changed})

@@ -14,7 +14,6 @@ from services.erasure import reading, views
 from services.erasure.domain import medium as media
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Medium, Place, Registered, Technique, judge
-from services.erasure.domain.serial import is_near
 from services.erasure.tables import circumstances
 from shared import ledger
 from shared.database import Transaction
@@ -23,6 +22,7 @@ from shared.events.erasure import ErasureFailed, MediumErased, Photo, ReportFile
 from shared.ids import FOUNDATION, derived
 from shared.ledger import History
 from shared.refused import Invalid, Refused, Unknown
+from shared.serial import is_near
 
 
 @dataclass(frozen=True, slots=True)

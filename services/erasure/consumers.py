@@ -12,6 +12,7 @@ from shared.events.tracking import (
     ExceptionApproved,
     ItemRegistered,
     LabelBound,
+    MediumCorrected,
     Received,
     RequirementChanged,
     ShippedOut,
@@ -33,6 +34,13 @@ async def on_item_registered(tx: Transaction, entries: Sequence[Entry[ItemRegist
 async def on_label_bound(tx: Transaction, entries: Sequence[Entry[LabelBound]]) -> None:
     """Know the item's media by the label that the directory has just taken over."""
     await views.relabel(tx, [entry.event.item for entry in entries])
+
+
+@consumers.on(MediumCorrected)
+async def on_medium_corrected(tx: Transaction, entries: Sequence[Entry[MediumCorrected]]) -> None:
+    """Know the media as the directory has just taken over, and bind the reports that waited for the right serial."""
+    await views.describe(tx, [entry.event.item for entry in entries])
+    await intake.bind_arrived(tx)
 
 
 @consumers.on(RequirementChanged, ShippedOut, Received, ExceptionApproved)

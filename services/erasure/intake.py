@@ -19,7 +19,6 @@ from services.erasure import commands, reading
 from services.erasure.commands import Bound, Stray
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
-from services.erasure.domain.serial import loose
 from services.erasure.reading import Candidate
 from services.erasure.reports.read import Report, Unreadable, read
 from services.erasure.reports.text import SERIAL_MAX, visible
@@ -31,6 +30,7 @@ from shared.events.erasure import ErasureFailed, Evidence, MediumErased
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX
 from shared.refused import Unknown
+from shared.serial import loose
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.erasure.domain.medium import Registered
-from services.erasure.domain.serial import loose
 from shared.events.tracking import Required
 from shared.levels import Level
+from shared.serial import loose
 
 # ── media, as registered and as they are ──────────────────────────────────────────────────────────────────────────────
 

@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import Table, text
 from sqlalchemy.dialects.postgresql import insert
 
-from services.erasure.domain.serial import loose
 from services.erasure.tables import (
     bindings,
     deeds,
@@ -33,7 +32,8 @@ from shared.events.erasure import (
     ReportFiled,
     WitnessRecorded,
 )
-from shared.events.tracking import ExceptionApproved, ItemRegistered, Received, RequirementChanged, ShippedOut
+from shared.events.tracking import ExceptionApproved, ItemRegistered, Medium, Received, RequirementChanged, ShippedOut
+from shared.serial import loose
 
 REBUILT: tuple[Table, ...] = (
     media,
@@ -68,6 +68,15 @@ async def relabel(tx: Transaction, items: Sequence[UUID]) -> None:
         text("UPDATE media m SET label = i.label FROM items i WHERE i.item = m.item AND m.item = ANY(:items)"),
         {"items": list(items)},
     )
+
+
+async def describe(tx: Transaction, items: Sequence[UUID]) -> None:
+    """Write the media of items as the directory knows each."""
+    there = await tx.connection.execute(text("SELECT data FROM items WHERE item = ANY(:items)"), {"items": list(items)})
+    for (data,) in there:
+        for medium in ItemRegistered.model_validate(data).media:
+            now = media.update().where(media.c.medium == medium.id).values(_described(medium))
+            await tx.connection.execute(now)
 
 
 def _rows_of(entry: Entry[Any], rows: Rows) -> None:
@@ -124,16 +133,22 @@ def _media(tenant: str, e: ItemRegistered) -> list[dict[str, Any]]:
             "engagement": e.engagement,
             "label": e.label,
             "nth": nth,
-            "serial": medium.serial.strip(),
-            "loose": loose(medium.serial),
-            "kind": medium.kind,
-            "maker": medium.maker,
-            "model": medium.model,
-            "capacity_gb": medium.capacity_gb,
             "item_kind": e.item_kind,
         }
+        | _described(medium)
         for nth, medium in enumerate(e.media, 1)
     ]
+
+
+def _described(medium: Medium) -> dict[str, Any]:
+    return {
+        "serial": medium.serial.strip(),
+        "loose": loose(medium.serial),
+        "kind": medium.kind,
+        "maker": medium.maker,
+        "model": medium.model,
+        "capacity_gb": medium.capacity_gb,
+    }
 
 
 def _requirement(key: dict[str, Any], entry: Entry[ItemRegistered | RequirementChanged]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from shared.directory import join
 from shared.entry import Entry
 from shared.events.certificates import CertificateIssued
 from shared.events.erasure import ErasureFailed, ErasureVerified, MediumDestroyed, MediumErased
-from shared.events.tracking import Corrected, ItemRegistered, LossEnded, Received
+from shared.events.tracking import LossEnded, Received
 from shared.messaging import Consumers
 
 consumers = Consumers("tracking")
@@ -27,12 +27,6 @@ async def on_everything(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
 
 
 join(consumers, metadata.tables, owns_people=True)
-
-
-@consumers.on(ItemRegistered, Corrected)  # after the directory: the row and its corrections may come in any order
-async def on_described(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
-    """Let a device say what was corrected."""
-    await views.describe(tx, [entry.event.item for entry in entries])
 
 
 @consumers.on(MediumErased, MediumDestroyed, ErasureFailed, ErasureVerified)

@@ -106,19 +106,6 @@ async def unshut(tx: Transaction, cage: UUID) -> None:
     await tx.connection.execute(text(_OPENED), {"cage": cage})
 
 
-async def describe(tx: Transaction, items: Collection[UUID]) -> None:
-    """Let items say what was corrected since their registration; repetition and order do not matter."""
-    await tx.connection.execute(
-        text(
-            "UPDATE items i SET data = i.data || c.now FROM (SELECT item, jsonb_object_agg(field, now) AS now FROM ("
-            "SELECT DISTINCT ON (item, field) item, data->>'field' AS field, data->'now' AS now FROM timeline "
-            "WHERE item = ANY(:items) AND kind = 'tracking.corrected.v1' ORDER BY item, field, sequence DESC) n "
-            "GROUP BY item) c WHERE i.item = c.item AND NOT i.data @> c.now"
-        ),
-        {"items": list(items)},
-    )
-
-
 async def leave(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Hand the digests of entries to the sequencer of the log."""
     rows = [

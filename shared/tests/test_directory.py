@@ -16,7 +16,15 @@ from sqlalchemy import MetaData, text
 from services.tracking.commands import parties
 from services.tracking.consumers import consumers
 from shared.directory import keep, keep_person
-from shared.events.tracking import EngagementEnded, EngagementOpened, ItemRegistered, LabelBound, PartyAdded
+from shared.events.tracking import (
+    Corrected,
+    EngagementEnded,
+    EngagementOpened,
+    ItemRegistered,
+    LabelBound,
+    MediumCorrected,
+    PartyAdded,
+)
 from shared.ids import uuid7
 from shared.jetstream import of
 from shared.messaging import GroupCommit, Later, Notice, broker
@@ -58,7 +66,7 @@ def said() -> list[Any]:
                 "item_kind": "notebook",
                 "zone": "mynumber",
                 "confidentiality": "3",
-                "media": [],
+                "media": [{"id": uuid7(), "kind": "hdd", "serial": "S1", "capacity_gb": 500} for _ in range(2)],
                 "required": REQUIRED,
             }
         )
@@ -75,8 +83,14 @@ def said() -> list[Any]:
         LabelBound(item=items[0].item, label=now, before=before, token_sha256=now)
         for before, now in pairwise(("AAAA0000A", "CCCC0000C", "DDDD0000D", "AAAA0000A"))
     ]
+    one, medium = items[0].item, items[0].media[1].id
+    corrected = [
+        *(Corrected(item=one, field="maker", was=None, now=now, reason="x") for now in ("A", None, "B")),
+        *(MediumCorrected(item=one, medium=medium, field="serial", now=now, reason="x") for now in ("S2", "S3")),
+        MediumCorrected(item=one, medium=medium, field="capacity_gb", was=500, now=None, reason="x"),
+    ]
     told = [recorded(event) for event in events] + [recorded(one, stream=one.item) for one in items]
-    return told + [recorded(one, stream=one.item, sequence=nth) for nth, one in enumerate(bound, 2)]
+    return told + [recorded(event, stream=one, sequence=nth) for nth, event in enumerate((*bound, *corrected), 2)]
 
 
 async def rows(made: Service) -> dict[str, list[tuple[Any, ...]]]:
@@ -93,17 +107,20 @@ async def test_twice_and_shuffled_leaves_the_same_rows(tracking: Service, tables
     once = await rows(tracking)
     assert {table: len(found) for table, found in once.items()} == dict(zip(ORDERED, (2, 2, 1, 2), strict=True))
     assert ("AAAA0000A", "AAAA0000A") in [row[1:3] for row in once["items"]]  # two ids of one millisecond have no order
+    (first,) = [row for row in await tracking.rows("SELECT data FROM items") if row.data["maker"]]
+    assert (first.data["maker"], [one["serial"] for one in first.data["media"]]) == ("B", ["S1", "S3"])
+    assert [one["capacity_gb"] for one in first.data["media"]] == [500, None]
     for seed in range(9):
         async with tracking.owner.begin() as connection:
             await connection.execute(text(f"TRUNCATE {', '.join(ORDERED)}"))
         twice = entries * 2
         random.Random(seed).shuffle(twice)
-        while twice:
+        while twice:  # what follows an item that is not heard yet asks for later
             entry = twice.pop(0)
             try:
                 async with tracking.consuming() as tx:
                     await keep(tx, tables, [entry])
-            except Later:  # a label before its item
+            except Later:
                 twice.append(entry)
         assert await rows(tracking) == once
 

@@ -1,7 +1,7 @@
 import random
 from collections.abc import AsyncIterator
 from itertools import pairwise, permutations
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
@@ -24,7 +24,14 @@ from services.erasure.tests.conftest import (
 from services.erasure.tests.test_api import drop, proof
 from shared import blobs
 from shared.entry import Entry
-from shared.events.tracking import ExceptionApproved, LabelBound, Received, RequirementChanged, ShippedOut
+from shared.events.tracking import (
+    ExceptionApproved,
+    LabelBound,
+    MediumCorrected,
+    Received,
+    RequirementChanged,
+    ShippedOut,
+)
 from shared.ids import new_label, uuid7
 from shared.levels import Level
 from shared.messaging import Later, Notice
@@ -127,6 +134,44 @@ async def test_a_report_before_its_item_binds_itself_once(erasure: Service, clie
     assert await erasure.rows(
         "SELECT 1 FROM outbox o JOIN deeds d USING (stream, sequence) WHERE medium = :m", m=it.media[0].id
     )
+
+
+async def test_a_report_waits_for_its_medium_s_serial_to_be_corrected(erasure: Service, client: Any) -> None:
+    assert (await drop(client, proof("TYPO1"))).status_code == 202
+    it = item("TYPED-WRONG", "OTHER-TYPO")
+    said: list[tuple[Literal["serial", "kind", "capacity_gb"], str | int]] = [
+        ("serial", "TYPO7"),
+        ("kind", "nvme"),
+        ("serial", "TYPO1"),
+        ("capacity_gb", 256),
+    ]
+    told = [recorded(it, stream=it.item)] + [
+        recorded(
+            MediumCorrected(item=it.item, medium=it.media[0].id, field=field, now=now, reason="x"),
+            stream=it.item,
+            sequence=nth,
+        )
+        for nth, (field, now) in enumerate(said, 2)
+    ]
+    for seed in range(6):
+        await erasure_forgets(erasure, it.item)
+        waiting = [*told, *told]
+        random.Random(seed).shuffle(waiting)
+        while waiting:
+            entry = waiting.pop(0)
+            try:
+                await hear(erasure, entry)
+            except Later:
+                waiting.append(entry)
+        found = await erasure.rows(
+            "SELECT serial, loose, kind, capacity_gb FROM media WHERE item = :i ORDER BY nth", i=it.item
+        )
+        assert [tuple(row) for row in found] == [
+            ("TYPO1", "TYP01", "nvme", 256),
+            ("OTHER-TYPO", "THERTYP0", "nvme", None),
+        ]
+        deeds = await erasure.rows("SELECT data->>'serial' AS serial FROM deeds WHERE item = :i", i=it.item)
+        assert [row.serial for row in deeds] == ["TYPO1"], "bound once, whatever came first"
 
 
 async def test_a_report_does_not_bind_to_a_town_without_a_contract(erasure: Service, client: Any) -> None:

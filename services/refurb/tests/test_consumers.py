@@ -10,8 +10,9 @@ from services.refurb.tables import clearances
 from services.refurb.tests.conftest import hear
 from services.refurb.tests.samples import cleared, named, registered, reopened, to_material
 from shared.entry import Entry
+from shared.events.tracking import Corrected, MediumCorrected
 from shared.ids import derived
-from shared.testing import NOW, TOWN, Service
+from shared.testing import NOW, TOWN, Service, recorded
 
 COLUMNS = {
     "works": "sequence, tenant, item, kind, data",
@@ -90,6 +91,23 @@ async def test_a_work_order_acts_for_the_town_and_names_its_cause(refurb: Servic
     read = Entry.read(body.body, b"")
     assert read.because == cause.id
     assert read.event.route == ("reuse" if make is named else "recycle")  # type: ignore[attr-defined]  # a WorkStarted, by its stream
+
+
+async def test_the_board_and_the_order_say_what_was_corrected(refurb: Service) -> None:
+    known = registered(media=2)
+    item, medium = known.event.item, known.event.media[1].id
+    said = (
+        Corrected(item=item, field="model", now="MN-9", reason="x"),
+        MediumCorrected(item=item, medium=medium, field="serial", now="RIGHT", reason="x"),
+    )
+    told = [known, named(known)] + [recorded(event, stream=item, sequence=nth) for nth, event in enumerate(said, 2)]
+    await hear(refurb, [*told, *told])
+    async with refurb.acting() as tx:
+        order = await views.one(tx.connection, item)
+        board = await views.board(tx.connection, TOWN, NOW)
+    assert (order.name, order.media[1].serial) == ("Fuji MN-9", "RIGHT")
+    (card,) = [card for card in board.candidate if card.label == known.event.label]
+    assert (card.name, "RIGHT" in card.open_media) == ("Fuji MN-9", True)
 
 
 async def test_the_views_are_rebuilt_from_the_entries_and_come_out_equal(refurb: Service) -> None:

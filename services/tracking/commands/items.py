@@ -25,6 +25,7 @@ from shared.entry import Entry, Event
 from shared.events.tracking import ColumnsMapped, ItemRegistered, LotRegistered, Mapped, Medium
 from shared.ids import derived, new_label, new_token, uuid7
 from shared.ledger import History
+from shared.levels import Level
 from shared.refused import Forbidden, Invalid, Refused
 
 BATCH_MAX = 20_000  # items of one inventory
@@ -210,14 +211,43 @@ async def correct(tx: Transaction, item_: UUID, name: str, now: str | None, reas
         return done
     known = item.fold(history.events)
     event = known.correct(name, now, reason)
-    if await tx.connection.scalar(_CERTIFIED, {"item": item_}):
+    await _free_to_say(tx, known, name, now)
+    return await ledger.append(tx, history, event)  # lists say it once it is heard; the device's page reads the ledger
+
+
+async def correct_medium(
+    tx: Transaction, item_: UUID, medium: UUID, *, name: item.MediumField, now: str | int | None, reason: str
+) -> Entry[Any]:
+    """Correct one value of a device's medium; the entry that was wrong stays, and reports that waited find it.
+
+    Raises Refused once a certificate says the old value or a report was judged by it, Invalid for another's number.
+    """
+    of_the_town(tx)
+    history = await ledger.read(tx, item_)
+    if done := history.answered(tx.request):
+        return done
+    known = item.fold(history.events)
+    proved = (await views.levels(tx.connection, [item_])).get(medium) in (Level.CLEAR, Level.PURGE)
+    event = known.correct_medium(medium, name, now, reason, proved=proved)
+    await _free_to_say(tx, known, f"medium_{name}", now)
+    return await ledger.append(tx, history, event)
+
+
+async def is_certified(tx: Transaction, item_: UUID) -> bool:
+    """Tell whether a certificate of this device, one that nobody revoked, says its values."""
+    return bool(await tx.connection.scalar(_CERTIFIED, {"item": item_}))
+
+
+async def _free_to_say(tx: Transaction, known: item.Item, name: str, now: str | int | None) -> None:
+    """Raise Refused while a certificate says the old value, Invalid for a number that another device has."""
+    if await is_certified(tx, known.registered.item):
         raise Refused(
             "certified",
             "この機器には証明書が出ています。先に証明書を取り消してから、訂正してください。",
             "A certificate of this device was issued. Revoke it first, then correct the value.",
         )
     await _one_at_a_time(tx, known.registered.engagement)
-    if compared := comparable(name, now or "") if name in NUMBERS else "":
+    if compared := comparable(name, str(now or "")) if name in NUMBERS else "":
         asked = {"engagement": known.registered.engagement, "names": [name], "compared": [compared]}
         there = (row.label for row in await tx.connection.execute(_NUMBERS, asked))
         if other := next((label for label in there if label != known.registered.label), None):
@@ -227,7 +257,6 @@ async def correct(tx: Transaction, item_: UUID, name: str, now: str | None, reas
                 f"This number belongs to the device with the tracking ID {views.grouped(other)}. Check the number.",
                 field="value",
             )
-    return await ledger.append(tx, history, event)  # lists say it once it is heard; the device's page reads the ledger
 
 
 async def _one_at_a_time(tx: Transaction, engagement: UUID) -> None:

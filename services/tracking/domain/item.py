@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
+from services.tracking.domain.width import plain
 from shared.entry import Event
 from shared.events.tracking import (
     Corrected,
     ItemRegistered,
     LabelBound,
     Medium,
+    MediumCorrected,
     Received,
     RecyclingChosen,
     Required,
@@ -22,6 +24,7 @@ from shared.events.tracking import (
 )
 from shared.levels import Level, at_least
 from shared.refused import Invalid, Refused, Unknown
+from shared.serial import is_near
 
 WORDS: Mapping[Level, str] = {
     Level.CLEAR: "Clear（消去）",
@@ -43,6 +46,8 @@ class Lack:
 
 
 CORRECTABLE = ("asset_number", "serial", "maker", "model", "department")
+MediumField = Literal["serial", "kind", "maker", "model", "capacity_gb"]
+CORRECTABLE_OF_MEDIUM: tuple[MediumField, ...] = ("serial", "kind", "maker", "model", "capacity_gb")
 
 LOST = Lack(
     "紛失として記録されています。見つけたら、ラベルを読み取ってください。",
@@ -93,13 +98,42 @@ class Item:
                 field="corrected",
             )
         if (was := getattr(self.registered, name)) == now:
+            raise _unchanged()
+        return Corrected(item=self.registered.item, field=name, was=was, now=now, reason=reason)
+
+    def correct_medium(
+        self, medium: UUID, name: MediumField, now: str | int | None, reason: str, *, proved: bool
+    ) -> MediumCorrected:
+        """Decide that a registered value of a medium was wrong. `proved`: a report of its erasure counts for it.
+
+        Raises Refused where the report was judged by the old value: it may be another drive's, or prove less.
+        """
+        known = next((one for one in self.registered.media if one.id == medium), None)
+        if known is None:
             raise Invalid(
-                "unchanged",
-                "いまの登録と同じです。正しい値を入れてください。",
-                "This is what is registered already. Type the right value.",
+                "not-its-medium",
+                "この媒体はこの機器のものではありません。",
+                "This medium does not belong to this item.",
+            )
+        was = getattr(known, name)
+        if was == now:
+            raise _unchanged()
+        if proved and (name == "kind" or (name == "serial" and not is_near(str(was), str(now)))):
+            raise Refused(
+                "proved",
+                "この媒体には、いまの値で評価した消去の証跡があります。先に消去の確認を「不合格」で記録し、"
+                "値を訂正してから、消去し直してください。",
+                "A report of this medium's erasure was judged by the old value. Record the re-check as not passed "
+                "first, then correct the value and erase again.",
+            )
+        if name == "serial" and any(one.id != medium and plain(one.serial) == now for one in self.registered.media):
+            raise Invalid(
+                "number-taken",
+                "この機器の、別の記憶媒体の番号です。番号を確かめてください。",
+                "This is the number of another medium of this device. Check the number.",
                 field="value",
             )
-        return Corrected(item=self.registered.item, field=name, was=was, now=now, reason=reason)
+        return MediumCorrected(item=self.registered.item, medium=medium, field=name, was=was, now=now, reason=reason)
 
     def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID]) -> tuple[Lack, ...]:
         """Return, in words, what must still be proved before this item may leave the town hall."""
@@ -211,8 +245,8 @@ def _next(item: Item | None, event: Event) -> Item:  # noqa: PLR0911 - one line 
     match event:
         case RequirementChanged():
             return replace(item, registered=item.registered.model_copy(update={"required": event.required}))
-        case Corrected():
-            return replace(item, registered=item.registered.model_copy(update={event.field: event.now}))
+        case Corrected() | MediumCorrected():
+            return replace(item, registered=_corrected(item.registered, event))
         case LabelBound():
             known = {"label": event.label, "token_sha256": event.token_sha256}
             return replace(item, registered=item.registered.model_copy(update=known))
@@ -228,6 +262,23 @@ def _next(item: Item | None, event: Event) -> Item:  # noqa: PLR0911 - one line 
             return replace(item, taken_over=True)
         case _:
             raise ValueError(f"{event.kind} is no event of an item")
+
+
+def _corrected(known: ItemRegistered, event: Corrected | MediumCorrected) -> ItemRegistered:
+    now = {event.field: event.now}
+    if isinstance(event, Corrected):
+        return known.model_copy(update=now)
+    media = tuple(one.model_copy(update=now) if one.id == event.medium else one for one in known.media)
+    return known.model_copy(update={"media": media})
+
+
+def _unchanged() -> Invalid:
+    return Invalid(
+        "unchanged",
+        "いまの登録と同じです。正しい値を入れてください。",
+        "This is what is registered already. Type the right value.",
+        field="value",
+    )
 
 
 def _lack(serial: str, needed: Level, proved: Level | None) -> Lack:

@@ -8,12 +8,12 @@ from collections.abc import Collection
 from uuid import UUID
 
 from services.tracking.domain.item import Item
-from shared.events.tracking import Corrected, ItemRegistered, LabelBound
+from shared.events.tracking import Corrected, ItemRegistered, LabelBound, MediumCorrected
 from shared.ids import Label
 from shared.refused import Refused
 
 ROLL_MAX = 1000  # labels of one roll
-BEFORE_LABEL = frozenset({ItemRegistered.kind, Corrected.kind, LabelBound.kind})
+BEFORE_LABEL = frozenset({ItemRegistered.kind, Corrected.kind, MediumCorrected.kind, LabelBound.kind})
 
 
 def batch_of(stream: UUID) -> str:

@@ -1,6 +1,7 @@
 """The list of an engagement's devices, and the page of one: what is missing, its facts, its way, what may be done."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Annotated, Any, Literal
@@ -13,8 +14,10 @@ from services.tracking import reading, views
 from services.tracking.commands import differences, losses, scans
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
-from services.tracking.domain.columns import HEADS
+from services.tracking.domain.columns import HEADS, MEDIA
 from services.tracking.domain.conformance import WORDS as BREAKS
+from services.tracking.domain.row import CAPACITY_MAX
+from services.tracking.domain.width import plain
 from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.lines import Lines, Moment, lines
 from services.tracking.pages.place import ThePlace, set_desk
@@ -29,6 +32,7 @@ from shared.identity import Principal, SignedIn
 from shared.ids import Label, derived
 from shared.levels import Level
 from shared.refused import Forbidden, Invalid, Refused
+from shared.web.forms import Form
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
@@ -48,7 +52,15 @@ ALLOWED: dict[Act, tuple[str, ...]] = {
     "loss": ("clerk", "town-admin", "worker", "centre-manager"),
     "correction": ("clerk", "town-admin"),
 }
+OF_MEDIUM: Mapping[domain.MediumField, str] = {
+    "serial": _("製造番号"),
+    "kind": _("種別"),
+    "maker": _("メーカー"),
+    "model": _("型名"),
+    "capacity_gb": _("容量（GB）"),
+}
 PAGES_MAX = 10_000
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 Short = Annotated[str, Query(max_length=40)]
 
 
@@ -86,6 +98,7 @@ class Whole:
     parties: dict[str, str]
     people: list[reading.Person]
     lost: bool
+    certified: bool
 
 
 @router.get("/items")
@@ -174,10 +187,7 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
         reason = form.need("lost", _("何が起きたか"), longest=500)
         return lambda tx, found: losses.report_loss(tx, found.item, reason=reason)
     if act == "correction":
-        name = form.choice("corrected", _("訂正する項目"), domain.CORRECTABLE)
-        value = form.may("value", _("正しい値"), longest=200) or None
-        reason = form.need("because", _("訂正の理由"), longest=500)
-        return lambda tx, found: commands.correct(tx, found.item, name, value, reason)
+        return _correction(form)
     if act == "recycling":
         why = form.may("why", _("再資源化にまわす理由"), longest=200) or None
         return lambda tx, found: _recycle(tx, found.item, why)
@@ -188,6 +198,38 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
         "sighting": lambda tx, found: losses.sight(tx, found.item),
     }
     return acts[act]
+
+
+def _correction(form: Form) -> Callable[[Transaction, Found], Awaitable[Entry[Any]]]:
+    """Read what is corrected: a value of the device, or, as `<medium>.<value>`, of one of its media."""
+    said = form.value("corrected")
+    medium, _dot, of_medium = said.partition(".")
+    form.labels["corrected"] = _("訂正する項目")
+    now = form.may("value", _("正しい値"), longest=200) or None
+    reason = form.need("because", _("訂正の理由"), longest=500)
+    if said in domain.CORRECTABLE:
+        return lambda tx, found: commands.correct(tx, found.item, said, now, reason)
+    field = next((one for one in domain.CORRECTABLE_OF_MEDIUM if one == of_medium), None)
+    if field is None or not _UUID.fullmatch(medium):
+        form.choice("corrected", _("訂正する項目"), ())
+        return lambda tx, found: commands.correct(tx, found.item, said, now, reason)
+    value = _of_medium(form, field, now)
+    return lambda tx, found: commands.correct_medium(tx, found.item, UUID(medium), name=field, now=value, reason=reason)
+
+
+def _of_medium(form: Form, name: domain.MediumField, said: str | None) -> str | int | None:
+    """Return what was typed as the value that it is; a number or a word that cannot be is noted."""
+    word = _("正しい値")
+    if name == "capacity_gb":
+        return form.number("value", word, least=1, most=CAPACITY_MAX) if said else None
+    if name == "kind":
+        kind = MEDIA.get(plain(said or "").upper()) or MEDIA.get(plain(said or ""))
+        if kind in (None, "none"):
+            form.wrong("value", word, _("HDD・SSD・NVMe・不明のどれかを入れてください。"))
+        return kind
+    if name == "serial" and not said:
+        form.wrong("value", word, _("入れてください。"))
+    return plain(said) if name == "serial" and said else said
 
 
 async def _ask_exception(tx: Transaction, item: UUID, said: str, *, reason: str, witness: str) -> Entry[Any]:
@@ -266,6 +308,7 @@ async def _whole(tx: Transaction, found: Found) -> Whole:
         await reading.parties_of(tx.connection),
         await reading.people(tx.connection, engaged),
         bool(await losses.open_losses(tx, [found.item])),
+        await commands.is_certified(tx, found.item),
     )
 
 
@@ -295,6 +338,7 @@ async def _show(request: Request, door: Door, who: Principal, label: Label, aske
         steps=STEPS,
         heads={**HEADS, "department": _("使っていた課")},
         correctable=domain.CORRECTABLE,
+        of_medium=OF_MEDIUM,
         breaks=BREAKS,
         **asked.said,
     )
@@ -314,6 +358,6 @@ def _may(who: Principal, whole: Whole) -> frozenset[Act]:
         "difference": ready != taken,
         "sighting": whole.lost,
         "loss": not whole.lost,
-        "correction": "certificates.issued.v1" not in whole.kinds or "certificates.revoked.v1" in whole.kinds,
+        "correction": not whole.certified,
     }
     return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

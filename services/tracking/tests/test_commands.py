@@ -17,8 +17,9 @@ from shared.events.certificates import CertificateIssued
 from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
 from shared.ids import derived, uuid7
 from shared.levels import Level
+from shared.messaging import Later
 from shared.refused import Forbidden, Invalid, Refused, Reused
-from shared.testing import CENTRE, NOW, OTHER_TOWN, TOWN, WORKER, Service, recorded
+from shared.testing import CENTRE, CLERK, NOW, OTHER_TOWN, TOWN, WORKER, Service, recorded
 
 EVIDENCE = Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli")
 
@@ -300,10 +301,52 @@ async def test_corrections_heard_twice_and_shuffled_say_the_newest(tracking: Ser
         told = [await items.correct(tx, one.stream, "maker", f"M{n}", "x") for n in range(3)]
     async with tracking.consuming() as tx:
         await tx.connection.execute(text("DELETE FROM items WHERE item = :i"), {"i": one.stream})
-    for entries in (told[::-1], [one], told[1:], [one]):
+    for entry in told[::-1]:  # before the item they ask for later
+        with pytest.raises(Later):
+            await hear(tracking, [entry])
+    for entries in ([one], told[::-1], told[1:], [one]):
         await hear(tracking, entries)
     (there,) = await tracking.rows("SELECT data->>'maker' AS maker FROM items WHERE item = :i", i=one.stream)
     assert there.maker == "M2"
+
+
+async def test_a_medium_s_values_are_corrected_until_a_report_was_judged_by_them(
+    tracking: Service, engagement: UUID
+) -> None:
+    one, other = await registered(tracking, engagement, [row("MC1"), row("MC2")])
+    medium = one.event.media[0].id
+
+    async def correct(name: Any, now: str | int | None, of: UUID = medium, by: By = CLERK) -> Entry[Any]:
+        async with tracking.acting(TOWN, by) as tx:
+            return await items.correct_medium(tx, one.stream, of, name=name, now=now, reason="写しまちがい")
+
+    told = [await correct("serial", "MC9"), await correct("kind", "ssd"), await correct("capacity_gb", 240)]
+    assert [(e.event.was, e.event.now) for e in told] == [("MC1", "MC9"), ("hdd", "ssd"), (None, 240)]
+    await hear(tracking, told[::-1])
+    async with tracking.acting(TOWN) as tx:
+        (said,) = await items.registered_rows(tx.connection, engagement, [one.event.label])
+    assert [(m["serial"], m["kind"], m["capacity_gb"]) for m in said.media] == [("MC9", "ssd", 240)]
+    for name, now, of, code in (
+        ("serial", "ＭＣ2", medium, "number-taken"),
+        ("model", None, medium, "unchanged"),
+        ("model", "x", other.event.media[0].id, "not-its-medium"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await correct(name, now, of)
+        assert refused.value.code == code
+    with pytest.raises(Forbidden):
+        await correct("model", "x", by=WORKER)
+    await hear(tracking, [erased(one)])
+    for name, now in (("kind", "hdd"), ("serial", "MC8")):
+        with pytest.raises(Refused) as judged:
+            await correct(name, now)
+        assert judged.value.code == "proved"
+    near = await correct("serial", "mc-9")
+    assert near.event.now == "mc-9", "the same number, written in another way"
+    await hear(tracking, [erased(one), issued(one)])
+    with pytest.raises(Refused) as certified:
+        await correct("model", "x")
+    assert certified.value.code == "certified"
 
 
 async def test_what_a_certificate_says_is_not_corrected_before_it_is_revoked(

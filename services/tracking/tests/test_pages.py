@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,10 @@ from services.tracking.pages.lines import Moment, lines
 from services.tracking.pages.place import desk
 from services.tracking.reading import overview
 from services.tracking.tests.readers import NAMES, Web, World, erased, heard
+from services.tracking.tests.test_commands import issued
 from services.tracking.tests.world import founded, registered, row
+from shared.entry import Entry
+from shared.events.certificates import CertificateRevoked
 from shared.events.refurb import DeliveredToTown
 from shared.ids import uuid7
 from shared.testing import NOW, TOWN, WORKER, Service, photo, recorded
@@ -387,6 +391,47 @@ async def test_a_clerk_corrects_a_value_with_its_reason_and_the_wrong_one_stays_
     assert "物品番号：R9-0001" in page.text
     assert 'action="' + path + '/correction"' in page.text
     assert "/correction" not in (await web.get(path, who="worker")).text
+
+
+async def test_the_form_of_a_correction_is_there_when_no_certificate_says_the_value(
+    web: Web, tracking: Service, world: World
+) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("CRF2")])
+    path = f"/items/{one.event.label}"
+    first = issued(one)
+    second = recorded(first.event.model_copy(update={"certificate": uuid7()}), stream=uuid7())
+    for told, offered in (([first, second], False), ([revoked(first)], False), ([revoked(second)], True)):
+        await heard(tracking, *told)
+        assert ("/correction" in (await web.get(path, who="clerk")).text) is offered
+
+
+def revoked(certificate: Entry[Any]) -> Entry[Any]:
+    event = CertificateRevoked(certificate=certificate.stream, number=certificate.event.number, reason="誤記")
+    return recorded(event, stream=certificate.stream, sequence=certificate.sequence + 1)
+
+
+async def test_a_clerk_corrects_a_medium_by_the_same_form(web: Web, tracking: Service, world: World) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("CRM1")])
+    path, medium = f"/items/{one.event.label}", one.event.media[0].id
+    for name, value, status in (
+        ("kind", "ディスク", 422),
+        ("kind", "なし", 422),
+        ("capacity_gb", "たくさん", 422),
+        ("serial", "", 422),
+        ("colour", "red", 422),
+        ("kind", "ssd", 303),
+        ("capacity_gb", "２４０", 303),
+        ("model", "KAWASEMI", 303),
+        ("serial", "ＣＲＭ9", 303),
+    ):
+        said = {"corrected": f"{medium}.{name}", "value": value, "because": "ラベルのとおり"}
+        answer = await web.post(f"{path}/correction", who="clerk", **said)
+        assert answer.status_code == status, (name, value)
+    nobody = await web.post(f"{path}/correction", who="clerk", corrected="x.serial", value="1", because="x")
+    assert nobody.status_code == 422
+    page = (await web.get(path, who="clerk")).text
+    for shown in ("記憶媒体1　製造番号：CRM9", "記憶媒体1　種別：SSD", "容量（GB）：240", "CRM1 → CRM9", "HDD → SSD"):
+        assert shown in page
 
 
 async def test_a_device_the_centre_never_refurbished_is_named_when_the_town_counts_it(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.erasure.domain.serial import is_near, loose
+from shared.serial import is_near, loose
 
 # one serial | other          | near | what happened to it
 TABLE = """
