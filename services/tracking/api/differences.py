@@ -1,4 +1,4 @@
-"""Differences and losses: named, seen again, closed by what resolved them."""
+"""Differences, losses and flags: named, seen again, explained, closed by what resolved them."""
 
 from typing import Any
 from uuid import UUID
@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from services.tracking.api.cages import of_town
 from services.tracking.api.roles import Clerk, Either
-from services.tracking.api.shapes import Decision, Difference, Loss, LossEnd, LossReport, Resolution
-from services.tracking.commands import differences, losses
+from services.tracking.api.shapes import Decision, Difference, Explanation, Loss, LossEnd, LossReport, Resolution
+from services.tracking.commands import differences, explanations, losses
+from services.tracking.domain.conformance import Breach
 from shared.database import Transaction
 from shared.door import Found, GivenLabel, TheDoor, receipt
 from shared.entry import Entry
@@ -34,6 +35,17 @@ async def find_difference(label: GivenLabel, body: Difference, door: TheDoor, wh
 
     async def do(tx: Transaction, found: Found) -> Entry[Any]:
         return await differences.find_difference(tx, found.item, reason=body.reason, second=body.second)
+
+    return receipt(await door.act_on(label, who, do, ask=body))
+
+
+@router.post("/items/{label}/explanation", status_code=201)
+async def explain(label: GivenLabel, body: Explanation, door: TheDoor, who: Clerk) -> Response:
+    """Say why a recorded fact breaks what it breaks, where nothing else explains it."""
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        breach = Breach(body.fact, body.code)
+        return await explanations.explain(tx, found.item, breach, reason=body.reason, second=body.second)
 
     return receipt(await door.act_on(label, who, do, ask=body))
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.tracking.commands.scans import Scanned, Step
+from services.tracking.domain.conformance import Code
 from services.tracking.domain.width import plain
 from shared.door import Ask
 from shared.entry import Request
@@ -138,6 +139,15 @@ class Scans(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
     sent_at: AwareDatetime | None = None
     scans: Annotated[tuple[Scan, ...], Field(min_length=1, max_length=SCANS_MAX)]
+
+
+class Explanation(Ask):
+    """Why a recorded fact breaks what it breaks, and who else looked."""
+
+    fact: UUID
+    code: Code
+    reason: Said
+    second: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class Sealing(Ask):

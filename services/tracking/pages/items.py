@@ -11,11 +11,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.tracking import reading, views
-from services.tracking.commands import differences, losses, scans
+from services.tracking.commands import differences, explanations, losses, scans
 from services.tracking.commands import items as commands
 from services.tracking.domain import item as domain
 from services.tracking.domain.columns import HEADS, MEDIA
 from services.tracking.domain.conformance import WORDS as BREAKS
+from services.tracking.domain.conformance import Breach, Code
 from services.tracking.domain.row import CAPACITY_MAX
 from services.tracking.domain.width import plain
 from services.tracking.pages.asked import Asked, again, nothing
@@ -39,7 +40,16 @@ from shared.web.pages import render
 router = APIRouter(include_in_schema=False)
 
 Act = Literal[
-    "exception", "approval", "take-over", "candidate", "recycling", "difference", "sighting", "loss", "correction"
+    "exception",
+    "approval",
+    "take-over",
+    "candidate",
+    "recycling",
+    "difference",
+    "sighting",
+    "loss",
+    "correction",
+    "explanation",
 ]
 ALLOWED: dict[Act, tuple[str, ...]] = {
     "exception": ("worker", "centre-manager"),
@@ -51,6 +61,7 @@ ALLOWED: dict[Act, tuple[str, ...]] = {
     "sighting": ("clerk", "town-admin", "worker", "centre-manager"),
     "loss": ("clerk", "town-admin", "worker", "centre-manager"),
     "correction": ("clerk", "town-admin"),
+    "explanation": ("clerk", "town-admin"),
 }
 OF_MEDIUM: Mapping[domain.MediumField, str] = {
     "serial": _("製造番号"),
@@ -59,6 +70,7 @@ OF_MEDIUM: Mapping[domain.MediumField, str] = {
     "model": _("型名"),
     "capacity_gb": _("容量（GB）"),
 }
+PERSONS = ("operator", "witness", "approver", "verifier", "second")  # of an entry, as references
 PAGES_MAX = 10_000
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 Short = Annotated[str, Query(max_length=40)]
@@ -99,6 +111,14 @@ class Whole:
     people: list[reading.Person]
     lost: bool
     certified: bool
+    explained: dict[tuple[UUID, str], reading.Explained]
+
+    @property
+    def open_flags(self) -> list[tuple[UUID, Code]]:
+        """The flags nobody has explained, oldest fact first."""
+        return [
+            (one.entry, code) for one in self.story for code in one.breaks if (one.entry, code) not in self.explained
+        ]
 
 
 @router.get("/items")
@@ -186,8 +206,8 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
     if act == "loss":
         reason = form.need("lost", _("何が起きたか"), longest=500)
         return lambda tx, found: losses.report_loss(tx, found.item, reason=reason)
-    if act == "correction":
-        return _correction(form)
+    if act in ("correction", "explanation"):
+        return _correction(form) if act == "correction" else _explanation(form)
     if act == "recycling":
         why = form.may("why", _("再資源化にまわす理由"), longest=200) or None
         return lambda tx, found: _recycle(tx, found.item, why)
@@ -198,6 +218,28 @@ def _decided(act: Act, asked: Asked) -> Callable[[Transaction, Found], Awaitable
         "sighting": lambda tx, found: losses.sight(tx, found.item),
     }
     return acts[act]
+
+
+def _explanation(form: Form) -> Callable[[Transaction, Found], Awaitable[Entry[Any]]]:
+    """Read which flag, as `<fact>.<code>`, is explained, why, and who else looked."""
+    fact, _dot, said = form.value("flag").partition(".")
+    form.labels |= {"flag": _("説明するところ"), "second": _("いっしょに確かめた人")}
+    code = next((one for one in BREAKS if one == said), None)
+    reason = form.need("explained", _("説明"), longest=500)
+    second = form.may("beside", _("いっしょに確かめた人"), longest=64) or None
+    if code is None or not _UUID.fullmatch(fact):
+        form.choice("flag", _("説明するところ"), ())
+        fact, code = str(UUID(int=0)), "not-ready"
+
+    async def do(tx: Transaction, found: Found) -> Entry[Any]:
+        breach = Breach(UUID(fact), code)
+        try:
+            return await explanations.explain(tx, found.item, breach, reason=reason, second=second)
+        except Invalid as refusal:
+            named = "beside" if refusal.detail.get("field") == "second" else ""
+            raise Invalid(refusal.code, refusal.ja, refusal.en, field=named) from refusal
+
+    return do
 
 
 def _correction(form: Form) -> Callable[[Transaction, Found], Awaitable[Entry[Any]]]:
@@ -295,7 +337,7 @@ async def _whole(tx: Transaction, found: Found) -> Whole:
     engaged = await reading.parties_engaged(tx.connection, found.engagement)
     named = {one.person for one in story}
     for one in story:
-        named |= {str(one.data[key]) for key in ("operator", "witness", "approver", "verifier") if one.data.get(key)}
+        named |= {str(one.data[key]) for key in PERSONS if one.data.get(key)}
     return Whole(
         state.registered,
         state,
@@ -309,6 +351,7 @@ async def _whole(tx: Transaction, found: Found) -> Whole:
         await reading.people(tx.connection, engaged),
         bool(await losses.open_losses(tx, [found.item])),
         await commands.is_certified(tx, found.item),
+        await reading.explanations(tx.connection, found.item),
     )
 
 
@@ -359,5 +402,6 @@ def _may(who: Principal, whole: Whole) -> frozenset[Act]:
         "sighting": whole.lost,
         "loss": not whole.lost,
         "correction": not whole.certified,
+        "explanation": bool(whole.open_flags),
     }
     return frozenset(act for act, so in possible.items() if so and not who.roles.isdisjoint(ALLOWED[act]))

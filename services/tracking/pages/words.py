@@ -97,6 +97,7 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "tracking.item-registered.v1": (_("登録"), ""),
     "tracking.requirement-changed.v1": (_("求める基準の変更"), ""),
     "tracking.corrected.v1": (_("登録内容の訂正"), "ask"),
+    "tracking.breach-explained.v1": (_("合わないところの説明"), ""),
     "tracking.medium-corrected.v1": (_("記憶媒体の登録内容の訂正"), "ask"),
     "tracking.label-bound.v1": (_("ラベルの付け替え"), ""),
     "erasure.medium-erased.v1": (_("データ消去"), ""),

@@ -26,7 +26,15 @@ from services.tracking.reading.listing import (
 from services.tracking.reading.losses import Lost, losses
 from services.tracking.reading.overview import Counted, Overview, lot_of, lots_of, overview
 from services.tracking.reading.publication import Public, public
-from services.tracking.reading.waiting import Asked, Difference, broken, differences, exceptions_asked
+from services.tracking.reading.waiting import (
+    Asked,
+    Difference,
+    Explained,
+    broken,
+    differences,
+    exceptions_asked,
+    explanations,
+)
 
 __all__ = [
     "PAGE_SIZE",
@@ -35,6 +43,7 @@ __all__ = [
     "Cage",
     "Counted",
     "Difference",
+    "Explained",
     "Listed",
     "Lost",
     "Overview",
@@ -46,6 +55,7 @@ __all__ = [
     "destinations",
     "differences",
     "exceptions_asked",
+    "explanations",
     "given_at",
     "items",
     "labels_of",

@@ -61,8 +61,16 @@ STEPS: dict[str, str] = {
     for step in REFURB_STEPS
 }
 
-# What the records of an item are like: `broken` holds a fact that breaks something.
-RECORDS: dict[str, str] = {"broken": "EXISTS (SELECT FROM breaches b WHERE b.item = i.item)"}
+# A breach `b` that a person has explained.
+EXPLAINED = (
+    "EXISTS (SELECT FROM timeline x WHERE x.item = b.item AND x.kind = 'tracking.breach-explained.v1' "
+    "AND x.data->>'fact' = b.entry::text AND x.data->>'code' = b.code)"
+)
+# What the records of an item are like: `broken` holds a fact that breaks something, and nobody has explained it.
+RECORDS: dict[str, str] = {
+    "broken": f"EXISTS (SELECT FROM breaches b WHERE b.item = i.item AND NOT {EXPLAINED})",
+    "explained": f"EXISTS (SELECT FROM breaches b WHERE b.item = i.item AND {EXPLAINED})",
+}
 
 
 async def items(

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tracking.reading.listing import labels_of
+from services.tracking.reading.listing import EXPLAINED, labels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,35 @@ async def exceptions_asked(connection: AsyncConnection) -> list[Asked]:
 
 
 async def broken(connection: AsyncConnection, engagement: UUID) -> int:
-    """Count the items of an engagement with a recorded fact that breaks something."""
+    """Count the items of an engagement with a recorded fact that breaks something nobody has explained."""
     counted = await connection.scalar(
-        text("SELECT count(DISTINCT item) FROM breaches JOIN items i USING (item) WHERE i.engagement = :engagement"),
+        text(
+            "SELECT count(DISTINCT b.item) FROM breaches b JOIN items i USING (item) "  # noqa: S608 - constants
+            f"WHERE i.engagement = :engagement AND NOT {EXPLAINED}"
+        ),
         {"engagement": engagement},
     )
     return counted or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a flag stands, by whom, and who else looked."""
+
+    reason: str
+    person: str
+    second: str | None
+    at: datetime
+
+
+async def explanations(connection: AsyncConnection, item: UUID) -> dict[tuple[UUID, str], Explained]:
+    """Return what people said of an item's flags, by the fact and what it breaks."""
+    rows = await connection.execute(
+        text(
+            "SELECT (data->>'fact')::uuid AS fact, data->>'code' AS code, data->>'reason' AS reason, person, "
+            "data->>'second' AS second, occurred_at FROM timeline "
+            "WHERE item = :item AND kind = 'tracking.breach-explained.v1'"
+        ),
+        {"item": item},
+    )
+    return {(row.fact, row.code): Explained(row.reason, row.person, row.second, row.occurred_at) for row in rows}

@@ -8,20 +8,26 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from services.tracking import reading, views
 from services.tracking.commands import cages
 from services.tracking.commands.differences import Difference
+from services.tracking.commands.explanations import explain
 from services.tracking.commands.scans import Scanned, Step, scan
 from services.tracking.domain import item as domain
+from services.tracking.domain.conformance import Breach
 from services.tracking.tests.test_commands import destroyed, erased, hear
 from services.tracking.tests.world import founded, peopled, registered, row
 from shared import ledger
 from shared.entry import By, Entry, Request
 from shared.events.refurb import Ready, Spec
 from shared.ids import uuid7
+from shared.messaging import Later
+from shared.refused import Refused
 from shared.testing import CENTRE, CLERK, NOW, TOWN, WORKER, Service, recorded
 
+BOSS = By(person="boss", party=TOWN)
 ORDERS = 24  # random orders of the captures, each through the real commands
 
 
@@ -170,3 +176,63 @@ async def test_what_came_out_of_a_cage_it_was_not_in_is_flagged_on_its_receipt(
         await hear(tracking, heard)
         assert (await stands(tracking, astray.stream))[2] == {("tracking.received.v1", "another-cage")}
         assert (await stands(tracking, inside.stream))[2] == set()
+
+
+async def test_an_explanation_closes_a_flag_and_the_rows_are_the_same_in_any_order(
+    tracking: Service, engagement: UUID
+) -> None:
+    made = await registered(tracking, engagement, [row(f"X{nth}") for nth in range(6)])
+    outcomes = []
+    for seed, item in enumerate(made):
+        await hear(tracking, [item])
+        await take(tracking, item.stream, CAPTURES[3], uuid7())
+        (fact,) = [one for one in await own(tracking, item.stream) if one.kind == "tracking.taken-over.v1"]
+        async with tracking.acting(by=BOSS) as tx:
+            said = await explain(tx, item.stream, Breach(fact.id, "not-ready"), reason="記録もれ", second=None)
+        told = [item, fact, said, later(erased(item), 20)] * 2
+        random.Random(seed).shuffle(told)
+        await empty(tracking, item.stream)
+        for entry in told:
+            try:
+                await hear(tracking, [entry])
+            except Later:
+                told.append(entry)
+        async with tracking.acting() as tx:
+            (why,) = (await reading.explanations(tx.connection, item.stream)).values()
+            explained = (await reading.items(tx.connection, engagement, record="explained"))[1]
+        assert (why.reason, why.person, why.second) == ("記録もれ", "boss", None)
+        assert item.event.label in {one.label for one in explained}
+        outcomes.append((await stands(tracking, item.stream), await broken(tracking, engagement, item)))
+    assert outcomes[0][0][2] == {("tracking.taken-over.v1", "not-ready")}, "the flag is not erased"
+    assert outcomes[0][1] == 0
+    assert [one for one in outcomes if one != outcomes[0]] == []
+
+
+async def empty(tracking: Service, item: UUID) -> None:
+    """Forget what was heard of an item; its own entries stay."""
+    async with tracking.owner.begin() as connection:
+        for table in ("timeline", "breaches", "items"):
+            await connection.execute(text(f"DELETE FROM {table} WHERE item = :i"), {"i": item})  # noqa: S608 - our own names
+
+
+async def test_an_explanation_is_of_one_fact_and_of_the_town(tracking: Service, engagement: UUID) -> None:
+    (item,) = await registered(tracking, engagement, [row("XF")])
+    await hear(tracking, [item])
+    await take(tracking, item.stream, CAPTURES[4], uuid7())
+    (fact,) = [one for one in await own(tracking, item.stream) if one.kind == "tracking.taken-over.v1"]
+    breach = Breach(fact.id, "not-ready")
+    for by, second, code in ((WORKER, None, "not-the-town"), (CLERK, None, "second-needed"), (CLERK, "x", "nobody")):
+        async with tracking.acting(by=by) as tx:
+            with pytest.raises(Refused) as refused:
+                await explain(tx, item.stream, breach, reason="x", second=second)
+        assert refused.value.code == code
+    async with tracking.acting(by=CLERK) as tx:
+        told = await explain(tx, item.stream, breach, reason="作業票で確かめた", second="boss")
+    async with tracking.acting(by=BOSS) as tx:
+        with pytest.raises(Refused, match="もう説明されています"):
+            await explain(tx, item.stream, breach, reason="x", second=None)
+    await hear(tracking, [fact, told])
+    assert await broken(tracking, engagement, item) == 0
+    await take(tracking, item.stream, CAPTURES[3], uuid7())  # an earlier capture comes late: it is the fact now
+    await hear(tracking, (await own(tracking, item.stream))[-1:])
+    assert await broken(tracking, engagement, item) == 1

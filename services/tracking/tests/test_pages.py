@@ -410,6 +410,37 @@ def revoked(certificate: Entry[Any]) -> Entry[Any]:
     return recorded(event, stream=certificate.stream, sequence=certificate.sequence + 1)
 
 
+async def test_a_clerk_explains_a_flag_with_a_second_person_and_it_leaves_the_home(
+    web: Web, tracking: Service, world: World
+) -> None:
+    (one,) = await registered(tracking, world.engagement, [row("EXPL")])
+    await web.post("/capture/received", who="worker", scan=one.event.label)
+    path, home = f"/items/{one.event.label}", f"/dashboard?{world.query}"
+    page = (await web.get(path, who="clerk")).text
+    flags = re.findall(r'<option value="([0-9a-f-]{36}\.(?:not|level)-[a-z-]+)"', page)
+    assert [one.split(".")[1] for one in flags] == ["not-shipped-out", "level-not-proved"]
+    assert path + "/explanation" not in (await web.get(path, who="worker")).text
+    said = {"flag": flags[0], "explained": "運送の控えで確かめた", "beside": ""}
+    alone = await web.post(f"{path}/explanation", who="clerk", **said)
+    assert (alone.status_code, "確かめたもう一人が必要です" in alone.text) == (422, True)
+    assert "運送の控えで確かめた" in alone.text
+    for wrong in ({"flag": "x"}, {"explained": ""}, {"beside": "clerk"}):
+        assert (await web.post(f"{path}/explanation", who="clerk", **said | wrong)).status_code in (409, 422)
+    assert (await web.post(f"{path}/explanation", who="worker", **said | {"beside": "worker2"})).status_code == 403
+    for flag in flags:
+        assert one.event.label in (await web.get(f"/items?{world.query}&record=broken", who="worker")).text
+        done = await web.post(f"{path}/explanation", who="clerk", **said | {"flag": flag, "beside": "worker2"})
+        assert done.status_code == 303, done.text
+    for lang, chip in (("ja", "手順と合わず、説明済み"), ("en", "Does not fit, explained")):
+        shown = (await web.get(path, who="clerk", lang=lang)).text
+        assert chip in shown
+        assert "小林実" in shown
+        assert "/explanation" not in shown
+    assert one.event.label not in (await web.get(f"/items?{world.query}&record=broken", who="clerk")).text
+    assert one.event.label in (await web.get(f"/items?{world.query}&record=explained", who="clerk")).text
+    assert (await web.get(home, who="clerk")).status_code == 200
+
+
 async def test_a_clerk_corrects_a_medium_by_the_same_form(web: Web, tracking: Service, world: World) -> None:
     (one,) = await registered(tracking, world.engagement, [row("CRM1")])
     path, medium = f"/items/{one.event.label}", one.event.media[0].id

@@ -14,6 +14,7 @@ from shared.events.tracking.cage import (
     SealPhoto,
 )
 from shared.events.tracking.item import (
+    BreachExplained,
     ClosedStep,
     Corrected,
     CustodyClosed,
@@ -58,6 +59,7 @@ from shared.events.tracking.party import (
 
 __all__ = [
     "Assurance",
+    "BreachExplained",
     "CageOpened",
     "CageSealed",
     "ClosedStep",

@@ -116,6 +116,17 @@ class Sighted(Event):
     item: UUID
 
 
+class BreachExplained(Event):
+    """A person says why a recorded fact breaks what it breaks, where nothing else explains it. The flag stays."""
+
+    kind: ClassVar[str] = "tracking.breach-explained.v1"
+    item: UUID
+    fact: UUID  # the entry that breaks it
+    code: str  # what it breaks, by the rules of its day
+    reason: str
+    second: str | None = None  # the other person who looked
+
+
 class ExceptionRequested(Event):
     """A medium cannot be erased on site; destroy only, with a witness, if another person approves."""
 
