@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from services.erasure.domain.finding import Finding
@@ -142,27 +141,20 @@ def _told(one: Drive | Unread, language: str) -> dict[str, Any]:
 
 
 def _show(drives: Sequence[Drive], language: str) -> None:
-    """Print a table; device text goes in as text, never as markup."""
+    """Print each drive with its reasons below it; device text goes in as text, never as markup."""
     if not drives:
         return
     is_ja = language == "ja"
-    table = Table(show_lines=True)
-    drive_head, *short, reason_head = _HEADS_JA if is_ja else _HEADS_EN
-    table.add_column(drive_head, max_width=26, overflow="fold")
-    for head in short:
-        table.add_column(head, no_wrap=True)
-    table.add_column(reason_head, min_width=30, overflow="fold")
+    console = Console(highlight=False, soft_wrap=True)
     for drive in drives:
         finding, judged = drive.finding, drive.judged
-        said = [*drive.reasons(), *judged.would_raise]
-        table.add_row(
-            Text("\n".join(line for line in (finding.serial or "—", finding.model, Path(drive.file).name) if line)),
-            Text(judged.verdict, style="green" if drive.is_proved else ""),
-            *(Text("○" if is_shown else "×") for is_shown in (judged.bound, judged.fresh)),
-            Text("\n".join(f"・{getattr(reason, language)}" for reason in said)),
-        )
-    console = Console(highlight=False)
-    console.print(table)
+        named = "  ".join(said for said in (finding.serial or "—", finding.model, drive.file) if said)
+        bound, fresh = ("○" if is_shown else "×" for is_shown in (judged.bound, judged.fresh))
+        shown = f"特定 {bound}  今回 {fresh}" if is_ja else f"bound {bound}  fresh {fresh}"
+        head = Text(f"{judged.verdict}  {shown}  ", style="green" if drive.is_proved else "yellow")
+        console.print(head.append(named))
+        for reason in (*drive.reasons(), *judged.would_raise):
+            console.print(Text(f"  ・{getattr(reason, language)}"))
     proved = sum(drive.is_proved for drive in drives)
     console.print(
         f"{len(drives)} 台のうち {proved} 台が証明されました（判定・特定・今回がそろったもの）。"
@@ -170,10 +162,6 @@ def _show(drives: Sequence[Drive], language: str) -> None:
         else f"{proved} of {len(drives)} drives are proved (grade, bound and fresh together).",
         markup=False,
     )
-
-
-_HEADS_JA = ("ドライブ", "判定", "特定", "今回", "理由")
-_HEADS_EN = ("drive", "grade", "bound", "fresh", "reasons")
 
 
 def _complain(unread: Sequence[Unread], language: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 SENTENCES: dict[str, tuple[str, str]] = {
     # what carries the level
     "technique-reaches": (
-        "{kind} に対する「{technique}」が完了しており、{level} に相当します。",
+        "{kind}に対する「{technique}」が完了しており、{level}に相当します。",
         "“{technique}” completed on a medium of kind {kind}, which counts as {level}.",
     ),
     "verified": ("実行結果は確認済みです（{verification}）。", "Completion was verified ({verification})."),
@@ -202,6 +202,38 @@ SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
+# What fills a blank of these names is a code of `technique.py` or `shared.levels`; any other blank is taken as it is.
+_CODED = ("kind", "technique", "one", "other", "level", "verification")
+_WORDS: dict[str, tuple[str, str]] = {
+    "hdd": ("HDD（磁気ディスク）", "HDD"),
+    "ssd": ("SSD（フラッシュ）", "SSD"),
+    "nvme": ("NVMe（フラッシュ）", "NVMe"),
+    "unknown": ("種類が分からない媒体", "unknown"),
+    "clear": ("Clear（消去）", "Clear"),
+    "purge": ("Purge（除去）", "Purge"),
+    "nvme-sanitize-block": ("NVMe サニタイズ（ブロック消去）", "NVMe sanitize, block erase"),
+    "nvme-sanitize-crypto": ("NVMe サニタイズ（暗号消去）", "NVMe sanitize, crypto erase"),
+    "nvme-sanitize-overwrite": ("NVMe サニタイズ（上書き）", "NVMe sanitize, overwrite"),
+    "nvme-format": ("NVMe フォーマット（消去方式の記載なし）", "NVMe format, secure erase not stated"),
+    "nvme-format-ses1": ("NVMe フォーマット（ユーザーデータ消去）", "NVMe format, user data erase"),
+    "nvme-format-ses2": ("NVMe フォーマット（暗号消去）", "NVMe format, cryptographic erase"),
+    "ata-sanitize": ("ATA サニタイズ（方式の記載なし）", "ATA sanitize, operation not stated"),
+    "ata-sanitize-block": ("ATA サニタイズ（ブロック消去）", "ATA sanitize, block erase"),
+    "ata-sanitize-crypto": ("ATA サニタイズ（暗号消去）", "ATA sanitize, crypto scramble"),
+    "ata-sanitize-overwrite": ("ATA サニタイズ（上書き）", "ATA sanitize, overwrite"),
+    "ata-security-erase": ("ATA セキュアイレース", "ATA security erase"),
+    "ata-security-erase-enhanced": ("ATA 拡張セキュアイレース", "ATA enhanced security erase"),
+    "overwrite": ("全領域の上書き", "overwrite of all addressable sectors"),
+    "discard": ("領域の解放（discard）", "discard"),
+    "read-only": ("読み取り検査", "reading only"),
+    "none": ("なし", "none"),
+    "last-pass": ("最後の回の書き込みを読み戻して照合", "the last pass was read back"),
+    "all-passes": ("すべての回の書き込みを読み戻して照合", "every pass was read back"),
+    "tool-status": ("道具の申告", "the tool says so"),
+    "device-status": ("ドライブ自身の申告", "the drive itself says so"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One step of the argument: a code of `SENTENCES` with what fills its blanks."""
@@ -212,12 +244,19 @@ class Reason:
     @property
     def ja(self) -> str:
         """The sentence in Japanese."""
-        return SENTENCES[self.code][0].format_map(dict(self.parameters))
+        return self._said(0)
 
     @property
     def en(self) -> str:
         """The sentence in English."""
-        return SENTENCES[self.code][1].format_map(dict(self.parameters))
+        return self._said(1)
+
+    def _said(self, language: int) -> str:
+        blanks = {
+            name: _WORDS[value][language] if name in _CODED and value in _WORDS else value
+            for name, value in self.parameters
+        }
+        return SENTENCES[self.code][language].format_map(blanks)
 
 
 def because(code: str, **parameters: object) -> Reason:

@@ -156,3 +156,11 @@ def test_levels_have_an_order_of_their_own() -> None:
     assert not at_least(Level.CLEAR, Level.PURGE)
     assert at_least(None, None)
     assert not at_least(None, Level.CLEAR)
+
+
+def test_a_sentence_says_a_code_in_words() -> None:
+    for code in (*MediumKind, *Technique, *Verification, Level.CLEAR, Level.PURGE):
+        reason = because("technique-reaches", kind=code, technique="x", level="y")
+        japanese, english = reason.ja.partition("に対する")[0], reason.en.partition("kind ")[2].partition(",")[0]
+        assert japanese != code, "no table has words for this code"
+        assert "-" not in japanese + english, "a code is no word"
