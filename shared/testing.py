@@ -18,7 +18,7 @@ from PIL import Image
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import jetstream
+from shared import darkroom, jetstream
 from shared.database import Transaction, as_party, engine, service_transaction
 from shared.entry import By, Entry, Event, Request
 from shared.ids import uuid7
@@ -44,6 +44,7 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sta
 
     async with Stack(tmp_path_factory.mktemp("servers"), services=(), prepare=[declare]) as stack:
         yield stack
+    await darkroom.close()
 
 
 @dataclass(slots=True)

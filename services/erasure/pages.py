@@ -1,6 +1,5 @@
 """Erasure's pages: the on-site session, the destroy line, the queue of reports, one item's evidence, kept bytes."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -331,7 +330,7 @@ async def photo(
     if original:
         headers = {"content-disposition": f'attachment; filename="photo-{sha256[:12]}"'}
         return Response(content, 200, headers, "application/octet-stream")
-    return Response(await asyncio.to_thread(photos.derive, content), media_type="image/jpeg")
+    return Response(await photos.shown(content), media_type="image/jpeg")
 
 
 # ── what a form said ──────────────────────────────────────────────────────────────────────────────────────────────────

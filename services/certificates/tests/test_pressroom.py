@@ -7,11 +7,12 @@ import pytest
 
 from services.certificates import issuing, keys, loops, waiting
 from services.certificates.issuing import Order
-from services.certificates.pressroom import Died, NotReady, PressRoom, Unmakeable
+from services.certificates.pressroom import NotReady, PressRoom, Unmakeable
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House
 from services.certificates.tests.world import Machine
 from shared import blobs
+from shared.annex import Died
 from shared.settings import settings
 from shared.testing import NOW, TOWN
 from verifier import verify_bytes
@@ -46,10 +47,10 @@ async def test_a_killed_press_is_told_and_the_next_certificate_starts_it_again(h
     room = PressRoom(sample.FOLDER, settings().keys)
     asked = await job(house)
     await room.prepare()
-    assert room._process
+    assert room._annex._process
     making = asyncio.create_task(room.make(*asked))
     await asyncio.sleep(0)
-    os.kill(room._process.pid, signal.SIGKILL)
+    os.kill(room._annex._process.pid, signal.SIGKILL)
     with pytest.raises(Died):
         await making
     assert (await room.make(*asked)).pdf.startswith(b"%PDF")
@@ -89,7 +90,7 @@ async def test_without_fonts_it_is_not_ready_and_says_which(tmp_path: Path, hous
 async def test_it_ends_when_its_parent_lets_go(house: House) -> None:
     room = PressRoom(sample.FOLDER, settings().keys)
     await room.prepare()
-    process = room._process
+    process = room._annex._process
     assert process
     assert process.stdin
     process.stdin.close()  # what the kernel does when the parent is killed

@@ -119,7 +119,7 @@ async def cage_manifest(cage: UUID, door: TheDoor, who: SignedIn, town: str) -> 
 async def _shown(town: str, sha256: str) -> bytes:
     """Return what a paper shows of a photo; nothing when its original is gone, which the paper then says."""
     try:
-        return await asyncio.to_thread(photos.derive, await blobs.get(town, sha256))
+        return await photos.shown(await blobs.get(town, sha256))
     except blobs.Missing:
         return b""
 

@@ -1,6 +1,5 @@
 """Scanning: the capture place, receiving with two counts, loading and sealing cages. No step needs JavaScript."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -265,7 +264,7 @@ async def _photographed(asked: Asked, town: str) -> tuple[SealPhoto, ...]:
 async def photo(cage: UUID, sha256: Hash, door: TheDoor, who: SignedIn, town: str) -> Response:
     """Give a photo of a cage's seal or lock for looking at, without EXIF."""
     content = await photo_of(door, who, town, cage, sha256)
-    return Response(await asyncio.to_thread(photos.derive, content), media_type="image/jpeg")
+    return Response(await photos.shown(content), media_type="image/jpeg")
 
 
 async def _loaded(door: Door, who: Principal, place: Place, typed: list[str]) -> list[UUID]:

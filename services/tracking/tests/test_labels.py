@@ -17,7 +17,7 @@ from services.tracking.labels import SIZES, Printed, TooSmall, sheet, table
 from services.tracking.labels.manifest import Line, Manifest, Shot, manifest
 from services.tracking.labels.press import QUIET_MODULES, qr_svg
 from shared.ids import new_label, new_token, parse_label, qr_url
-from shared.photos import derive
+from shared.pictures import derive
 from shared.stack.stack import FONTS
 from shared.testing import photo
 
