@@ -29,6 +29,7 @@ async def collect(world: World) -> dict[str, Any]:
         donations = await clerk.get("/api/donations/overview", town=TOWN)
         allocations = [await clerk.get(f"/api/donations/calls/{number}/allocation") for number in world.calls]
         unmatched = await manager.get("/api/erasure/unmatched")
+    unseen = tracking["ready_not_taken_over"]
     names = {code: name for code, name, _ in pilot.CATEGORIES}
     return {
         "pcs": sum(tracking["items"].values()),
@@ -45,8 +46,8 @@ async def collect(world: World) -> dict[str, Any]:
         "taken_over_by_town": tracking["second_life"]["taken-over"],
         "taken_over_by_kind": tracking["by_kind"]["taken-over"],
         "difference": {
-            "machines": tracking["apart"],
-            "asset_numbers": [asset for asset, label in world.labels.items() if label in set(tracking["apart"])],
+            "machines": unseen,
+            "asset_numbers": [asset for asset, label in world.labels.items() if label in unseen],
         },
         "recycled": refurb["recycled"]["count"],
         "weights_kg": refurb["weights_kg"],

@@ -62,7 +62,8 @@ async def register_inventory(
     """
     content = await file.read(table.FILE_SIZE_MAX + 1)
     said = _mapping(mapping)
-    known = await door.act(who.party, who, items.mapped)
+    async with door.look(who.party, who) as connection:
+        known = await items.mapped(connection, who.party)
     read = await asyncio.to_thread(inventory.read, content, columns.merged(known, said) if said else known)
     async with door.look(who.party, who) as connection:
         await items.settle(connection, engagement, read)

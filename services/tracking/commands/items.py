@@ -16,6 +16,7 @@ from services.tracking.commands.parties import party_stream, policy_in_force, to
 from services.tracking.domain import columns, exemption, inventory, item
 from services.tracking.domain.inventory import Inventory
 from services.tracking.domain.policy import required
+from services.tracking.domain.roll import ROLLS
 from services.tracking.domain.row import NUMBERS, OURS, Fault, Row, comparable
 from services.tracking.tables import labels, metadata
 from shared import ledger
@@ -99,10 +100,16 @@ def columns_stream(town: str) -> UUID:
     return derived(party_stream(town), "columns")
 
 
-async def mapped(tx: Transaction) -> Mapped:
+async def mapped(connection: AsyncConnection, town: str) -> Mapped:
     """Return what the town said of its own columns and words; nothing yet is our own heads and words."""
-    events = (await ledger.read(tx, columns_stream(tx.tenant))).events
-    return events[-1].mapped if events and isinstance(events[-1], ColumnsMapped) else OURS
+    said = await connection.scalar(
+        text(
+            "SELECT convert_from(body, 'UTF8')::jsonb->'data'->'mapped' FROM entries WHERE stream = :stream "
+            "ORDER BY sequence DESC LIMIT 1"
+        ),
+        {"stream": columns_stream(town)},
+    )
+    return OURS if said is None else Mapped.model_validate(said)
 
 
 async def remember_columns(tx: Transaction, said: Mapped) -> Entry[Any] | None:
@@ -110,7 +117,7 @@ async def remember_columns(tx: Transaction, said: Mapped) -> Entry[Any] | None:
     history = await ledger.read(tx, columns_stream(tx.tenant))
     if done := history.answered(tx.request):
         return done
-    known = await mapped(tx)
+    known = await mapped(tx.connection, tx.tenant)
     now = columns.merged(known, columns.check(said))
     return await ledger.append(tx, history, ColumnsMapped(town=tx.tenant, mapped=now)) if now != known else None
 
@@ -129,11 +136,11 @@ async def registered_rows(
     """Return the items of an engagement as rows of an inventory, in the order they were registered in."""
     found = await connection.execute(
         text(
-            "SELECT i.data FROM items i LEFT JOIN labels l ON l.item = i.item AND l.batch NOT LIKE 'roll:%' "
+            "SELECT i.data FROM items i LEFT JOIN labels l ON l.item = i.item AND l.batch NOT LIKE :rolls "
             "WHERE i.engagement = :engagement "
             "AND (CAST(:only AS text[]) IS NULL OR i.label = ANY(:only)) ORDER BY i.registered_at, l.batch, l.row"
         ),
-        {"engagement": engagement, "only": only},
+        {"engagement": engagement, "only": only, "rolls": ROLLS},
     )
     return [inventory.row_of(ItemRegistered.model_validate(data)) for (data,) in found]
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking import views
 from services.tracking.commands.items import drawn, of_the_town
@@ -64,15 +65,15 @@ _FITTING = text(
 )
 
 
-async def machines(tx: Transaction, engagement: UUID, said: str) -> list[Machine]:
+async def machines(connection: AsyncConnection, engagement: UUID, said: str) -> list[Machine]:
     """Return the machines of an engagement of which this is the serial, the property number, or a medium's serial."""
     wanted = {"engagement": engagement, "said": plain(said).upper()}
-    return [Machine(*row) for row in await tx.connection.execute(_FITTING, wanted)]
+    return [Machine(*row) for row in await connection.execute(_FITTING, wanted)]
 
 
 async def bind_serial(tx: Transaction, label: Label, engagement: UUID, said: str) -> Entry[Any]:
     """Bind a label to the machine with this number. Refused when no machine has it, or several: the worker chooses."""
-    found = await machines(tx, engagement, said)
+    found = await machines(tx.connection, engagement, said)
     if not found:
         raise Refused(
             "unknown-serial",

@@ -14,11 +14,12 @@ from shared.refused import Refused
 
 ROLL_MAX = 1000  # labels of one roll
 BEFORE_LABEL = frozenset({ItemRegistered.kind, Corrected.kind, MediumCorrected.kind, LabelBound.kind})
+ROLLS = "roll:%"  # the names of all rolls' batches, for LIKE
 
 
 def batch_of(stream: UUID) -> str:
     """Name the batch of a roll's labels; every other batch is of labels that named something from the start."""
-    return f"roll:{stream}"
+    return ROLLS.replace("%", str(stream))
 
 
 def bind(item: Item, label: Label, token_sha256: str, recorded: Collection[str], cage: str | None) -> LabelBound:

@@ -68,8 +68,8 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         lost = [one for one in await reading.losses(connection) if not one.ended]
         loaded = await reading.cages(connection, here.engagement)
         broken = await reading.broken(connection, here.engagement)
-        apart = await _machines(connection, counts.apart, open_)
-        apart += await _machines(connection, counts.unready, open_, taken=True)
+        apart = await _machines(connection, counts.ready_not_taken_over, open_)
+        apart += await _machines(connection, counts.taken_over_not_ready, open_, taken=True)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
     waits = Waits(place, today, lost, open_, apart, due, asked, loaded, broken, where["on-its-way"], held)

@@ -52,7 +52,9 @@ async def preview(request: Request, door: TheDoor, who: Clerk, place: ThePlace) 
     if not content:
         asked.form.wrong("file", _("物品台帳のファイル"), _("ファイルを選んでください。"))
         return await _inventory(request, door, who, place, asked)
-    read = await asyncio.to_thread(inventory.read, content, await door.act(place.town, who, items.mapped))
+    async with door.look(place.town, who) as connection:
+        mapped = await items.mapped(connection, place.town)
+    read = await asyncio.to_thread(inventory.read, content, mapped)
     return await _inventory(request, door, who, place, asked, read=read, packed=pack(content))
 
 

@@ -153,7 +153,8 @@ async def _page(
     number = asked.form.value("scan")[:LABEL_INPUT_MAX]
     choices: list[rolls.Machine] = []
     if asked.refusal and asked.refusal.code == "several-machines":
-        choices = await door.act(place.town, who, lambda tx: rolls.machines(tx, place.here.engagement, number))
+        async with door.look(place.town, who) as connection:
+            choices = await rolls.machines(connection, place.here.engagement, number)
         asked.refusal = Refused(asked.refusal.code, asked.refusal.ja, asked.refusal.en)  # the page lists them itself
     async with door.look(place.town, who) as connection:
         left = await left_to_bind(connection, place.here.engagement)

@@ -58,8 +58,8 @@ class Overview:
     by_kind: dict[str, dict[str, int]]  # second life by item kind
     not_taken_over: list[str]  # labels delivered by the centre's count and not taken over by the town's
     not_delivered: list[str]  # labels refurbished and not delivered, by the centre's count
-    apart: list[str]  # labels refurbished by the centre's count and not taken over by the town's
-    unready: list[str]  # labels taken over by the town's count and not refurbished by the centre's
+    ready_not_taken_over: list[str]  # labels refurbished by the centre's count and not taken over by the town's
+    taken_over_not_ready: list[str]  # labels taken over by the town's count and not refurbished by the centre's
     excepted: list[str]  # labels that are not erased and need not be: an exception allows to destroy only
 
 
@@ -100,8 +100,8 @@ async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
         by_kind={name: dict(counted[kind]) for name, kind in SECOND_LIFE},
         not_taken_over=await _only(connection, engagement, "refurb.delivered-to-town.v1", "tracking.taken-over.v1"),
         not_delivered=await _only(connection, engagement, "refurb.ready.v1", "refurb.delivered-to-town.v1"),
-        apart=await _only(connection, engagement, "refurb.ready.v1", "tracking.taken-over.v1"),
-        unready=await _only(connection, engagement, "tracking.taken-over.v1", "refurb.ready.v1"),
+        ready_not_taken_over=await _only(connection, engagement, "refurb.ready.v1", "tracking.taken-over.v1"),
+        taken_over_not_ready=await _only(connection, engagement, "tracking.taken-over.v1", "refurb.ready.v1"),
         excepted=await _only(connection, engagement, "tracking.exception-approved.v1", "erasure.medium-erased.v1"),
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tracking.domain.roll import BEFORE_LABEL, batch_of
+from services.tracking.domain.roll import BEFORE_LABEL, ROLLS, batch_of
 from services.tracking.labels import Printed
 from shared.door import Door, unknown
 from shared.identity import Principal
@@ -49,11 +49,12 @@ async def rolls(connection: AsyncConnection, engagement: UUID) -> list[Roll]:
     rows = await connection.execute(
         text(
             "WITH r AS MATERIALIZED (SELECT batch, count(*) AS n, count(item) AS used FROM labels "
-            "WHERE engagement = :engagement AND batch LIKE 'roll:%' GROUP BY batch) "
+            "WHERE engagement = :engagement AND batch LIKE :rolls GROUP BY batch) "
             "SELECT e.stream, e.recorded_at, r.n, r.used FROM r JOIN entries e "
-            "ON e.stream = CAST(substr(r.batch, 6) AS uuid) AND e.sequence = 1 ORDER BY e.recorded_at DESC, e.stream"
+            "ON e.stream = CAST(split_part(r.batch, ':', 2) AS uuid) AND e.sequence = 1 "
+            "ORDER BY e.recorded_at DESC, e.stream"
         ),
-        {"engagement": engagement},
+        {"engagement": engagement, "rolls": ROLLS},
     )
     return [Roll(*row) for row in rows]
 
@@ -72,10 +73,10 @@ async def left_to_bind(connection: AsyncConnection, engagement: UUID) -> int:
     counted = await connection.scalar(
         text(
             "SELECT count(*) FROM items i JOIN labels l USING (label) WHERE i.engagement = :engagement "
-            "AND l.batch NOT LIKE 'roll:%' AND NOT EXISTS "
+            "AND l.batch NOT LIKE :rolls AND NOT EXISTS "
             "(SELECT FROM timeline t WHERE t.item = i.item AND t.kind <> ALL(:before))"
         ),
-        {"engagement": engagement, "before": list(BEFORE_LABEL)},
+        {"engagement": engagement, "before": list(BEFORE_LABEL), "rolls": ROLLS},
     )
     return int(counted or 0)
 

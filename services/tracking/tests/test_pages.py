@@ -240,13 +240,13 @@ async def test_what_the_town_takes_over_and_what_the_centre_delivers_have_two_wo
     assert "納品済み" not in page
     async with tracking.acting() as tx:
         counts = await overview(tx.connection, world.engagement)
-    assert world.waiting.event.label in counts.apart
+    assert world.waiting.event.label in counts.ready_not_taken_over
     assert counts.not_delivered == [world.waiting.event.label]
     delivered = DeliveredToTown(item=world.waiting.stream, label=world.waiting.event.label, item_kind="notebook")
     await heard(tracking, recorded(delivered, stream=uuid7(), by=WORKER))
     async with tracking.acting() as tx:
         counts = await overview(tx.connection, world.engagement)
-    assert (counts.not_delivered, counts.apart) == ([], [world.waiting.event.label])
+    assert (counts.not_delivered, counts.ready_not_taken_over) == ([], [world.waiting.event.label])
 
 
 async def test_a_form_sent_twice_records_once(web: Web, world: World, tracking: Service) -> None:
