@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Page, expect
 from meguru.replay import inputs
 from meguru.replay.actor import Actor
 from shared.web.pages import grouped
+from tests.browser.hands import Hands
 from tests.browser.pilot import Pilot, entered, fetching
 from tests.browser.visits import CLERK, PUBLIC, WORKER
 
@@ -106,17 +107,19 @@ async def test_a_roll_s_labels_are_bound_by_scanning_label_and_serial(pilot: Pil
     left = page.locator("main [role=status]").last
     before = int(re.findall(r"あと([\d,]+)台", await left.inner_text())[0].replace(",", ""))
 
-    async def scan(typed: str) -> None:  # as a wedge scanner does it; nobody touches the screen in between
+    worker = Hands(page)
+
+    async def scan(typed: str) -> None:  # nobody touches the screen in between
         await expect(page.locator("#scan")).to_be_focused()
         async with page.expect_navigation():
-            await page.keyboard.type(typed)
-            await page.keyboard.press("Enter")
+            await worker.scan(typed)
 
     for label, number, said in ((first, "HBG0", "G-0に付けました"), (second, "GLOW1", "G-1に付けました")):
         await scan(label)
         await expect(page.locator("main [role=status]").first).to_contain_text("このラベルを付けます")
         await scan(number)
         await expect(page.locator("main [role=status]").first).to_contain_text(said)
+    assert worker.actions == 2 * 2  # two scans a label
     await expect(left).to_contain_text(f"あと{before - 2}台")
     await scan(third)
     await scan("HBG9")

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.tracking.pages import (
+    cages,
     dashboard,
     differences,
     engagements,
@@ -27,6 +28,7 @@ for _part in (
     lots,
     items,
     scans,
+    cages,
     inventory,
     labels,
     rolls,

@@ -100,7 +100,7 @@ async def register(request: Request, door: TheDoor, who: Clerk, place: ThePlace)
     else:
         first = entries[0].request
         if not entries[-1].replayed or (first and first.id == ask.request):  # new, or the same form sent again
-            return again(f"/inventory?{place.query}", "registered")
+            return again(f"/labels?{place.query}", "registered")
     return await _inventory(request, door, who, place, asked, read=read, packed=packed)
 
 

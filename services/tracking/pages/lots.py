@@ -12,8 +12,9 @@ from services.tracking.commands import lots
 from services.tracking.commands.differences import Difference
 from services.tracking.domain import lot
 from services.tracking.pages.asked import Asked, again
+from services.tracking.pages.cages import cages_page
 from services.tracking.pages.place import ThePlace
-from services.tracking.pages.scans import Worker, cages_page, receiving_page
+from services.tracking.pages.scans import Worker, receiving_page
 from services.tracking.pages.words import FATES
 from shared.database import Transaction
 from shared.door import Door, TheDoor

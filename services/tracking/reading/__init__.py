@@ -14,7 +14,7 @@ from services.tracking.reading.counts import (
     weights,
 )
 from services.tracking.reading.directory import Person, names_of, parties_engaged, parties_of, people
-from services.tracking.reading.journey import Cage, cages
+from services.tracking.reading.journey import Cage, cages, shut_now
 from services.tracking.reading.listing import (
     PAGE_SIZE,
     Listed,
@@ -72,6 +72,7 @@ __all__ = [
     "places",
     "public",
     "second_life",
+    "shut_now",
     "still_open",
     "weights",
 ]

@@ -319,6 +319,32 @@ async def test_a_cage_goes_only_when_everything_is_proved_and_comes_short_by_nam
         assert "台数の差が閉じていません" in (await web.get(f"/dashboard?{world.query}", who=who)).text
 
 
+async def test_a_seal_read_last_is_no_label_cut_short_and_read_at_the_receipt_closes_its_cage(
+    web: Web, tracking: Service, world: World
+) -> None:
+    one, two = await registered(tracking, world.engagement, [row("SEAL-1"), row("SEAL-2")])
+    await heard(tracking, erased(one), erased(two))
+    page, receiving = f"/cages?{world.query}", f"/receiving?{world.query}"
+    said = {"number": "封9", "labels": f"{one.event.label}\n{two.event.label}"}
+    for cut in (one.event.label[:5], two.event.label[-6:], f"{one.event.label[:4]}-{one.event.label[4:6]}".lower()):
+        short = await web.post(page, who="worker", **said, seal=cut, scanned=cut)
+        assert (short.status_code, "途中で切れたラベルかもしれません" in short.text) == (409, True)
+    assert (await web.post(page, who="worker", **said, seal="90210", scanned="90210")).status_code == 303
+    assert re.search(r'id="number"[^>]* value="封10"', (await web.get(page, who="worker")).text), "the next number"
+    cage = cages.cage_of(world.engagement, "封9")
+    await web.post(f"/cages/{cage}/hand-over?{world.query}", who="worker", vehicle="")
+    await web.post(receiving, who="worker", scan=one.event.label)
+    early = await web.post(receiving, who="worker", scan="９０２１０")
+    assert (early.status_code, "合いません" in early.text) == (409, True)
+    assert two.event.label in early.text
+    assert 'value="９０２１０"' in early.text, "the seal need not be read again"
+    await web.post(receiving, who="worker", scan=two.event.label)
+    done = await web.post(receiving, who="worker", scan="90210")
+    assert done.headers["location"].endswith("done=confirmed")
+    again = await web.post(receiving, who="worker", scan="90210")
+    assert again.status_code == 422, "the seal of a cage that is through means nothing more"
+
+
 async def test_photos_of_seal_and_lock_stay_with_a_refused_form_and_are_seen_at_the_receipt(
     web: Web, tracking: Service, world: World
 ) -> None:

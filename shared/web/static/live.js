@@ -18,7 +18,8 @@ function listen() {
 
 async function renew() {
   missed = true;
-  if (asking) return;
+  // An answer that asks for something stays with what was typed into it: the address alone would not show it again.
+  if (asking || main.querySelector("[role=alert]")) return;
   asking = true;
   try {
     while (missed) {
