@@ -7,6 +7,7 @@ grade says so, and it stops at Clear whatever standard the report names. The int
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import Reason, because
@@ -35,13 +36,16 @@ def read(text: str) -> Report:
     """Read every erasure. Raises Unreadable where there is none, or more than any machine has drives."""
     top = xml_of(text)
     reports = [node for node in top.walk() if _name(node) == "blancco_data"] or [top]
-    found = [finding for report in reports for finding in _findings(report)]
+    found = list(islice((finding for report in reports for finding in _findings(report)), DRIVES_MAX + 1))
     if not 0 < len(found) <= DRIVES_MAX:
         raise Unreadable(
             f"Blancco の報告に消去（erasures）がないか、{DRIVES_MAX} 件を超えています。"
             "XML の報告全体を、パソコンごとに保存して登録し直してください。"
         )
-    versions = [one.text.strip() for one in _below(top, "document_log", "log_entry", "author", "product_version")]
+    authors = [
+        one for report in reports for one in _below(report, "description", "document_log", "log_entry", "author")
+    ]
+    versions = [_value(author, "product_version") for author in authors]
     return Report(tool="Blancco", tool_version=visible((versions or [""])[0], 40), source=SOURCE, findings=tuple(found))
 
 
@@ -51,10 +55,10 @@ def _name(node: Node) -> str:
 
 
 def _below(node: Node, *names: str) -> list[Node]:
-    """Walk down by names, any number of steps between them; the depth is bounded before."""
+    """Walk down by names, one level each: a document that nests a part in itself is not walked again and again."""
     nodes = [node]
     for name in names:
-        nodes = [found for one in nodes for found in one.walk() if found is not one and _name(found) == name]
+        nodes = [child for one in nodes for child in one.children if _name(child) == name]
     return nodes
 
 

@@ -86,7 +86,8 @@ def read(text: str) -> Report:
             "nwipe の PDF にドライブが見つかりません。nwipe が作った PDF をそのまま（印刷し直したり結合したりせずに）"
             "登録するか、同じ実行のログ（--logfile=）を登録してください。"
         )
-    found = tuple(disk.finding(page) for disk in page.disks)
+    strange = page.strange()
+    found = tuple(disk.finding(page, strange) for disk in page.disks)
     return Report(tool="nwipe", tool_version=visible(page.version, 40), source=SOURCE, findings=found)
 
 
@@ -97,8 +98,12 @@ class _Pages:
     version: str = ""
     host: str = ""
     disks: list["_Disk"] = field(default_factory=list)
-    headings: list[str] = field(default_factory=list)  # serials in headings
-    statuses: list[tuple[str, str]] = field(default_factory=list)  # status and serial in headings
+    headings: set[str] = field(default_factory=set)  # serials in headings
+    statuses: dict[str, set[str]] = field(default_factory=dict)  # by serial, in headings
+
+    def strange(self) -> str:
+        """Give the serial of a heading that no table has, or nothing."""
+        return min(self.headings - {disk.fields.get("Serial:", "") for disk in self.disks}, default="")
 
     def take(self, line: str) -> None:
         """Sort one line by its first label."""
@@ -109,10 +114,11 @@ class _Pages:
         elif line.startswith("System S/N:"):
             self.host = self.host or visible(line.partition(":")[2].strip(), SERIAL_MAX)
         elif line.startswith(("Disk S/N:", "S/N:")):
-            self.headings.append(line.partition(":")[2].strip())
+            self.headings.add(line.partition(":")[2].strip())
         elif _STATUS_OF in line and line.startswith(tuple(_STATUSES)):
             status, _, serial = line.partition(_STATUS_OF)
-            self.statuses.append((status.strip(), serial.strip()))
+            self.headings.add(serial.strip())
+            self.statuses.setdefault(serial.strip(), set()).add(status.strip())
         elif line in _STATUSES:
             if self.disks:
                 self.disks[-1].say("Status:", line)
@@ -153,7 +159,7 @@ class _Disk:
             self.doubled.append(name)
         self.fields.setdefault(name, value)
 
-    def finding(self, pages: _Pages) -> Finding:
+    def finding(self, pages: _Pages, strange: str) -> Finding:
         """Weigh the table; what does not agree contradicts an erasure that is said to be complete."""
         status, serial = self.fields.get("Status:", ""), self.fields.get("Serial:", "")
         outcome, method = _STATUSES.get(status, Outcome.INCOMPLETE), self.fields.get("Method:", "")
@@ -175,20 +181,22 @@ class _Disk:
             verification=verification if completed else Verification.NONE,
             freshness=Freshness.LOGGED if started and finished else Freshness.STATE_ONLY,
             hidden=_HIDDEN.get(self.fields.get("HPA/DCO:", ""), Hidden.UNKNOWN),
-            contradictions=tuple(self._contradictions(pages, started, finished)) if completed else (),
+            contradictions=tuple(self._contradictions(pages, strange, started, finished)) if completed else (),
         )
 
     def _errors(self) -> bool:
         counts = self.fields.get("Errors:", "").split("/")
         return any(count.strip("0") for count in counts)
 
-    def _contradictions(self, pages: _Pages, started: datetime | None, finished: datetime | None) -> Iterator[Reason]:
+    def _contradictions(
+        self, pages: _Pages, strange: str, started: datetime | None, finished: datetime | None
+    ) -> Iterator[Reason]:
         for name in self.doubled[:3]:
             yield because("said-twice", words=name)
         for name in _NEEDED:
             if not self.fields.get(name):
                 yield because("table-damaged", words=name)
-        yield from self._identity(pages)
+        yield from self._identity(pages, strange)
         yield from self._sizes()
         duration = _duration(self.fields.get("Duration:", ""))
         if not started or not finished or duration is None or abs(finished - started - duration) > DURATION_SLACK:
@@ -200,18 +208,14 @@ class _Disk:
         if not (done == wanted and done.isascii() and done.isdigit() and done.strip("0")):
             yield because("passes-differ", wanted=visible(wanted or "-", 20), done=visible(done or "-", 20))
 
-    def _identity(self, pages: _Pages) -> Iterator[Reason]:
+    def _identity(self, pages: _Pages, strange: str) -> Iterator[Reason]:
         """Every heading must name a disk of the table, and this disk must stand in one."""
-        serial = self.fields.get("Serial:", "")
-        own = [disk.fields.get("Serial:", "") for disk in pages.disks]
-        headings = [*pages.headings, *(of for _, of in pages.statuses)]
-        strange = [other for other in headings if other not in own]
-        if strange or serial not in headings:
-            other = visible(strange[0] if strange else "-", SERIAL_MAX)
-            yield because("identity-differs", what="S/N", one=visible(serial or "-", SERIAL_MAX), other=other)
-        for status, of in pages.statuses:
-            if of == serial and status != self.fields.get("Status:"):
-                yield because("status-differs", words=visible(f"{status} / {self.fields.get('Status:')}", WORDS_MAX))
+        serial, status = self.fields.get("Serial:", ""), self.fields.get("Status:", "")
+        if strange or serial not in pages.headings:
+            one, other = visible(serial or "-", SERIAL_MAX), visible(strange or "-", SERIAL_MAX)
+            yield because("identity-differs", what="S/N", one=one, other=other)
+        if others := pages.statuses.get(serial, {status}) - {status}:
+            yield because("status-differs", words=visible(f"{min(others)} / {status}", WORDS_MAX))
 
     def _sizes(self) -> Iterator[Reason]:
         sizes = [_SIZE.search(self.fields.get(name, "")) for name in ("Size(Real):", "Size(Apparent):")]

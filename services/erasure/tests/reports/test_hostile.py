@@ -125,8 +125,46 @@ def test_a_serial_that_writes_its_own_row_is_found_out() -> None:
         b"/dev/sda:\nATA device, with \n" + b"\tSerial Number: 1\n" * 45_000,
         b'{"sprog":1,"sstat":"' + b" " * 3_900_000 + b'"}',
         b'{"sprog":1,"sstat":[' + b"1," * 1_500_000 + b"1]}",
+        b"<blancco_data>"
+        + b"<blancco_erasure_report><erasures><erasure>" * 12
+        + b"<state/>" * 90_000
+        + b"</erasure></erasures></blancco_erasure_report>" * 12
+        + b"</blancco_data>",
+        b"<blancco_data><blancco_erasure_report><erasures>"
+        + b"<erasure><target/></erasure>" * 40_000
+        + b"</erasures></blancco_erasure_report></blancco_data>",
+        b'<!DOCTYPE a [<!ENTITY b "'
+        + b"c" * 1000
+        + b'"><!ENTITY d "'
+        + b"&b;" * 1000
+        + b'">]><blancco_data>&d;&d;</blancco_data>',
+        b"%PDF-1.3\n/Type /Page\nDisc Erasure by NWIPE version 1\nErasure Report\n"
+        + b"BT /GS0 gs 1.000000 1.000000 TD /F2 12.000000 Tf 0.000000 0.000000 0.000000 rg 0.000000 Tc (" * 40_000,
+        b"Disc Erasure by NWIPE version 1\nErasure Report\n" + b"Make:x S/N: y\n" * 49_000,
+        b'[{"id":"a","class":"disk","claimed":true,'
+        + b'"children":[{' * 30
+        + b'"a":['
+        + b"1," * 1_800_000
+        + b"1]"
+        + b"}]" * 30
+        + b"}]",
+        b"NAME SIZE MODEL SERIAL\n" + b"sda  1G   X     Y\n" * 49_000,
     ],
-    ids=["long line", "many errors", "many drives and rows", "many serials", "long string", "long list"],
+    ids=[
+        "long line",
+        "many errors",
+        "many drives and rows",
+        "many serials",
+        "long string",
+        "long list",
+        "nested markup",
+        "many erasures",
+        "entities",
+        "unended strings",
+        "many certificates",
+        "deep list",
+        "many disks",
+    ],
 )
 def test_the_biggest_file_that_is_allowed_takes_bounded_time(content: bytes) -> None:
     assert len(content) <= CONTENT_MAX
