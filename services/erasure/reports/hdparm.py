@@ -1,4 +1,4 @@
-"""hdparm: `-I` and `-N` (identity, security state, hidden area), `--sanitize-*` and `--security-erase` transcripts.
+"""hdparm: `-I`, `-i`, `-N` (identity, security state, hidden area), `--sanitize-*` and `--security-*` transcripts.
 
 Output and error output may be mixed in either order, and a command that the drive rejected may exit 0: the only sign
 is "bad/missing sense data". ATA Command Set 4 (ACS-4) §7.34-7.36, 7.42. hdparm prints "SECURITY_ERASE" for the normal
@@ -30,6 +30,7 @@ _COMMANDS = {
     "Issuing SANITIZE_CRYPTO_SCRAMBLE command": Technique.ATA_SANITIZE_CRYPTO,
 }
 _SECURITY_ERASE = " Issuing SECURITY_ERASE command, "
+_DISABLE = " Issuing SECURITY_DISABLE command, "
 _SENSE = "SG_IO: bad/missing sense data"
 _REFUSALS = ("SANITIZE failed: ", "SANITIZE device error reason: ", "ERASE_PREPARE: ", "SECURITY_ERASE: ")
 _COMPLETED = "    Last Sanitize Operation Completed Without Error"
@@ -39,14 +40,22 @@ _STATE_WORDS = {
     "SD2": "SD2 Sanitize operation In Process",
 }
 _STATUS_LINES = ("    Progress: ", "    Sanitize Antifreeze", "    Sanitize frozen")
+_ASKED = (  # commands that erase nothing
+    " Issuing SECURITY_SET_PASS command, ",
+    " Issuing SECURITY_UNLOCK command, ",
+    " Issuing SECURITY_FREEZE command",
+    "Issuing SANITIZE_STATUS command",
+    "Issuing SANITIZE_FREEZE_LOCK command",
+    "Issuing SANITIZE_ANTIFREEZE_LOCK command",
+    "DCO Revision: ",
+    "DCO Checksum verified.",
+)
 _EXPECTED = (  # lines of a transcript that say nothing about the outcome
     "Operation started in background",
     "You may use `--sanitize-status` to check progress",
-    "Issuing SANITIZE_STATUS command",
+    *_ASKED,
     "Sanitize status:",
     "security_password: ",
-    " Issuing SECURITY_SET_PASS command, ",
-    " Issuing SECURITY_UNLOCK command, ",
     " max sectors   = ",
     "    Progress: ",
     "Use of --s",
@@ -56,8 +65,9 @@ _EXPECTED = (  # lines of a transcript that say nothing about the outcome
 _MARKS = (
     *_COMMANDS,
     _SECURITY_ERASE,
-    " Issuing SECURITY_SET_PASS command, ",
-    "Issuing SANITIZE_STATUS command",
+    *_ASKED,
+    _DISABLE,
+    " Model=",
     "ATA device, with ",
     " max sectors   = ",
     "SANITIZE feature set is not supported",
@@ -104,6 +114,7 @@ class _Transcript:
     security_enabled: bool | None = None
     has_identity: bool = False  # `-I` has many lines that are not looked at; transcripts have none
     strange: str = ""
+    disabled: bool = False  # by the password, which is how security goes off without an erasure
     has_level: bool = False  # printed while security is enabled only
     erase_begun: bool = False
     errors: list[str] = field(default_factory=list)
@@ -136,6 +147,8 @@ class _Transcript:
         elif line.startswith(_SECURITY_ERASE):
             self._begin(Technique.ATA_SECURITY_ERASE, "Issuing SECURITY_ERASE command")
             self.outcome = Outcome.CLAIMED
+        elif line.startswith(_DISABLE):
+            self.disabled = True
         elif text == "Program aborted.":
             # the confirmation was missing: nothing was sent to the drive, and what was wanted was not done
             self.outcome, self.words = Outcome.FAILED, text
@@ -197,6 +210,11 @@ class _Transcript:
             self._once("serial", serial_of(line.removeprefix("\tSerial Number:")))
         elif line.startswith("\tModel Number:"):
             self._once("model", visible(line.removeprefix("\tModel Number:").strip(), MODEL_MAX))
+        elif line.startswith(" Model="):
+            model, _, serial = line.removeprefix(" Model=").rpartition(", SerialNo=")
+            self._once("serial", serial_of(serial))
+            self._once("model", visible(model.rpartition(", FwRev=")[0].strip(), MODEL_MAX))
+            self.has_identity = True
         elif line.startswith("\tNominal Media Rotation Rate:"):
             rate = line.removeprefix("\tNominal Media Rotation Rate:").strip()
             self.kind = MediumKind.SSD if rate == "Solid State Device" else _disk(rate)
@@ -229,6 +247,10 @@ class _Transcript:
         if self.strange and not self.has_identity:
             # it may be the line of a refusal or of a completion, damaged
             self.contradictions.append(because("status-differs", words=self.strange))
+        if self.disabled and self.erase_begun:
+            self.contradictions.append(because("technique-differs", one=self.technique, other="SECURITY_DISABLE"))
+        elif self.disabled:
+            self.technique = Technique.UNKNOWN
         erasing = self.erase_begun or self.outcome not in (Outcome.NONE, Outcome.NEVER)
         refused = [e for e in self.errors if not e.startswith(_SENSE) or self.erase_begun]
         outcome, words = self.outcome, self.words

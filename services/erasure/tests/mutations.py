@@ -150,6 +150,10 @@ _SESSIONS: list[tuple[str, dict[str, str], list[str], list[str], list[str], list
     ("hdd-two-commands", HDD, [_HID], [_IDLE], [_OVER, _BLOCK], [_OK], None),
     ("ssd-rejected", SSD, [_SID], [_LOCKED], [_REJECTED], [_SID], None),
     ("ssd-still-locked", SSD, [_SID], [_LOCKED], [_ERASE], [_LOCKED], None),
+    ("ssd-disabled", SSD, [_SID], [_LOCKED], [_ERASE, "hdparm-command-security-disable.txt"], [_SID], None),
+    ("nvme-low-bits", {}, [_ID], [_NEVER], [""], ["nvme-sanitize-low-bits.txt"], None),
+    ("nvme-computer", {"host_serial": "PC-0417"}, [_ID, "lshw.json"], [_NEVER], [""], [_DONE], _PURGE),
+    ("nvme-other-computer", {}, [_ID, "lshw.json"], [_NEVER], [""], [_DONE], None),
     ("ssd-never-locked", SSD, [_SID], [_SID], [_ERASE], [_SID], None),
 ]
 

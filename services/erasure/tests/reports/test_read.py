@@ -36,6 +36,10 @@ nvme-format-asked.txt                    |nvme-reply       |              |nvme 
 dd-japanese.txt                          |home-made        |              |unknown|overwrite             |unknown
 dd-japanese-failed.txt                   |home-made        |              |unknown|overwrite             |failed
 nvme-sanitize-low-bits.txt               |nvme-sanitize-log|              |nvme   |nvme-sanitize-block   |purge
+nvme-list.txt                            |nvme-list|S64DNX0R900417|nvme   |none                  |2x not-evidence
+hdparm-identify-short.txt                |hdparm           |W7K04182      |unknown|none                  |not-evidence
+hdparm-command-security-disable.txt      |hdparm           |              |unknown|unknown               |not-evidence
+hdparm-freeze.txt                        |hdparm           |              |unknown|none                  |not-evidence
 attestation-en.txt                       |attestation      |W7K04182      |unknown|unknown               |failed
 attestation.txt                          |attestation      |W7K04182      |unknown|unknown               |unknown
 badblocks-bad.txt                        |badblocks        |              |unknown|overwrite             |failed
@@ -108,6 +112,7 @@ def test_every_sample_file_is_in_the_table() -> None:
         (b"%PDF-1.7\n", "対応する消去報告ではありません"),
         (b"x" * (CONTENT_MAX + 1), "大きすぎます"),
         (b"/dev/sda:\nIssuing SANITIZE_STATUS command\n" + b"\n" * 60_000, "行数が多すぎます"),
+        (b"Node                  SN                   Model\n\n/dev/nvme0n1", "対応する消去報告ではありません"),
         (b'{"nvme0":{"sprog":1,"sstat":{', "JSON として読めません"),
         (b'{"nvme0":{"sprog":1,"sstat":{},"sprog":2}}', "二度あります"),
         (b'{"sprog":NaN,"sstat":1}', "数でない値"),

@@ -65,6 +65,8 @@ CASES: list[tuple[dict[str, str], list[str], list[str], list[str], list[str], st
     (S, [SID], [LOCKED], [REJECTED], [SID], None, "failed", "failed"),
     (S, [SID], [LOCKED], [ERASE], [LOCKED], None, "unknown", "claimed"),
     (S, [SID], [SID], [ERASE], [SID], None, "unknown", "claimed"),
+    (S, [SID], [LOCKED], [ERASE, "hdparm-command-security-disable.txt"], [SID], None, "unknown", "claimed"),
+    (S, [SID], [LOCKED], ["hdparm-command-security-disable.txt"], [SID], None, "unknown", "claimed"),
     (H, [HID], [IDLE], [OVER], [BAD], None, "failed", "failed"),
     (H, [HID], [IDLE], [OVER], [IDLE], None, "not-evidence", "never"),
     # joined wrongly
