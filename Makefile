@@ -64,6 +64,7 @@ bench-long: setup  ## the same, five times as long
 
 soak: setup  ## load for a while, with things breaking; says whether anything was lost
 	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.reports --count 1000000
 
 lock:  ## compile requirements/*.in and the front end's lock file anew (needs uv)
 	cd requirements && $(COMPILE) runtime.in -o runtime.txt && $(COMPILE) stack.in -o stack.txt && $(COMPILE) dev.in -o dev.txt

@@ -32,4 +32,4 @@ def read(text: str) -> Report:
     """Give the words: begun, never ended, and no drive named."""
     words = visible(text.strip().partition("\n")[0].strip(), WORDS_MAX)
     finding = Finding(technique=Technique.UNKNOWN, outcome=Outcome.INCOMPLETE, words=words)
-    return Report(tool="", tool_version="", source=SOURCE, findings=(finding,))
+    return Report(tool="unknown", tool_version="", source=SOURCE, findings=(finding,))

@@ -10,7 +10,7 @@ import httpx
 from services.erasure.consumers import consumers
 from services.erasure.domain.draw import draw
 from services.erasure.reports.read import read
-from services.erasure.tests.capture import sample, session
+from services.erasure.tests.capture import SAMPLES, sample, session
 from services.erasure.tests.conftest import (
     ENGAGEMENT,
     OTHER_CENTRE,
@@ -155,6 +155,33 @@ async def test_a_report_of_several_drives_is_sorted_drive_by_drive(erasure: Serv
     drives = {drive["serial"]: drive for drive in said.json()["drives"]}
     assert (drives[serials[0]]["state"], drives[serials[0]]["label"]) == ("bound", it.label)
     assert drives[serials[1]]["state"] == "waiting"
+
+
+async def test_reports_of_other_tools_bind_as_a_log_does_and_inventories_prove_nothing(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    cases = [
+        ("nwipe-0.42.pdf", "recorded", "clear"),
+        ("blancco-entries.xml", "recorded", "clear"),
+        ("attestation.txt", "recorded", None),
+        ("lsblk.txt", "not-evidence", None),
+        ("dmidecode.txt", "not-evidence", None),
+        ("crash.txt", "waiting", None),
+    ]
+    for nth, (file, state, achieved) in enumerate(cases):
+        serial = f"APISER{nth:02}"
+        registered = await register(erasure, item(serial, kind="hdd"))
+        content = (SAMPLES / file).read_bytes().replace(b"W7K04182", serial.encode())
+        files = [("files", (file, content, "application/octet-stream"))]
+        said = await client.post("/api/erasure/reports/batch", files=files, data={"request": str(uuid7())})
+        (result,) = said.json()["results"]
+        assert result["state"] == state, (file, result)
+        if state == "recorded":
+            (drive,) = result["drives"]
+            assert (drive["label"], drive["achieved"]) == (registered.label, achieved)
+            codes = {reason["code"] for reason in drive["reasons"]}
+            assert ("reader-unconfirmed" in codes) == file.startswith("blancco")
+            assert ("attested" in codes) == file.startswith("attestation")
 
 
 async def test_a_serial_that_two_devices_share_waits_for_a_person(erasure: Service, client: httpx.AsyncClient) -> None:
