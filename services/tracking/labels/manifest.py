@@ -24,22 +24,22 @@ _TEMPLATE = """
     table(columns: (26mm, 1fr), stroke: 0.4pt, inset: 2mm, ..data.facts.flatten())
   },
   { image(bytes(data.qr), format: "svg", width: 32mm, alt: "入庫の照合"); text(size: 7pt, "入庫のときに読み取る") })
+#v(4mm)
+#table(columns: (10mm, 34mm, 1fr, 1fr), stroke: 0.4pt, inset: 1.6mm, align: (right, left, left, left),
+  table.header(..("", "ラベル", "物品番号", "型名").map(it => text(weight: "bold", it))),
+  ..data.rows.enumerate(start: 1).map(((nth, row)) => (str(nth), ..row)).flatten())
 #if data.shots.len() > 0 {
   v(4mm)
   grid(columns: (1fr, 1fr), column-gutter: 6mm, ..data.shots.map(((word, sha256, picture)) => block(breakable: false, {
     text(size: 9pt, weight: "bold", word)
     linebreak()
     if picture == "" { text(size: 9pt, "写真が保管場所で見つかりません。") } else {
-      image(bytes(picture), format: "svg", height: 45mm, alt: word)
+      image(bytes(picture), format: "svg", height: 34mm, alt: word)
     }
     linebreak()
     text(size: 6pt, "SHA-256 " + sha256)
   })))
 }
-#v(4mm)
-#table(columns: (10mm, 34mm, 1fr, 1fr), stroke: 0.4pt, inset: 1.6mm, align: (right, left, left, left),
-  table.header(..("", "ラベル", "物品番号", "型名").map(it => text(weight: "bold", it))),
-  ..data.rows.enumerate(start: 1).map(((nth, row)) => (str(nth), ..row)).flatten())
 #v(4mm)
 #block(breakable: false, table(columns: (50mm, 1fr, 40mm), stroke: 0.4pt, inset: 3.4mm,
   table.header("", "署名", "日時"),

@@ -365,7 +365,8 @@ async def test_photos_of_seal_and_lock_stay_with_a_refused_form_and_are_seen_at_
     shown = (await web.get(page, who="worker")).text
     assert "カゴ車 写8 の封印の写真" in shown
     assert "カゴ車 写8 の錠の写真" in shown
-    assert "封印の写真は撮られていません。" in shown, "of another cage"
+    other = await web.get(f"/receiving?{world.query}&cage={cages.cage_of(world.engagement, '1')}", who="worker")
+    assert "封印の写真は撮られていません。" in other.text
     picture = await web.get(f"/cages/{cage}/photos/{kept}?town={TOWN}", who="worker")
     assert picture.headers["content-type"] == "image/jpeg"
     assert b"Exif" not in picture.content
