@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
+from collections.abc import Collection
 
 LOOPBACK = "127.0.0.1"
 # Below Linux' ephemeral range (32768…): a port that a killed server leaves for a moment is not taken by some
@@ -24,13 +25,16 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(preferred: int | None = None) -> int:
-    """Return `preferred` when it is free, else some free port; raises OSError when none is found."""
-    if preferred and is_free(preferred):
+def free_port(preferred: int | None = None, given: Collection[int] = ()) -> int:
+    """Return `preferred` when it is free, else some free port; raises OSError when none is found.
+
+    None of `given` is taken: somebody was promised it who does not listen yet.
+    """
+    if preferred and preferred not in given and is_free(preferred):
         return preferred
     for _ in range(TRIES_MAX):
         port = random.randrange(PORT_MIN, PORT_MAX)  # noqa: S311 - a port number is no secret
-        if is_free(port):
+        if port not in given and is_free(port):
             return port
     raise OSError(
         f"{PORT_MIN}〜{PORT_MAX}番に空きポートがありません。使っていないサーバーを止めてから、もう一度起動してください。"

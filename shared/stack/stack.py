@@ -217,7 +217,7 @@ class Stack:
         await self._timed("postgres", self._start_postgres())
         await self._timed("nats", self._start_nats())
         if self.services:
-            self.ports["gateway"] = free_port(self._wished.get("gateway"))
+            self.ports["gateway"] = self._port("gateway")
             await _together(
                 self._timed("nursery", self._start_nursery()),
                 self._timed("prepare", self._run_prepare()),
@@ -246,7 +246,7 @@ class Stack:
 
     async def _start_nats(self) -> None:
         def program(port: int) -> Program:
-            self.ports["nats-monitoring"] = free_port(self._wished.get("nats-monitoring"))
+            self.ports["nats-monitoring"] = self._port("nats-monitoring")
             self.nats = Nats(self.folder / "nats", port, self.ports["nats-monitoring"], self._passwords.nats)
             return self.nats.program()
 
@@ -267,7 +267,7 @@ class Stack:
     async def _start_on_free_port(self, name: str, program: Callable[[int], Program], stage: str | None = None) -> None:
         """Start a program on the port it had last time or a free one; somebody may take it in between: then another."""
         for tries_left in reversed(range(START_TRIES_MAX)):
-            self.ports[name] = self.ports.get(name) or free_port(self._wished.get(name))
+            self.ports[name] = self.ports.get(name) or self._port(name)
             self._programs[name] = program(self.ports[name])
             try:
                 await self._supervisor.start(self._programs[name], stage)
@@ -277,6 +277,14 @@ class Stack:
                 del self.ports[name]
             else:
                 return
+
+    def _port(self, name: str) -> int:
+        """Return the port it had last time or a free one, never one of another program of this stack.
+
+        Programs start at once: what one was given, but does not listen on yet, still looks free to the next.
+        """
+        others = {port for ports in (self._wished, self.ports) for other, port in ports.items() if other != name}
+        return free_port(self._wished.get(name), others)
 
     def _service(self, name: str, port: int) -> Program:
         return self._uvicorn(name, f"services.{name}.app:app", port, self.environment(name))

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ from nats.aio.client import Client
 from nats.js.errors import APIError
 
 from shared import jetstream
-from shared.stack.ports import free_port, is_free
+from shared.stack.ports import PORT_MAX, PORT_MIN, free_port, is_free
 from shared.stack.postgres import BadCluster, Postgres
 from shared.stack.stack import SERVICES, Stack, StackInUse
 
@@ -262,3 +263,20 @@ async def test_a_cluster_of_another_user_is_refused_with_a_sentence(tmp_path: Pa
     os.chown(cluster, 12345, 12345)
     with pytest.raises(BadCluster, match=r"別の利用者が作りました"):
         await Postgres(tmp_path, free_port(), "secret").initialise()
+
+
+def test_no_two_programs_of_a_stack_are_given_one_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, third = free_port(), free_port(), free_port()
+    drawn = [first, first, second, first, second, third]
+    monkeypatch.setattr(random, "randrange", lambda *_: drawn.pop(0))
+    stack = Stack(tmp_path)
+    stack._wished = {}
+    for name in ("tracking", "refurb", "donations"):
+        stack.ports[name] = stack._port(name)
+    assert stack.ports == {"tracking": first, "refurb": second, "donations": third}
+    stack._wished = {"erasure": first}  # another has it now
+    drawn.append(first)
+    drawn.append(
+        free := next(port for port in range(PORT_MIN, PORT_MAX) if is_free(port) and port not in (first, second, third))
+    )
+    assert stack._port("erasure") == free
