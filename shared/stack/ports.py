@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import random
 import socket
+import sys
 from collections.abc import Collection
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 # Below Linux' ephemeral range (32768…): a port that a killed server leaves for a moment is not taken by some
@@ -12,6 +14,7 @@ LOOPBACK = "127.0.0.1"
 PORT_MIN, PORT_MAX = 15_000, 32_000
 TRIES_MAX = 200
 ANSWER_TIMEOUT_S = 1.0
+LISTENING = "0A"  # TCP_LISTEN, as /proc/net/tcp writes it (proc_net_tcp.rst of Linux)
 
 
 def is_free(port: int) -> bool:
@@ -40,6 +43,25 @@ def free_port(preferred: int | None = None, given: Collection[int] = ()) -> int:
         f"{PORT_MIN}〜{PORT_MAX}番に空きポートがありません。使っていないサーバーを止めてから、もう一度起動してください。"
         f" No free port between {PORT_MIN} and {PORT_MAX}: stop servers you do not need and start again."
     )
+
+
+def is_listening(pid: int, port: int) -> bool:
+    """Tell whether this very process listens on the port, and not somebody else who was there first.
+
+    Where the system does not say so (no /proc), it is believed.
+    """
+    address = f"{int.from_bytes(socket.inet_aton(LOOPBACK), sys.byteorder):08X}:{port:04X}"
+    try:
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        inodes = {f"socket:[{line[9]}]" for line in lines if (line[1], line[3]) == (address, LISTENING)}
+        files = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return True
+    for file in files:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if str(file.readlink()) in inodes:
+                return True
+    return False
 
 
 async def listens(port: int) -> bool:

@@ -312,6 +312,7 @@ class Stack:
             ready=ready,
             folder=ROOT,
             environment=_environment(settings),
+            port=port,
             nursery=self._nursery,
         )
 

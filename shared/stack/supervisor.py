@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.stack.fork import Fork
+from shared.stack.ports import is_listening
 
 LEASH = Path(__file__).with_name("leash.py")
 READY_POLL_S = 0.02
@@ -43,6 +44,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL  #: what the kernel sends when the supervisor dies
     before: Callable[[], Awaitable[None]] = _nothing  #: runs before every start, the restarts too
+    port: int | None = None  #: where the process itself listens; if another answers there, it is not ready
     nursery: str | None = None  #: where to have `command`, which is `python -m …`, forked instead of executed
 
 
@@ -167,7 +169,9 @@ class Supervisor:
         while not run.unwanted.is_set():
             if process.returncode is not None:
                 raise DidNotStart(self._sentence(run.program, f"終了コード {process.returncode}"))
-            if await run.program.ready() and process.returncode is None:
+            port = run.program.port
+            own = port is None or is_listening(process.pid, port)
+            if own and await run.program.ready() and process.returncode is None:
                 run.ready.set()
                 return
             if time.monotonic() > deadline:

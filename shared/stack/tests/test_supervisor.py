@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from shared.stack.ports import LOOPBACK, listens
 from shared.stack.supervisor import DidNotStart, Program, Supervisor
 
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(600)")
@@ -53,6 +54,29 @@ async def test_a_program_that_ends_says_why_in_a_sentence(tmp_path: Path) -> Non
     program = Program("a", (sys.executable, "-c", "raise SystemExit('no port')"), never, tmp_path, dict(os.environ))
     with pytest.raises(DidNotStart, match=r"「a」を起動できませんでした.*\n.*no port"):
         await Supervisor(tmp_path).start(program)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who listens where")
+async def test_a_program_is_not_ready_because_somebody_else_answers_at_its_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.stack.supervisor.READY_TIMEOUT_S", 0.5)
+    other = await asyncio.start_server(lambda _, writer: writer.close(), LOOPBACK, 0)
+    port = other.sockets[0].getsockname()[1]
+
+    async def ready() -> bool:
+        return await listens(port)
+
+    program = Program("a", SLEEPER, ready, tmp_path, dict(os.environ), port=port)
+    with pytest.raises(DidNotStart, match="応答なし"):
+        await Supervisor(tmp_path).start(program)
+    other.close()
+    await other.wait_closed()
+    serving = (sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK)
+    supervisor = Supervisor(tmp_path)
+    monkeypatch.setattr("shared.stack.supervisor.READY_TIMEOUT_S", 20)
+    await supervisor.start(Program("a", serving, ready, tmp_path, dict(os.environ), port=port))
+    await supervisor.stop_all()
 
 
 async def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
