@@ -128,7 +128,12 @@ def verify_all(folder: Path, wanted: int) -> list[str]:
 
     keys = Keys.read(folder / "log" / "key.txt")
     files = sorted((folder / "certificates").glob("*.pdf")) + sorted((folder / "certificates").glob("*.json"))
-    wrong = [f"{path.name}：証明書として確かめられません" for path in files if not verify(path, keys).ok]
+    wrong = []
+    for path in files:
+        verdict = verify(path, keys)
+        if not verdict.ok:
+            why = "、".join(check.ja for check in verdict.checks if check.status == "failed")
+            wrong.append(f"{path.name}：証明書として確かめられません（{why}）")
     pdfs = sum(path.suffix == ".pdf" for path in files)
     return [*wrong, *([f"証明書のPDFが{pdfs}通（{wanted}通のはず）"] if pdfs != wanted else [])]
 
