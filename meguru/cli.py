@@ -140,6 +140,22 @@ def grade(
 
 
 @app.command()
+def recompute(
+    file: Annotated[Path, typer.Argument(help="再確認の一覧（JSON） / the list of a re-check")],
+) -> None:
+    """再確認の抽選を計算し直す。サーバーは要らない / draw a re-check again, without a server.
+
+    0 = 一致 / the same; 1 = 違う / different; 2 = 読めない / unreadable
+    """
+    from meguru.recomputing import SAME
+    from meguru.recomputing import recompute as draw_again
+
+    code, sentence = draw_again(file)
+    typer.echo(sentence, err=code != SAME)
+    raise typer.Exit(code)
+
+
+@app.command()
 def audit(
     folder: Folder = DATA,
     checkpoint: Annotated[

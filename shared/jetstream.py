@@ -128,6 +128,8 @@ DURABLES = (
                 "tracking.custody-closed.v1",
                 "erasure.medium-erased.v1",
                 "erasure.erasure-verified.v1",
+                "erasure.lot-reopened.v1",
+                "erasure.lot-settled.v1",
                 "erasure.witness-recorded.v1",
                 "erasure.medium-destroyed.v1",
             ),

@@ -12,7 +12,14 @@ from services.certificates.tables import metadata
 from shared.database import Transaction
 from shared.directory import join
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified, MediumDestroyed, MediumErased, WitnessRecorded
+from shared.events.erasure import (
+    ErasureVerified,
+    LotReopened,
+    LotSettled,
+    MediumDestroyed,
+    MediumErased,
+    WitnessRecorded,
+)
 from shared.events.tracking import CustodyClosed, ExceptionApproved, PolicySet, Received
 from shared.ids import Label
 from shared.messaging import Consumers, Later, Notice
@@ -21,7 +28,7 @@ consumers = Consumers("certificates")
 join(consumers, metadata.tables)
 
 
-@consumers.on(MediumErased, ErasureVerified, WitnessRecorded, ExceptionApproved, PolicySet)
+@consumers.on(MediumErased, ErasureVerified, LotReopened, LotSettled, WitnessRecorded, ExceptionApproved, PolicySet)
 async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Keep what a document tells of."""
     await views.keep(tx, entries)

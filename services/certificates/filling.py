@@ -24,7 +24,14 @@ from services.certificates.domain.certificate import due_on
 from services.certificates.issuing import Order
 from services.certificates.views import Facts
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified, MediumDestroyed, MediumErased, WitnessRecorded
+from shared.events.erasure import (
+    ErasureVerified,
+    LotReopened,
+    LotSettled,
+    MediumDestroyed,
+    MediumErased,
+    WitnessRecorded,
+)
 from shared.events.tracking import CustodyClosed, ExceptionApproved, Medium, PolicySet
 from shared.levels import Level, at_least
 
@@ -140,14 +147,24 @@ def _reasons(event: MediumDestroyed, shots: int) -> tuple[Reason, ...]:
 
 def _on_site(event: MediumDestroyed, facts: Facts) -> str | None:
     """Tell what was proved before the medium left the town hall, or that it was excepted from it."""
-    done = [e for e in _about(facts, MediumErased, event.medium) if e.event.place == "on-site"]
+    done = [e for e in _standing(facts, event.medium) if e.event.place == "on-site"]
+    looks = sorted(_about(facts, ErasureVerified, event.medium), key=lambda e: e.sequence)
+    if not done and any(not e.event.passed for e in looks):
+        return "消去のあと、別の者の再確認で不合格（この消去は証明に数えない）"
     if done:
         best = max(done, key=lambda e: (e.event.achieved.rank, e.occurred_at))
         erased: MediumErased = best.event
         tool = " ".join(filter(None, (erased.evidence.tool, erased.evidence.tool_version)))
         day = best.occurred_at.astimezone(words.JST).date().isoformat()
-        checked = any(e.event.passed for e in _about(facts, ErasureVerified, event.medium))
-        return _text(f"{words.METHODS[erased.achieved][0]}　{tool}　{day}" + ("　別の者が再確認" if checked else ""))
+        checked = bool(looks) and looks[-1].event.passed
+        note = (
+            "　別の者が再確認"
+            if checked
+            else "　この契約の再確認に不合格があり、確かめ直す前"
+            if _in_doubt(facts)
+            else ""
+        )
+        return _text(f"{words.METHODS[erased.achieved][0]}　{tool}　{day}{note}")
     if excepted := _about(facts, ExceptionApproved, event.medium):
         return _text(f"消去できず。例外として承認：{excepted[-1].event.reason}")
     return None
@@ -281,14 +298,24 @@ def _about(facts: Facts, kind: type[Any], medium: Any) -> Sequence[Entry[Any]]:
     return [entry for entry in facts.entries if isinstance(entry.event, kind) and entry.event.medium == medium]
 
 
+def _standing(facts: Facts, medium: Any) -> Sequence[Entry[Any]]:
+    """Return the erasures of a medium that no later re-check took back: both are entries of the medium's own stream."""
+    failed = [e.sequence for e in _about(facts, ErasureVerified, medium) if not e.event.passed]
+    return [e for e in _about(facts, MediumErased, medium) if e.sequence > max(failed, default=0)]
+
+
+def _in_doubt(facts: Facts) -> bool:
+    """Tell whether a failed re-check reopened the engagement's lot and nothing has settled it."""
+    lot = [e for e in facts.entries if isinstance(e.event, LotReopened | LotSettled)]
+    return bool(lot) and isinstance(max(lot, key=lambda e: e.sequence).event, LotReopened)
+
+
 def _reached(facts: Facts, medium: Medium, *, on_site: bool = False) -> Any:
     """Return the highest level that evidence proves for a medium, as the document's word."""
     if not on_site and _about(facts, MediumDestroyed, medium.id):
         return Level.DESTROY.value
     levels = [
-        entry.event.achieved
-        for entry in _about(facts, MediumErased, medium.id)
-        if not on_site or entry.event.place == "on-site"
+        entry.event.achieved for entry in _standing(facts, medium.id) if not on_site or entry.event.place == "on-site"
     ]
     return max(levels, key=lambda level: level.rank).value if levels else None
 

@@ -1,6 +1,7 @@
 """Erasure's HTTP door: reports, destruction, removal, re-check, witness, and what is read of them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import zip_longest
 from typing import Annotated, Any, Literal
@@ -14,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 
 from services.erasure import commands, intake, reading
 from services.erasure.commands import Which
-from services.erasure.domain.draw import SHARE_PERCENT, VERSION, draw
 from services.erasure.domain.medium import Place, Technique
 from services.erasure.intake import Binding, Dropped, Result, Words
 from shared import photos
@@ -361,8 +361,9 @@ async def overview(door: TheDoor, who: SignedIn, town: Town = None, engagement: 
     """Return how far a town's media are, counted from media."""
     async with door.look(town or who.party, who) as connection:
         counted = await reading.overview(connection, engagement)
-    names = ("media", "erased", "sufficient", "failed", "excepted", "removed", "destroyed", "not_conformant", "levels")
-    return JSONResponse({name: getattr(counted, name) for name in names})
+        if engagement:
+            counted, _ = await reading.doubting(connection, counted, engagement)
+    return JSONResponse(asdict(counted))
 
 
 class MediumSeen(BaseModel):
@@ -414,23 +415,3 @@ async def medium(label: GivenLabel, door: TheDoor, who: SignedIn) -> list[Medium
         )
         for one in there
     ]
-
-
-@router.get("/draw")
-async def drawn(engagement: UUID, door: TheDoor, who: SignedIn) -> Response:
-    """Return the media drawn for the independent re-check, with all that is needed to draw them again."""
-    town = await town_of(door, who, engagement)
-    async with door.look(town, who) as connection:
-        erasures = await reading.first_erasures(connection, engagement)
-        result = draw(engagement, erasures)
-        labels = {one.medium: one.label for one in await reading.registered(connection, media=result.drawn)}
-    return JSONResponse(
-        {
-            "version": VERSION,
-            "engagement": str(engagement),
-            "share_percent": SHARE_PERCENT,
-            "population": {str(medium): str(entry) for medium, entry in sorted(erasures.items())},
-            "seed": result.seed,
-            "drawn": [{"medium": str(one), "label": labels[one]} for one in result.drawn],
-        }
-    )

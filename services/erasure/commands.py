@@ -18,7 +18,16 @@ from services.erasure.tables import circumstances
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
-from shared.events.erasure import ErasureFailed, MediumErased, Photo, ReportFiled, WitnessRecorded
+from shared.events.erasure import (
+    ErasureFailed,
+    ErasureVerified,
+    LotReopened,
+    LotSettled,
+    MediumErased,
+    Photo,
+    ReportFiled,
+    WitnessRecorded,
+)
 from shared.ids import FOUNDATION, derived
 from shared.ledger import History
 from shared.refused import Invalid, Refused, Unknown
@@ -233,7 +242,9 @@ async def destroy(
     said = media.fold(history.entries).destroy(
         it, technique=technique, machine=machine, photos=photos, operator=tx.by.person, witness=witness
     )
-    return await _append(tx, history, said)
+    entry = await _append(tx, history, said)
+    await _weigh_lot(tx, item, entry)
+    return entry
 
 
 async def remove(tx: Transaction, item: UUID, which: Which) -> Entry[Any]:
@@ -249,10 +260,44 @@ async def remove(tx: Transaction, item: UUID, which: Which) -> Entry[Any]:
 
 
 async def verify(tx: Transaction, item: UUID, which: Which, *, method: str, passed: bool) -> Entry[Any]:
-    """Record what a second person found. Raises Refused for the one who erased it."""
-    return await _decide(
+    """Record what a second person found; a failure reopens the lot. Raises Refused for the one who erased it."""
+    entry = await _decide(
         tx, item, which, lambda state, it: state.verify(it, verifier=tx.by.person, method=method, passed=passed)
     )
+    if not entry.replayed:
+        await _weigh_lot(tx, item, entry)
+    return entry
+
+
+async def _weigh_lot(tx: Transaction, item: UUID, because: Entry[Any]) -> None:
+    """Say that a failed re-check reopened the engagement's lot, or that what it asked for is done."""
+    engagement = await reading.engagement_of(tx.connection, item)
+    if engagement is None:
+        return
+    history = await ledger.read(tx, derived(engagement, "recheck"))
+    failed = isinstance(because.event, ErasureVerified) and not because.event.passed
+    was_reopened = bool(history) and isinstance(history.entries[-1].event, LotReopened)
+    if not failed and not was_reopened:
+        return
+    await tx.connection.execute(  # the last two looks of a lot, by two people at once: the second sees the first
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:lot, 2))"), {"lot": str(engagement)}
+    )
+    lot = await reading.lot_of(tx.connection, engagement)
+    acting = replace(tx, because=because)
+    if failed:
+        drawn = lot.draw
+        said = LotReopened(
+            engagement=engagement,
+            medium=because.event.medium,
+            failed=because.id,
+            round=lot.round,
+            seed=drawn.seed,
+            population=drawn.population,
+            drawn=drawn.drawn,
+        )
+        await ledger.append(acting, history, said)
+    elif lot.state == "passed":
+        await ledger.append(acting, history, LotSettled(engagement=engagement, round=lot.round))
 
 
 async def witness(

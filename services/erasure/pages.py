@@ -75,10 +75,11 @@ async def session(request: Request, door: TheDoor, who: SignedIn, engagement: UU
 
 
 async def _session(request: Request, door: Door, who: Principal, at: Job, **more: Any) -> Response:
-    counted, stuck, standing = None, [], []
+    counted, lot, stuck, standing = None, None, [], []
     if at.current:
         async with door.look(at.current.town, who) as connection:
             counted = await reading.overview(connection, at.current.engagement)
+            counted, lot = await reading.doubting(connection, counted, at.current.engagement)
             stuck = await reading.stuck(connection, at.current.engagement, STUCK_SHOWN_MAX)
             standing = await reading.witnesses_of(connection, at.current.town)
     async with door.look(who.party, who) as connection:
@@ -90,6 +91,7 @@ async def _session(request: Request, door: Door, who: Principal, at: Job, **more
         facts.pop("status"),
         job=at,
         counted=counted,
+        lot=lot,
         stuck=stuck,
         standing=standing,
         waiting=waiting,
@@ -113,7 +115,7 @@ async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
         try:
             results = await api.take_in(door, who, _files(form, "files"), ask)
         except Refused as refusal:
-            return await _session(request, door, who, at, status=_status(refusal), refusal=refusal)
+            return await _session(request, door, who, at, status=status(refusal), refusal=refusal)
     return await _session(request, door, who, at, results=[api.answer(one, language(request)) for one in results])
 
 
@@ -135,7 +137,7 @@ async def _unmatched(
     return render(
         request,
         "unmatched.html",
-        _status(refusal),
+        status(refusal),
         waiting=waiting,
         names=names,
         done=done,
@@ -151,12 +153,12 @@ async def bind(report: UUID, request: Request, door: TheDoor, who: Filer) -> Res
     async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
         label, serial, id_ = (_text(form, name) or "" for name in ("label", "serial", "request"))
     try:
-        ask = intake.Binding(request=_as_uuid(id_) or uuid7(), label=label, serial=serial)
+        ask = intake.Binding(request=as_uuid(id_) or uuid7(), label=label, serial=serial)
         found = await door.resolve(scanned(label), who)
         await intake.bind(door, who, report, found, ask)
     except Refused as refusal:
         return await _unmatched(request, door, who, refusal=refusal)
-    return _to("/erasure/unmatched", done=label)
+    return to("/erasure/unmatched", done=label)
 
 
 # ── the destroy line ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +221,7 @@ async def _line(
     return render(
         request,
         "destroy.html",
-        422 if form and form.errors else _status(refusal),
+        422 if form and form.errors else status(refusal),
         said=said,
         found=found,
         media=media,
@@ -269,7 +271,7 @@ async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
             form.refused(refusal, language(request))  # said beside the field, everything typed is kept
             return await _line(request, door, who, said, form=form)
         return await _line(request, door, who, said, refusal=refusal, form=form)
-    return _to("/erasure/destroy", done=said.label, machine=said.machine, witness=said.witness)
+    return to("/erasure/destroy", done=said.label, machine=said.machine, witness=said.witness)
 
 
 # ── one item's evidence, and the bytes ────────────────────────────────────────────────────────────────────────────────
@@ -347,22 +349,25 @@ def _text(form: FormData, name: str) -> str | None:
 
 
 def _uuid(form: FormData, name: str) -> UUID | None:
-    return _as_uuid(_text(form, name) or "")
+    return as_uuid(_text(form, name) or "")
 
 
-def _as_uuid(text: str) -> UUID | None:
+def as_uuid(text: str) -> UUID | None:
+    """Read an id from a form; what is none counts as not given."""
     try:
         return UUID(text)
     except ValueError:
         return None
 
 
-def _status(refusal: Refused | None) -> int:
+def status(refusal: Refused | None) -> int:
+    """Return the status under which a page says a refusal."""
     if refusal is None:
         return 200
     return 404 if isinstance(refusal, Unknown) else 422 if isinstance(refusal, Invalid) else 409
 
 
-def _to(path: str, **query: str) -> Response:
+def to(path: str, **query: str) -> Response:
+    """Send the browser on, so that loading the page again sends nothing again."""
     said: Mapping[str, str] = {key: value for key, value in query.items() if value}
     return RedirectResponse(f"{path}?{urlencode(said)}", 303)

@@ -1,7 +1,7 @@
 """What is read of erasure's views, by commands, the API and the pages."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.erasure.domain.medium import Registered
+from services.erasure.domain.recheck import Look, Lot, lot
 from shared.events.tracking import Required
 from shared.levels import Level
 from shared.serial import loose
@@ -82,14 +83,14 @@ class Deed:
     data: dict[str, Any]
 
 
-async def deeds_of(connection: AsyncConnection, item: UUID) -> list[Deed]:
-    """Return what was done to the media of an item, oldest first."""
+async def deeds_of(connection: AsyncConnection, *items: UUID) -> list[Deed]:
+    """Return what was done to the media of items, oldest first."""
     rows = await connection.execute(
         text(
-            "SELECT entry, medium, kind, occurred_at, recorded_at, person, party, data FROM deeds WHERE item = :item "
-            "ORDER BY recorded_at, stream, sequence"
+            "SELECT entry, medium, kind, occurred_at, recorded_at, person, party, data FROM deeds "
+            "WHERE item = ANY(:items) ORDER BY recorded_at, stream, sequence"
         ),
-        {"item": item},
+        {"items": list(items)},
     )
     return [Deed(*row) for row in rows]
 
@@ -116,6 +117,15 @@ class Overview:
     destroyed: int
     not_conformant: int
     levels: dict[str, int]  # by the highest level proved
+    in_doubt: int = 0  # of the sufficient, not counted there: a failed re-check reopened their lot
+
+
+# What a failed re-check takes back: everything a medium's entries proved up to it.
+_TAKEN_BACK = (
+    "SELECT medium, max(sequence) AS till FROM deeds "
+    "WHERE kind = 'erasure.erasure-verified.v1' AND data->>'passed' = 'false' GROUP BY medium"
+)
+_STANDS = "d.sequence > coalesce(b.till, 0)"
 
 
 async def overview(connection: AsyncConnection, engagement: UUID | None = None) -> Overview:
@@ -123,21 +133,21 @@ async def overview(connection: AsyncConnection, engagement: UUID | None = None) 
     row = (
         await connection.execute(
             text(
-                "SELECT count(*) AS media, count(*) FILTER (WHERE clear OR purge) AS erased, "
+                "SELECT count(*) AS media, count(*) FILTER (WHERE clear OR purge) AS erased, "  # noqa: S608 - constants
                 "count(*) FILTER (WHERE enough) AS sufficient, "
                 "count(*) FILTER (WHERE failed AND NOT coalesce(clear OR purge, false)) AS failed, "
                 "count(*) FILTER (WHERE excepted) AS excepted, count(*) FILTER (WHERE removed) AS removed, "
                 "count(*) FILTER (WHERE destroyed) AS destroyed, count(*) FILTER (WHERE flagged) AS not_conformant, "
                 "count(*) FILTER (WHERE clear AND NOT purge) AS clear, count(*) FILTER (WHERE purge) AS purge FROM ("
-                "SELECT m.medium, bool_or(d.achieved = 'clear') AS clear, "
-                "coalesce(bool_or(d.achieved IN ('purge', 'destroy')), false) AS purge, "
-                "bool_or(d.sufficient) AS enough, "
-                "bool_or(d.kind = 'erasure.erasure-failed.v1') AS failed, "
+                f"SELECT m.medium, bool_or(d.achieved = 'clear' AND {_STANDS}) AS clear, "
+                f"coalesce(bool_or(d.achieved IN ('purge', 'destroy') AND {_STANDS}), false) AS purge, "
+                f"bool_or(d.sufficient AND {_STANDS}) AS enough, "
+                "bool_or(d.kind = 'erasure.erasure-failed.v1' OR b.till IS NOT NULL) AS failed, "
                 "bool_or(d.kind = 'erasure.medium-removed.v1') AS removed, "
                 "bool_or(d.kind = 'erasure.medium-destroyed.v1') AS destroyed, "
                 "bool_or(NOT d.conformant) AS flagged, "
                 "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted "
-                "FROM media m LEFT JOIN deeds d USING (medium) "
+                f"FROM media m LEFT JOIN deeds d USING (medium) LEFT JOIN ({_TAKEN_BACK}) b USING (medium) "
                 "WHERE CAST(:engagement AS uuid) IS NULL OR m.engagement = :engagement GROUP BY m.medium) each"
             ),
             {"engagement": engagement},
@@ -148,6 +158,51 @@ async def overview(connection: AsyncConnection, engagement: UUID | None = None) 
     return Overview(**counts, levels=levels)
 
 
+async def lot_of(connection: AsyncConnection, engagement: UUID) -> Lot:
+    """Return how the re-check of an engagement stands, from everything done to its media."""
+    of = {"engagement": engagement}
+    looks = await connection.execute(
+        text(
+            "SELECT d.entry, d.medium, d.data->>'passed' = 'true' FROM deeds d JOIN media m USING (medium) WHERE "
+            "m.engagement = :engagement AND d.kind = 'erasure.erasure-verified.v1' ORDER BY d.medium, d.sequence"
+        ),
+        of,
+    )
+    now = list(
+        await connection.execute(
+            text(
+                f"SELECT d.medium, bool_or(d.achieved IS NOT NULL AND {_STANDS}) AS proved, "  # noqa: S608 - constants
+                "bool_or(d.kind = 'erasure.medium-destroyed.v1') AS destroyed FROM deeds d JOIN media m USING (medium) "
+                f"LEFT JOIN ({_TAKEN_BACK}) b USING (medium) WHERE m.engagement = :engagement GROUP BY d.medium"
+            ),
+            of,
+        )
+    )
+    return lot(
+        engagement,
+        await first_erasures(connection, engagement),
+        [Look(*row) for row in looks],
+        proved={row.medium for row in now if row.proved},
+        destroyed={row.medium for row in now if row.destroyed},
+    )
+
+
+async def doubting(connection: AsyncConnection, counted: Overview, engagement: UUID) -> tuple[Overview, Lot]:
+    """Return the counts without what a reopened lot puts in doubt, and how the lot stands."""
+    stands = await lot_of(connection, engagement)
+    if not stands.in_doubt:
+        return counted, stands
+    doubted = await connection.scalar(
+        text(
+            "SELECT count(DISTINCT d.medium) FROM deeds d "  # noqa: S608 - constants
+            f"LEFT JOIN ({_TAKEN_BACK}) b USING (medium) WHERE d.medium = ANY(:media) AND d.sufficient AND {_STANDS}"
+        ),
+        {"media": list(stands.in_doubt)},
+    )
+    n = doubted or 0
+    return replace(counted, sufficient=counted.sufficient - n, in_doubt=n), stands
+
+
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """A medium for which no report proves what the town asks, though one was filed."""
@@ -156,17 +211,18 @@ class Stuck:
     serial: str
     kind: str
     excepted: bool
-    said: dict[str, Any]  # of the last report
+    said: dict[str, Any]  # of the last report, or of the re-check that failed
 
 
 async def stuck(connection: AsyncConnection, engagement: UUID, count: int) -> list[Stuck]:
     """Return media of an engagement whose reports are not enough, the latest first."""
     rows = await connection.execute(
         text(
-            "WITH judged AS (SELECT d.medium, max(d.sequence) FILTER (WHERE d.kind IN "
-            "('erasure.medium-erased.v1', 'erasure.erasure-failed.v1')) AS last "
-            "FROM deeds d JOIN media m USING (medium) "
-            "WHERE m.engagement = :engagement GROUP BY d.medium HAVING NOT coalesce(bool_or(d.sufficient), false) "
+            "WITH judged AS (SELECT d.medium, max(d.sequence) FILTER (WHERE d.kind IN "  # noqa: S608 - constants
+            "('erasure.medium-erased.v1', 'erasure.erasure-failed.v1') OR d.sequence = b.till) AS last "
+            f"FROM deeds d JOIN media m USING (medium) LEFT JOIN ({_TAKEN_BACK}) b USING (medium) "
+            "WHERE m.engagement = :engagement GROUP BY d.medium "
+            f"HAVING NOT coalesce(bool_or(d.sufficient AND {_STANDS}), false) "
             "AND NOT bool_or(d.kind = 'erasure.medium-destroyed.v1')) "
             "SELECT m.label, m.serial, m.kind, "
             "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, d.data "
@@ -356,6 +412,13 @@ async def names(connection: AsyncConnection, people: Iterable[str]) -> dict[str,
 
 
 def highest(deeds: Iterable[Deed], medium: UUID) -> str:
-    """Return the highest level that deeds prove for a medium, "" for none."""
-    levels = [Level(deed.data["achieved"]) for deed in deeds if deed.medium == medium and "achieved" in deed.data]
+    """Return the highest level that deeds prove for a medium, "" for none; they are given oldest first."""
+    levels: list[Level] = []
+    for deed in deeds:
+        if deed.medium != medium:
+            continue
+        if deed.data.get("passed") is False:
+            levels.clear()
+        if "achieved" in deed.data:
+            levels.append(Level(deed.data["achieved"]))
     return max(levels, key=lambda level: level.rank, default="")

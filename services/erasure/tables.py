@@ -102,6 +102,7 @@ deeds = Table(  # what was done to a medium: one row an entry
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("stream", "sequence"),
     Index("deeds_medium", "medium"),
+    Index("deeds_rechecked", "medium", postgresql_where=text("kind = 'erasure.erasure-verified.v1'")),
     Index("deeds_destroyed", "tenant", "recorded_at", postgresql_where=text("kind = 'erasure.medium-destroyed.v1'")),
 )
 

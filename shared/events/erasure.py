@@ -94,6 +94,27 @@ class ErasureVerified(Event):
     passed: bool
 
 
+class LotReopened(Event):
+    """A re-check found data: the engagement's media are in doubt, and others are drawn. One stream an engagement."""
+
+    kind: ClassVar[str] = "erasure.lot-reopened.v1"
+    engagement: UUID
+    medium: UUID  # that failed
+    failed: UUID  # the entry of its re-check
+    round: int  # of the draw that follows
+    seed: str  # of that draw, hex: `services/erasure/domain/draw.py` says how anyone computes it
+    population: int
+    drawn: tuple[UUID, ...]
+
+
+class LotSettled(Event):
+    """Everything that a failed re-check asked for has passed or is destroyed: the engagement's media stand again."""
+
+    kind: ClassVar[str] = "erasure.lot-settled.v1"
+    engagement: UUID
+    round: int
+
+
 class WitnessRecorded(Event):
     """The town's staff stood by while media of an engagement were treated (立会い)."""
 

@@ -146,6 +146,8 @@ VISITS = (
     Visit("/erasure", WORKER, "/erasure"),
     Visit("/erasure", CLERK, "/erasure"),
     Visit("/erasure/unmatched", WORKER, "/erasure/unmatched"),
+    Visit("/erasure/recheck", WORKER, "/erasure/recheck"),
+    Visit("/erasure/recheck", CLERK, "/erasure/recheck?engagement={engagement}"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy?label={closed}"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy?done={closed}"),

@@ -13,11 +13,12 @@ from services.certificates.pressroom import PressRoom
 from services.certificates.tables import certificates, pending
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House
-from services.certificates.tests.world import DAYS, Machine, stood_by
+from services.certificates.tests.world import DAYS, ENGAGEMENT, Machine, stood_by
 from shared import blobs
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified
+from shared.events.erasure import ErasureVerified, LotReopened, LotSettled
 from shared.events.tracking import Corrected, ExceptionApproved
+from shared.ids import uuid7
 from shared.levels import Level
 from shared.settings import settings
 from shared.testing import NOW, TOWN, recorded
@@ -85,6 +86,36 @@ async def test_a_destruction_and_its_proof_become_a_certificate_that_a_stranger_
         assert said in stored
     assert "R02-0031" not in stored
     assert not await house.rows("SELECT 1 FROM pending WHERE certificate = :c", c=row.certificate)
+
+
+async def test_a_failed_recheck_is_told_of_its_medium_and_of_the_engagement_until_that_is_settled(
+    house: House,
+) -> None:
+    failed, other, later = Machine.new(), Machine.new(), Machine.new()
+    medium = failed.item.media[0].id
+    look = ErasureVerified(medium=medium, item=failed.item.item, verifier="abe", method="読み直し", passed=False)
+    found = recorded(look, stream=medium, sequence=2)
+    lot = uuid7()
+    doubt = LotReopened(
+        engagement=ENGAGEMENT, medium=medium, failed=found.id, round=2, seed="ab" * 32, population=1, drawn=()
+    )
+    await house.hear(*(machine.registered for machine in (failed, other, later)))
+    await house.hear(recorded(doubt, stream=lot), found, failed.erased(), other.erased(), later.erased())
+    for machine in (failed, other):
+        told = machine.destroyed()
+        await house.hear(told, house.log.notice(told))
+    assert await house.issue() == 2
+    await house.hear(recorded(LotSettled(engagement=ENGAGEMENT, round=2), stream=lot, sequence=2))
+    told = later.destroyed()
+    await house.hear(told, house.log.notice(told))
+    assert await house.issue() == 1
+    said = [
+        (await content(await certificate(house, machine.number()), "input")).decode()
+        for machine in (failed, other, later)
+    ]
+    assert "別の者の再確認で不合格" in said[0]
+    assert "Purge（除去）　nwipe" not in said[0]
+    assert ["確かめ直す前" in one for one in said] == [False, True, False]
 
 
 async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(house: House) -> None:

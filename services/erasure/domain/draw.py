@@ -6,11 +6,13 @@
 3. Each medium's ticket is SHA-256 over the seed and the medium's 16 bytes; the lowest tickets are drawn: 5 %, rounded
    up, so that there is always one.
 
-The draw is settled when the last medium is erased; before that, each further erasure draws anew.
+The draw is settled when the last medium is erased; before that, each further erasure draws anew. When a re-check fails,
+`recheck.py` draws again: the population is then what nobody had looked at yet, and the seed also takes, after the line
+`again`, the ids of all re-check entries that failed, in their own order.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,10 +29,12 @@ class Draw:
     drawn: tuple[UUID, ...]
 
 
-def draw(engagement: UUID, first_erasures: Mapping[UUID, UUID]) -> Draw:
-    """Draw from media (keys) with the entries of their first proved erasure (values)."""
+def draw(engagement: UUID, first_erasures: Mapping[UUID, UUID], failures: Sequence[UUID] = ()) -> Draw:
+    """Draw from media (keys) with the entries of their first proved erasure (values), after re-checks that failed."""
     media = sorted(first_erasures)
-    said = "".join(f"{line}\n" for line in (VERSION, engagement, *(first_erasures[medium] for medium in media)))
+    again = ("again", *sorted(failures)) if failures else ()
+    lines = (VERSION, engagement, *(first_erasures[medium] for medium in media), *again)
+    said = "".join(f"{line}\n" for line in lines)
     seed = hashlib.sha256(said.encode()).digest()
     tickets = sorted(media, key=lambda medium: hashlib.sha256(seed + medium.bytes).digest())
     return Draw(seed.hex(), len(media), tuple(tickets[: -(-len(media) * SHARE_PERCENT // 100)]))

@@ -65,7 +65,7 @@ class Destroyed:
 class Medium:
     """The state of one medium, folded from its entries."""
 
-    reached: Level | None = None  # the highest level proved by evidence
+    reached: Level | None = None  # the highest level proved by evidence, since a second look found data
     failed: bool = False  # the last report proved nothing
     wipers: frozenset[str] = frozenset()
     verified: bool | None = None  # of the last second look
@@ -115,6 +115,12 @@ class Medium:
 
     def verify(self, registered: Registered, *, verifier: str, method: str, passed: bool) -> ErasureVerified:
         """Say what a second person found. Raises Refused for the wiper, and when there is nothing to look at."""
+        if self.reached is None and self.verified is False:
+            raise Refused(
+                "erase-again",
+                "この媒体は再確認で不合格です。もう一度消去して報告を登録するか、破壊してください。再確認はそのあとです。",
+                "This medium failed its re-check. Erase it again and file the report, or destroy it.",
+            )
         if self.reached is None:
             raise Refused(
                 "nothing-to-verify",
@@ -147,8 +153,8 @@ def _next(state: Medium, entry: Entry[Event]) -> Medium:
             return replace(state, reached=reached, failed=False, wipers=state.wipers | {e.operator})
         case ErasureFailed() as e:
             return replace(state, failed=True, wipers=state.wipers | {e.operator})
-        case ErasureVerified() as e:
-            return replace(state, verified=e.passed)
+        case ErasureVerified() as e:  # what a second look finds takes back every proof before it
+            return replace(state, verified=e.passed, reached=state.reached if e.passed else None)
         case MediumRemoved():
             return replace(state, removed=True)
         case MediumDestroyed():

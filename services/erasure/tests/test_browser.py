@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, expect
 
-from services.erasure import api, pages
+from services.erasure import api, pages, rechecks
 from services.erasure.tests.conftest import bearer, hear, item, principal, register, required
 from services.erasure.tests.test_api import drop, failing, proof
 from services.erasure.worker import life
@@ -16,6 +16,7 @@ from shared.events.tracking import ExceptionApproved, ItemRegistered
 from shared.testing import Service, photo, recorded
 
 pytestmark = pytest.mark.browser
+ROUTERS = (rechecks.router, api.router, pages.router)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ async def address(erasure: Service, monkeypatch_module: pytest.MonkeyPatch) -> A
     assert erasure.settings.service == "erasure"
     monkeypatch_module.delenv("MEGURU_ORIGIN", raising=False)
     templates = Path(pages.__file__).parent / "templates"
-    app = assemble("erasure", title="erasure", life=life, routers=(api.router, pages.router), templates=templates)
+    app = assemble("erasure", title="erasure", life=life, routers=ROUTERS, templates=templates)
     async with app.router.lifespan_context(app), serving(app) as at:
         yield at
 
@@ -67,7 +68,7 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
     chrome: Browser, address: str, story: list[ItemRegistered], screen: dict[str, int]
 ) -> None:
     found: dict[str, Any] = {}
-    paths = ["/erasure", "/erasure/unmatched", "/erasure/destroy", "/erasure/destroy?label=7K3D"]
+    paths = ["/erasure", "/erasure/unmatched", "/erasure/recheck", "/erasure/destroy", "/erasure/destroy?label=7K3D"]
     paths += [f"/erasure/destroy?label={one.label}" for one in (story[0], story[5])]
     paths += [f"/erasure/media/{one.label}" for one in (story[0], story[1], story[3])]
     context = await opened(chrome, screen)
@@ -83,7 +84,8 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
     await context.close()
     assert found == {}
     assert visits.outside == []
-    assert [said for said in visits.consoles if "422" not in said] == []
+    expected = ("422", "404")  # a label that is none; the front desk, which says what is new, does not run here
+    assert [said for said in visits.consoles if not any(code in said for code in expected)] == []
 
 
 async def test_the_destroy_line_from_scan_to_the_next_scan(

@@ -52,8 +52,8 @@ def lived(steps: str) -> Growing:
                 growing.add(judge(IT, finding(**FAILED), FILING))
             case "removed":
                 growing.add(state.remove(IT))
-            case "verified":
-                growing.add(state.verify(IT, verifier="abe", method="read back", passed=True))
+            case "verified" | "found":
+                growing.add(state.verify(IT, verifier="abe", method="read back", passed=step == "verified"))
             case "destroyed":
                 growing.add(crush(growing))
     return growing
@@ -111,6 +111,9 @@ failed purged      | takasaki | same-person
 failed             | abe      | nothing-to-verify
 purged verified    | abe      |
 purged destroyed   | abe      |
+purged found       | abe      | erase-again
+purged found failed | abe     | erase-again
+purged found purged | abe     |
 """
 
 

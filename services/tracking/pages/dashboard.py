@@ -48,6 +48,7 @@ class Waits:
     asked: list[reading.Asked]
     cages: list[reading.Cage]
     broken: int
+    doubt: reading.InDoubt | None
     on_its_way: int
     held: int
 
@@ -68,11 +69,12 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         lost = [one for one in await reading.losses(connection) if not one.ended]
         loaded = await reading.cages(connection, here.engagement)
         broken = await reading.broken(connection, here.engagement)
+        doubt = await reading.in_doubt(connection, here.engagement)
         apart = await _machines(connection, counts.ready_not_taken_over, open_)
         apart += await _machines(connection, counts.taken_over_not_ready, open_, taken=True)
     today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
-    waits = Waits(place, today, lost, open_, apart, due, asked, loaded, broken, where["on-its-way"], held)
+    waits = Waits(place, today, lost, open_, apart, due, asked, loaded, broken, doubt, where["on-its-way"], held)
     return render(
         request,
         "dashboard.html",
@@ -112,6 +114,9 @@ def _common(waits: Waits) -> list[dict[str, Any]]:
         }
         for one in waits.losses
     ]
+    if waits.doubt:
+        href = f"/erasure/recheck?engagement={waits.place.here.engagement}"
+        found.append({"what": "recheck", "of": waits.doubt, "href": href})
     found += [{"what": "difference", "of": one, "href": f"/differences/{one.id}{named}"} for one in waits.differences]
     if unnamed := sum(one.difference is None for one in waits.apart):
         found.append({"what": "apart", "n": unnamed, "href": "#rec"})

@@ -30,10 +30,12 @@ from services.tracking.reading.waiting import (
     Asked,
     Difference,
     Explained,
+    InDoubt,
     broken,
     differences,
     exceptions_asked,
     explanations,
+    in_doubt,
 )
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Counted",
     "Difference",
     "Explained",
+    "InDoubt",
     "Listed",
     "Lost",
     "Overview",
@@ -57,6 +60,7 @@ __all__ = [
     "exceptions_asked",
     "explanations",
     "given_at",
+    "in_doubt",
     "items",
     "labels_of",
     "last_records",

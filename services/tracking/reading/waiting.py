@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.reading.listing import EXPLAINED, labels_of
+from shared.ids import derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,32 @@ async def broken(connection: AsyncConnection, engagement: UUID) -> int:
         {"engagement": engagement},
     )
     return counted or 0
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """An engagement's lot that a failed re-check reopened, and how many media are drawn to look at anew."""
+
+    label: str  # of the item whose medium failed
+    drawn: int
+    since: datetime
+
+
+async def in_doubt(connection: AsyncConnection, engagement: UUID) -> InDoubt | None:
+    """Return the failed re-check that is not settled, if there is one: erasure keeps one stream an engagement."""
+    row = (
+        await connection.execute(
+            text(
+                "SELECT t.kind, t.data, t.occurred_at, (SELECT i.label FROM items i JOIN timeline v USING (item) "
+                "WHERE v.entry = (t.data->>'failed')::uuid AND v.stream = (t.data->>'medium')::uuid) AS label "
+                "FROM timeline t WHERE t.stream = :stream ORDER BY t.sequence DESC LIMIT 1"
+            ),
+            {"stream": derived(engagement, "recheck")},
+        )
+    ).one_or_none()
+    if row is None or row.kind != "erasure.lot-reopened.v1":
+        return None
+    return InDoubt(row.label or "", len(row.data["drawn"]), row.occurred_at)
 
 
 @dataclass(frozen=True, slots=True)

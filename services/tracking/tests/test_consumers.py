@@ -12,12 +12,12 @@ import pytest
 from services.tracking.commands import custody, items, lots, parties, scans
 from services.tracking.commands.differences import Difference
 from services.tracking.consumers import consumers
-from services.tracking.reading import overview
+from services.tracking.reading import in_doubt, overview
 from services.tracking.tests.test_commands import destroyed, erased, hear, issued
 from services.tracking.tests.world import founded, peopled, registered, row
 from services.tracking.views import levels
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified, MediumErased
+from shared.events.erasure import ErasureVerified, LotReopened, LotSettled, MediumErased
 from shared.events.tracking import EngagementOpened, PartyAdded
 from shared.ids import derived, uuid7
 from shared.levels import Level
@@ -159,6 +159,28 @@ async def test_a_failed_recheck_reopens_a_medium_until_it_is_proved_anew(trackin
         async with tracking.acting() as tx:
             proved = await levels(tx.connection, [one.stream])
         assert proved == ({} if expected[-1] == reopened else {medium: Level.PURGE})
+
+
+async def test_a_reopened_lot_is_in_doubt_until_it_is_settled_in_any_order(tracking: Service, engagement: UUID) -> None:
+    (one,) = await registered(tracking, engagement, [row("LOT1")])
+    medium, stream = one.event.media[0].id, derived(engagement, "recheck")
+    looked = ErasureVerified(medium=medium, item=one.stream, verifier="second", method="read back", passed=False)
+    failed = recorded(looked, stream=medium, sequence=9)
+    reopened = LotReopened(
+        engagement=engagement, medium=medium, failed=failed.id, round=2, seed="ab" * 32, population=3, drawn=(uuid7(),)
+    )
+    said = [recorded(reopened, stream=stream), failed]
+    for entry in (*said, *said[::-1]):
+        await hear(tracking, [entry])
+    async with tracking.acting() as tx:
+        doubt = await in_doubt(tx.connection, engagement)
+        assert doubt is not None
+        assert (doubt.label, doubt.drawn) == (one.event.label, 1)
+        assert await in_doubt(tx.connection, uuid7()) is None
+    settled = recorded(LotSettled(engagement=engagement, round=2), stream=stream, sequence=2)
+    await hear(tracking, [settled, *said, settled])
+    async with tracking.acting() as tx:
+        assert await in_doubt(tx.connection, engagement) is None
 
 
 async def test_a_certificate_of_an_item_that_is_not_here_yet_comes_back_later(tracking: Service) -> None:

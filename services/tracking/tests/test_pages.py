@@ -16,8 +16,9 @@ from services.tracking.tests.test_commands import issued
 from services.tracking.tests.world import founded, registered, row
 from shared.entry import Entry
 from shared.events.certificates import CertificateRevoked
+from shared.events.erasure import ErasureVerified, LotReopened, LotSettled
 from shared.events.refurb import DeliveredToTown
-from shared.ids import uuid7
+from shared.ids import derived, uuid7
 from shared.testing import NOW, TOWN, WORKER, Service, photo, recorded
 
 # ── who may see what ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +175,32 @@ async def test_an_exception_takes_three_people_and_a_refusal_keeps_what_was_type
     page = (await web.get(approved.headers["location"], who="worker")).text
     assert "記録しました" in page
     assert "まだ出庫できません" not in page
+
+
+async def test_the_dashboard_says_that_a_failed_recheck_put_the_lot_in_doubt(
+    web: Web, tracking: Service, world: World
+) -> None:
+    item = world.waiting.event
+    stream = derived(world.engagement, "recheck")
+    looked = ErasureVerified(
+        medium=item.media[0].id, item=item.item, verifier="second", method="全域を読み直した", passed=False
+    )
+    failed = recorded(looked, stream=item.media[0].id, sequence=99)
+    reopened = LotReopened(
+        engagement=world.engagement,
+        medium=item.media[0].id,
+        failed=failed.id,
+        round=2,
+        seed="ab" * 32,
+        population=3,
+        drawn=(uuid7(),),
+    )
+    await heard(tracking, recorded(reopened, stream=stream), failed)
+    page = (await web.get(f"/dashboard?{world.query}", who="clerk")).text
+    assert "の再確認で、データが見つかりました" in page
+    assert f'href="/erasure/recheck?engagement={world.engagement}"' in page
+    await heard(tracking, recorded(LotSettled(engagement=world.engagement, round=2), stream=stream, sequence=2))
+    assert "データが見つかりました" not in (await web.get(f"/dashboard?{world.query}", who="clerk")).text
 
 
 async def test_a_leased_chassis_is_recycled_for_a_reason_given_on_its_page(
