@@ -15,8 +15,10 @@ from starlette.responses import JSONResponse, Response
 
 from services.erasure import commands, intake, reading
 from services.erasure.commands import Which
+from services.erasure.domain.likeness import why_waiting
 from services.erasure.domain.medium import Place, Technique
 from services.erasure.intake import Binding, Dropped, Result, Words
+from services.erasure.waiting import Waiting, unbound
 from shared import photos
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
@@ -150,17 +152,25 @@ async def unmatched(door: TheDoor, who: SignedIn) -> Response:
             "tool": one.tool,
             "operator": one.operator,
             "filed_at": one.filed_at.isoformat(),
-            "proposed": [{"label": near.label, "serial": near.serial} for near in proposed],
+            "host_serial": one.host_serial,
+            "why": why_waiting(one.serial, [near.serial for near in proposed]),
+            "proposed": [{"label": near.label, "serial": near.serial, "host": near.host} for near in proposed],
         }
         for one, proposed in await queue(door, who)
     ]
     return JSONResponse({"unmatched": rows})
 
 
-async def queue(door: Door, who: Principal) -> list[tuple[reading.Waiting, list[reading.Candidate]]]:
+@router.post("/unmatched/{report}/aside", status_code=201)
+async def put_aside(report: UUID, body: intake.Aside, door: TheDoor, who: Filer) -> Response:
+    """Put one serial of a waiting report aside as not ours, with the reason."""
+    return receipt(await intake.put_aside(door, who, report, body))
+
+
+async def queue(door: Door, who: Principal) -> list[tuple[Waiting, list[reading.Candidate]]]:
     """Return what waits, each with the media whose serials are near."""
     async with door.look(who.party, who) as connection:
-        waiting = await reading.waiting(connection)
+        waiting = await unbound(connection)
         near = await reading.media_by_serial(connection, [one.serial for one in waiting], who.party)
     return [(one, [candidate for candidate in near if candidate.loose == one.loose]) for one in waiting]
 

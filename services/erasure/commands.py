@@ -15,6 +15,7 @@ from services.erasure.domain import medium as media
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Medium, Place, Registered, Technique, judge
 from services.erasure.tables import circumstances
+from services.erasure.waiting import Waiting, circumstances_of, unbound
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
@@ -26,6 +27,7 @@ from shared.events.erasure import (
     MediumErased,
     Photo,
     ReportFiled,
+    ReportPutAside,
     WitnessRecorded,
 )
 from shared.ids import FOUNDATION, derived
@@ -86,6 +88,7 @@ class Stray:
     filing: Filing
     serials: tuple[str, ...]
     engagement: UUID | None
+    host_serials: tuple[str, ...] = ()  # one a serial
 
 
 def report_stream(party: str, sha256: str, engagement: UUID | None) -> UUID:
@@ -105,6 +108,7 @@ async def file(tx: Transaction, strays: Sequence[Stray]) -> list[Entry[Any]]:
                 evidence=stray.filing.evidence,
                 serials=stray.serials,
                 engagement=stray.engagement,
+                host_serials=stray.host_serials if any(stray.host_serials) else (),
             )
             decided[stream] = (histories[stream], said)
             await tx.connection.execute(
@@ -140,7 +144,7 @@ async def bind(
     """
     there = await reading.registered(tx.connection, items=[item])
     chosen = _meant(there, serial)
-    waiting = await reading.waiting(tx.connection, report=report.stream)
+    waiting = await unbound(tx.connection, report=report.stream)
     if not any(one.serial == serial for one in waiting):
         history = await ledger.read(tx, chosen.medium)
         if done := [ledger.again(entry) for entry in history.entries if entry.because == report.id]:
@@ -150,15 +154,37 @@ async def bind(
             "この報告は、すでに別の媒体に結び付けられています。一覧を読み直してください。",
             "This report has been bound to another medium already. Reload the list.",
         )
-    await tx.connection.execute(  # two people, one report: the second waits and then finds it bound
-        text("SELECT 1 FROM unmatched WHERE report = :report AND serial = :serial FOR UPDATE"),
-        {"report": report.stream, "serial": serial},
-    )
-    if not any(one.serial == serial for one in await reading.waiting(tx.connection, report=report.stream)):
-        raise ledger.LostRace
+    await _take(tx, report.stream, serial)
     filing = await _filing(tx, report)
     because = replace(tx, because=report)
     return await record(because, [Bound(chosen.medium, finding, filing) for finding in findings])
+
+
+async def _take(tx: Transaction, report: UUID, serial: str) -> None:
+    """Let nobody else decide on a waiting serial: of two people the second waits, and then finds it decided."""
+    await tx.connection.execute(
+        text("SELECT 1 FROM unmatched WHERE report = :report AND serial = :serial FOR UPDATE"),
+        {"report": report, "serial": serial},
+    )
+    if not any(one.serial == serial for one in await unbound(tx.connection, report=report)):
+        raise ledger.LostRace
+
+
+async def put_aside(tx: Transaction, report: UUID, serial: str, *, reason: str) -> Entry[Any]:
+    """Say that a waiting report's serial is not ours. Raises Unknown for none of this party, Refused when decided."""
+    history = await ledger.read(tx, report)
+    if done := history.answered(tx.request):
+        return done
+    if not history:
+        raise Unknown
+    if not any(one.serial == serial for one in await unbound(tx.connection, report=report)):
+        raise Refused(
+            "not-waiting",
+            "この報告は、もう待っていません。ほかの人が結び付けたか、対象外にしました。一覧を読み直してください。",
+            "This report waits no more: somebody has bound it or put it aside. Reload the list.",
+        )
+    await _take(tx, report, serial)
+    return await _append(tx, history, ReportPutAside(report=report, serial=serial, reason=reason))
 
 
 def _meant(there: Sequence[Registered], serial: str) -> Registered:
@@ -184,7 +210,7 @@ def _meant(there: Sequence[Registered], serial: str) -> Registered:
 
 
 async def bind_arrived(
-    tx: Transaction, waiting: reading.Waiting, medium: UUID, findings: Sequence[Finding]
+    tx: Transaction, waiting: Waiting, medium: UUID, findings: Sequence[Finding]
 ) -> list[Entry[Any]]:
     """Bind a waiting report to the medium that was registered since under exactly its serial. Crosses tenants."""
     history = await ledger.read(tx, waiting.report)
@@ -196,7 +222,7 @@ async def bind_arrived(
 
 
 async def _filing(tx: Transaction, report: Entry[ReportFiled]) -> Filing:
-    place, witness = await reading.circumstances_of(tx.connection, report.stream)
+    place, witness = await circumstances_of(tx.connection, report.stream)
     where: Place = "centre" if place == "centre" else "on-site"
     return Filing(report.event.evidence, report.by.person, where, witness)
 

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
 from services.erasure.reading import Candidate
 from services.erasure.reports.read import Report, Unreadable, read
 from services.erasure.reports.text import SERIAL_MAX, visible
+from services.erasure.waiting import arrived
 from shared import blobs
 from shared.database import Transaction
 from shared.door import Ask, Door, Found
@@ -144,6 +145,7 @@ class _Work:
     ask: Dropped
     bound: defaultdict[str, list[tuple[Said, Bound]]] = field(default_factory=lambda: defaultdict(list))
     strays: dict[str, tuple[Filing, list[Said]]] = field(default_factory=dict)
+    hosts: dict[tuple[str, str], str] = field(default_factory=dict)  # by file and serial: the computer it was in
     kept: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
 
     def sort(self, finding: Finding, by_fold: dict[str, list[Candidate]], filing: Filing) -> Said:
@@ -154,12 +156,16 @@ class _Work:
         exact = [one for one in near if one.serial == finding.serial]
         if len(exact) > 1 and self.ask.engagement:
             exact = [one for one in exact if one.engagement == self.ask.engagement] or exact
+        if len(exact) > 1 and (host := finding.host_serial.strip()):
+            there = [one for one in exact if one.host == host]
+            exact, filing = there or exact, replace(filing, by_host=len(there) == 1)
         if len(exact) == 1:
             said = Said(finding.serial, "bound")
             self.bound[exact[0].tenant].append((said, Bound(exact[0].medium, finding, filing)))
             return said
         said = Said(finding.serial, "waiting", proposed=tuple(near))
         self.strays.setdefault(filing.evidence.sha256, (filing, []))[1].append(said)
+        self.hosts.setdefault((filing.evidence.sha256, finding.serial), finding.host_serial)
         return said
 
     def keep(self, file: File, result: Result) -> None:
@@ -198,10 +204,12 @@ class _Work:
         return await door.act(tenant, who, lambda tx: commands.record(tx, bound), ask=self.ask)
 
     def _strays(self) -> list[Stray]:
-        return [
-            Stray(filing, tuple(dict.fromkeys(said.serial for said in waiting)), self.ask.engagement)
-            for filing, waiting in self.strays.values()
-        ]
+        strays = []
+        for filing, waiting in self.strays.values():
+            serials = tuple(dict.fromkeys(said.serial for said in waiting))
+            hosts = tuple(self.hosts[filing.evidence.sha256, serial] for serial in serials)
+            strays.append(Stray(filing, serials, self.ask.engagement, hosts))
+        return strays
 
     @staticmethod
     def _say(drives: Sequence[Said], entries: Sequence[Entry[Any]]) -> None:
@@ -229,6 +237,20 @@ async def bind(door: Door, who: Principal, report: UUID, found: Found, ask: Bind
     return await door.act(found.tenant, who, lambda tx: commands.bind(tx, filed, found.item, serial, said), ask=ask)
 
 
+class Aside(Ask):
+    """Why a waiting serial is not ours."""
+
+    serial: str = Field(max_length=SERIAL_MAX, pattern=PRINTABLE)
+    reason: Words
+
+
+async def put_aside(door: Door, who: Principal, report: UUID, ask: Aside) -> Entry[Any]:
+    """Put one serial of a waiting report aside (see commands.put_aside)."""
+    return await door.act(
+        who.party, who, lambda tx: commands.put_aside(tx, report, ask.serial, reason=ask.reason), ask=ask
+    )
+
+
 async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:
     """Bind every waiting report whose medium has been registered since. Crosses tenants; nothing to do is usual.
 
@@ -236,7 +258,7 @@ async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:
     without them.
     """
     entries = []
-    for waiting, medium in await reading.arrived(tx.connection):
+    for waiting, medium in await arrived(tx.connection):
         try:
             content = await blobs.get(waiting.tenant, waiting.sha256)
             said = findings(content, waiting.filename, waiting.serial)

@@ -1,6 +1,7 @@
 """Erasure's pages: the on-site session, the destroy line, the queue of reports, one item's evidence, kept bytes."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -11,8 +12,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from services.erasure import api, intake, reading
+from services.erasure.domain.likeness import Piece, differing, why_waiting
 from services.erasure.domain.medium import Registered
 from services.erasure.intake import TEXT_MAX
+from services.erasure.waiting import Waiting, contradicted, proved_already, put_aside, unbound
 from shared import blobs, photos
 from shared.door import Door, TheDoor, scanned
 from shared.identity import Principal, SignedIn, holding
@@ -26,6 +29,7 @@ from shared.web.pages import render
 router = APIRouter(prefix="/erasure", include_in_schema=False)
 
 STUCK_SHOWN_MAX = 20
+ASIDE_SHOWN_MAX = 20
 LAST_SHOWN = 3
 FIELDS_MAX = 20
 
@@ -83,7 +87,7 @@ async def _session(request: Request, door: Door, who: Principal, at: Job, **more
             stuck = await reading.stuck(connection, at.current.engagement, STUCK_SHOWN_MAX)
             standing = await reading.witnesses_of(connection, at.current.town)
     async with door.look(who.party, who) as connection:
-        waiting = len(await reading.waiting(connection))
+        waiting = len(await unbound(connection))
     facts: dict[str, Any] = {"results": None, "refusal": None, "status": 200} | more
     return render(
         request,
@@ -128,17 +132,55 @@ async def unmatched(request: Request, door: TheDoor, who: SignedIn, done: str = 
     return await _unmatched(request, door, who, done=done[:TEXT_MAX])
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A medium that a waiting serial may mean, beside what the report says: where the two differ is marked."""
+
+    medium: reading.Candidate
+    said: list[Piece]
+    registered: list[Piece]
+    proved: bool  # another report proves it already
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A waiting serial, why it waits, and what it may mean."""
+
+    one: Waiting
+    why: str
+    near: list[Alike]
+
+
+def _alike(serial: str, medium: reading.Candidate, proved: AbstractSet[UUID]) -> Alike:
+    return Alike(medium, *differing(serial, medium.serial), medium.medium in proved)
+
+
 async def _unmatched(
     request: Request, door: Door, who: Principal, *, done: str = "", refusal: Refused | None = None
 ) -> Response:
-    waiting = await api.queue(door, who)
+    queue = await api.queue(door, who)
     async with door.look(who.party, who) as connection:
-        names = await reading.names(connection, {one.operator for one, _near in waiting})
+        aside = await put_aside(connection, ASIDE_SHOWN_MAX)
+        people = {one.operator for one, _near in queue} | {one.person for one in aside}
+        names = await reading.names(connection, people)
+        towns = sorted({one.town for one in await reading.engagements(connection, who.party)})
+    odd, proved = [], set()
+    for town in towns:
+        async with door.look(town, who) as connection:
+            odd += await contradicted(connection, STUCK_SHOWN_MAX)
+            proved |= await proved_already(connection, [one.medium for _, near in queue for one in near])
+    waiting = [
+        Queued(one, why_waiting(one.serial, [n.serial for n in near]), [_alike(one.serial, n, proved) for n in near])
+        for one, near in queue
+    ]
     return render(
         request,
         "unmatched.html",
         status(refusal),
         waiting=waiting,
+        aside=aside,
+        odd=odd,
+        may=who.has("worker", "centre-manager", "clerk", "town-admin"),
         names=names,
         done=done,
         refusal=refusal,
@@ -159,6 +201,21 @@ async def bind(report: UUID, request: Request, door: TheDoor, who: Filer) -> Res
     except Refused as refusal:
         return await _unmatched(request, door, who, refusal=refusal)
     return to("/erasure/unmatched", done=label)
+
+
+@router.post("/unmatched/{report}/aside")
+async def aside(report: UUID, request: Request, door: TheDoor, who: Filer) -> Response:
+    """Put one waiting report aside as not ours, then show the queue again."""
+    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
+        serial, reason, id_ = (_text(form, name) or "" for name in ("serial", "reason", "request"))
+    try:
+        if not reason:
+            raise Invalid("no-reason", "対象外にする理由を入れてください。", "Say why it is not ours.", field="reason")
+        ask = intake.Aside(request=as_uuid(id_) or uuid7(), serial=serial, reason=reason)
+        await intake.put_aside(door, who, report, ask)
+    except Refused as refusal:
+        return await _unmatched(request, door, who, refusal=refusal)
+    return to("/erasure/unmatched", done="aside")
 
 
 # ── the destroy line ──────────────────────────────────────────────────────────────────────────────────────────────────

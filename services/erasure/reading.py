@@ -58,12 +58,13 @@ class Candidate:
     serial: str
     loose: str
     kind: str
+    host: str  # serial of the computer it is registered with
 
 
 async def media_by_serial(connection: AsyncConnection, serials: Iterable[str], party: str) -> list[Candidate]:
     """Return media with these serials or near ones, of the party itself or of towns it acts for under a contract."""
     rows = await connection.execute(
-        text("SELECT * FROM media_by_serial(:loose, :party) ORDER BY label, serial"),
+        text("SELECT * FROM media_like(:loose, :party) ORDER BY label, serial"),
         {"loose": sorted({loose(serial) for serial in serials}), "party": party},
     )
     return [Candidate(*row) for row in rows]
@@ -258,60 +259,6 @@ async def first_erasures(connection: AsyncConnection, engagement: UUID) -> dict[
     return {row.medium: row.entry for row in rows}
 
 
-# ── the queue of reports that meant no medium ─────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A serial of a filed report that is not bound yet."""
-
-    report: UUID
-    serial: str
-    entry: UUID
-    sha256: str
-    filename: str
-    tool: str
-    engagement: UUID | None
-    operator: str
-    filed_at: datetime
-    tenant: str
-    loose: str
-
-
-_WAITING = (
-    "SELECT u.report, u.serial, u.entry, u.sha256, u.filename, u.tool, u.engagement, u.operator, u.filed_at, u.tenant, "
-    "u.loose FROM unmatched u WHERE NOT EXISTS (SELECT FROM bindings b WHERE b.filed = u.entry "
-    "AND (b.loose = u.loose OR u.serial = ''))"
-)
-
-_OF_REPORT = text(_WAITING + " AND (CAST(:report AS uuid) IS NULL OR u.report = :report) ORDER BY u.filed_at, u.serial")
-_ARRIVED = text(
-    "WITH w AS ("  # noqa: S608 - joined from constants of this module alone
-    + _WAITING
-    + ") SELECT w.*, m.medium FROM w CROSS JOIN LATERAL ("
-    "SELECT min(m.medium::text)::uuid AS medium FROM media m JOIN engagements e USING (engagement) "
-    "WHERE m.loose = w.loose AND m.serial = w.serial AND w.tenant IN (e.centre, e.town) "
-    "AND e.ends_on >= (now() AT TIME ZONE 'Asia/Tokyo')::date "
-    "AND NOT EXISTS (SELECT FROM ended_engagements x WHERE x.engagement = e.engagement) "
-    "HAVING count(*) = 1) m WHERE w.loose <> ''"
-)
-
-
-async def waiting(connection: AsyncConnection, *, report: UUID | None = None) -> list[Waiting]:
-    """Return what waits for a medium, oldest first, as far as this transaction may see it."""
-    rows = await connection.execute(_OF_REPORT, {"report": report})
-    return [Waiting(*row) for row in rows]
-
-
-async def arrived(connection: AsyncConnection) -> list[tuple[Waiting, UUID]]:
-    """Return what waits and the one medium, registered since, that has exactly this serial under the filer's contract.
-
-    Only a transaction that crosses tenants sees both sides. A serial that two media share stays for a person.
-    """
-    rows = await connection.execute(_ARRIVED)
-    return [(Waiting(*row[:-1]), row[-1]) for row in rows]
-
-
 # ── who may read which bytes, and for whom a party acts ───────────────────────────────────────────────────────────────
 
 
@@ -347,14 +294,6 @@ async def engagements(connection: AsyncConnection, party: str) -> list[Engagemen
         {"party": party},
     )
     return [Engagement(*row) for row in rows]
-
-
-async def circumstances_of(connection: AsyncConnection, report: UUID) -> tuple[str, str | None]:
-    """Return place and witness as the one said who filed a waiting report."""
-    row = (
-        await connection.execute(text("SELECT place, witness FROM circumstances WHERE report = :r"), {"r": report})
-    ).one_or_none()
-    return (row.place, row.witness) if row else ("on-site", None)
 
 
 async def witnesses_of(connection: AsyncConnection, town: str) -> list[tuple[str, str]]:

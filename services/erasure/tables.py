@@ -151,9 +151,25 @@ unmatched = Table(  # a report's serial that meant no medium when it was filed; 
     Column("engagement", Uuid),
     Column("operator", Text, nullable=False),
     Column("filed_at", DateTime(timezone=True), nullable=False),
+    Column("host_serial", Text),  # of the computer it was in, where the tool says so
     PrimaryKeyConstraint("report", "serial"),
     Index("unmatched_serial", "serial"),
     Index("unmatched_tenant", "tenant"),
+)
+
+put_aside = Table(  # a waiting serial that a person said is not ours; its tenant is the centre that filed it
+    "put_aside",
+    metadata,
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("report", Uuid, nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("stream", "sequence"),
+    Index("put_aside_report", "report"),
 )
 
 bindings = Table(  # which entry of a medium came out of which waiting report; its tenant is the town

@@ -15,6 +15,7 @@ from services.erasure.tables import (
     media,
     photos,
     places,
+    put_aside,
     reports,
     requirements,
     unmatched,
@@ -30,6 +31,7 @@ from shared.events.erasure import (
     MediumErased,
     MediumRemoved,
     ReportFiled,
+    ReportPutAside,
     WitnessRecorded,
 )
 from shared.events.tracking import ExceptionApproved, ItemRegistered, Medium, Received, RequirementChanged, ShippedOut
@@ -44,6 +46,7 @@ REBUILT: tuple[Table, ...] = (
     reports,
     photos,
     unmatched,
+    put_aside,
     bindings,
     witnesses,
 )
@@ -86,7 +89,11 @@ def _rows_of(entry: Entry[Any], rows: Rows) -> None:
             _heard(key, entry, rows)
         case ReportFiled() as e:
             rows[reports].append(_report(key, entry, e.evidence, None))
-            rows[unmatched] += [_waiting(entry, e, serial) for serial in dict.fromkeys(e.serials)]
+            hosts = dict(zip(e.serials, e.host_serials, strict=False))  # none in what was filed before they were kept
+            rows[unmatched] += [_waiting(entry, e, serial, hosts.get(serial)) for serial in dict.fromkeys(e.serials)]
+        case ReportPutAside() as e:
+            said = {"person": entry.by.person, "recorded_at": entry.recorded_at}
+            rows[put_aside].append(key | said | e.model_dump(include={"report", "serial", "reason"}))
         case WitnessRecorded() as e:
             rows[witnesses].append(key | e.model_dump())
         case MediumErased() | ErasureFailed() | MediumDestroyed() | MediumRemoved() | ErasureVerified():
@@ -177,7 +184,7 @@ def _report(key: dict[str, Any], entry: Entry[Any], evidence: Evidence, medium: 
     return key | evidence.model_dump() | {"medium": medium, "recorded_at": entry.recorded_at}
 
 
-def _waiting(entry: Entry[ReportFiled], e: ReportFiled, serial: str) -> dict[str, Any]:
+def _waiting(entry: Entry[ReportFiled], e: ReportFiled, serial: str, host: str | None) -> dict[str, Any]:
     return {
         "report": e.report,
         "serial": serial,
@@ -190,4 +197,5 @@ def _waiting(entry: Entry[ReportFiled], e: ReportFiled, serial: str) -> dict[str
         "engagement": e.engagement,
         "operator": entry.by.person,
         "filed_at": entry.recorded_at,
+        "host_serial": host or None,
     }

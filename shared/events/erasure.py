@@ -44,6 +44,16 @@ class ReportFiled(Event):
     evidence: Evidence
     serials: tuple[str, ...]
     engagement: UUID | None = None
+    host_serials: tuple[str, ...] = ()  # of the computers they were in, one a serial, "" where the tool does not say
+
+
+class ReportPutAside(Event):
+    """A person looked at a waiting report's serial and said that it is not ours; its bytes stay kept."""
+
+    kind: ClassVar[str] = "erasure.report-put-aside.v1"
+    report: UUID
+    serial: str
+    reason: str
 
 
 class MediumErased(Event):

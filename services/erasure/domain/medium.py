@@ -183,6 +183,7 @@ class Filing:
     operator: str
     place: Place
     witness: str | None = None
+    by_host: bool = False  # two media have this serial, and the computer it was in decided
 
 
 def judge(registered: Registered, finding: Finding, filing: Filing) -> MediumErased | ErasureFailed:
@@ -196,6 +197,8 @@ def judge(registered: Registered, finding: Finding, filing: Filing) -> MediumEra
     reasons = _reasons(judged, sufficient=sufficient)
     if finding.serial != registered.serial:
         reasons = (*reasons, _bound_by_person(finding.serial, registered.serial))
+    if filing.by_host:
+        reasons = (*reasons, _bound_by_host(finding.host_serial))
     if judged.level is None:
         return ErasureFailed(
             medium=registered.medium,
@@ -255,6 +258,14 @@ def _bound_by_person(reported: str, registered: str) -> erasure.Reason:
         code="bound-by-person",
         ja=f"報告の製造番号「{reported}」と登録の「{registered}」は表記が異なり、人が確かめて結び付けました。",
         en=f"The report says “{reported}”, registered is “{registered}”; a person checked and bound them.",
+    )
+
+
+def _bound_by_host(host: str) -> erasure.Reason:
+    return erasure.Reason(
+        code="bound-by-host",
+        ja=f"同じ製造番号の媒体が複数登録されているため、入っていた本体の製造番号「{host}」で結び付けました。",
+        en=f"Several media are registered with this serial; the computer it was in, “{host}”, decided.",
     )
 
 

@@ -5,13 +5,14 @@ from uuid import UUID
 
 import pytest
 
-from services.erasure import commands, reading
+from services.erasure import commands
 from services.erasure.commands import Bound, Stray, Which
 from services.erasure.consumers import consumers
 from services.erasure.domain.medium import Filing
 from services.erasure.reports.read import read
 from services.erasure.tests.conftest import ENGAGEMENT, hear, item, register, required
 from services.erasure.tests.test_api import proof
+from services.erasure.waiting import unbound
 from shared.entry import Entry
 from shared.events.erasure import Evidence, MediumErased, Photo
 from shared.events.tracking import ExceptionApproved, ItemRegistered, RequirementChanged
@@ -176,7 +177,7 @@ async def test_a_near_miss_is_bound_by_a_person_once_and_leaves_the_queue(erasur
     (again,) = await bind(erasure, report, it, "C130")
     assert (again.id, again.replayed) == (entry.id, True)
     async with erasure.acting(CENTRE, WORKER) as tx:
-        assert [one.serial for one in await reading.waiting(tx.connection, report=report.stream)] == ["other"]
+        assert [one.serial for one in await unbound(tx.connection, report=report.stream)] == ["other"]
 
 
 async def test_another_drives_report_and_one_that_is_bound_are_refused(erasure: Service) -> None:

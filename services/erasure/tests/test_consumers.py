@@ -188,7 +188,7 @@ async def test_a_near_miss_never_binds_itself(erasure: Service, client: Any) -> 
     assert await erasure.rows("SELECT 1 FROM deeds WHERE medium = :m", m=it.media[0].id) == []
     waiting = (await client.get("/api/erasure/unmatched")).json()["unmatched"]
     (one,) = [one for one in waiting if one["serial"] == "EARLYO"]
-    assert one["proposed"] == [{"label": it.label, "serial": "EARLY0"}]
+    assert one["proposed"] == [{"label": it.label, "serial": "EARLY0", "host": ""}]
 
 
 async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(erasure: Service, client: Any) -> None:
@@ -208,6 +208,12 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(erasur
     ]
     body = {"request": str(uuid7()), "label": near.label, "serial": "REBUILD0"}
     assert (await client.post(f"/api/erasure/unmatched/{waiting['report']}/bind", json=body)).status_code == 201
+    await drop(client, proof("REBUILD1"))
+    (other,) = [
+        w for w in (await client.get("/api/erasure/unmatched")).json()["unmatched"] if w["serial"] == "REBUILD1"
+    ]
+    body = {"request": str(uuid7()), "serial": "REBUILD1", "reason": "-"}
+    assert (await client.post(f"/api/erasure/unmatched/{other['report']}/aside", json=body)).status_code == 201
     stood = {
         "request": str(uuid7()),
         "engagement": str(ENGAGEMENT),

@@ -24,7 +24,7 @@ from shared.tables import GROUND
 from shared.testing import CENTRE, OTHER_TOWN, TOWN, WORKER, Service, photo, recorded
 
 VIEWS = [name for name in metadata.tables if name not in GROUND]
-WAITING = ("unmatched", "circumstances")  # their tenant is the centre
+WAITING = ("unmatched", "circumstances", "put_aside")  # their tenant is the centre
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,10 @@ async def filled(erasure: Service, client: Any) -> Service:
     (waiting,) = (await client.get("/api/erasure/unmatched")).json()["unmatched"]
     bind = {"request": str(uuid7()), "label": near.label, "serial": "R2"}
     assert (await client.post(f"/api/erasure/unmatched/{waiting['report']}/bind", json=bind)).status_code == 201
+    await drop(client, proof("R3"))
+    (other,) = (await client.get("/api/erasure/unmatched")).json()["unmatched"]
+    aside = {"request": str(uuid7()), "serial": "R3", "reason": "-"}
+    assert (await client.post(f"/api/erasure/unmatched/{other['report']}/aside", json=aside)).status_code == 201
     shots = {"after": ("a.jpg", photo(), "image/jpeg")}
     facts = {"request": str(uuid7()), "machine": "2"}
     url = f"/api/erasure/media/{one.label}/destructions"
@@ -88,7 +92,7 @@ async def test_without_a_party_nothing_is_seen(filled: Service) -> None:
 
 
 async def test_a_serial_is_looked_up_only_under_an_open_engagement(filled: Service) -> None:
-    look = text("SELECT tenant FROM media_by_serial(ARRAY['R1'], :party)")
+    look = text("SELECT tenant FROM media_like(ARRAY['R1'], :party)")
     async with filled.acting(CENTRE, WORKER) as tx:
         assert list(await tx.connection.execute(look, {"party": CENTRE})) == []
     async with filled.acting(OTHER_CENTRE, By(person="mori", party=OTHER_CENTRE)) as tx:
