@@ -59,8 +59,9 @@ contracts: setup  ## write contracts/ again from the code
 bench: setup  ## ours against this machine's own ceiling, in one run
 	$(BIN)/python -m bench
 
-bench-long: setup  ## the same, five times as long
+bench-long: setup  ## the same, five times as long, and 10,000 report files dropped in
 	$(BIN)/python -m bench --scale 5
+	$(BIN)/python -m bench.importing
 
 soak: setup  ## load for a while, with things breaking; says whether anything was lost
 	$(BIN)/python -m bench.soak

@@ -116,10 +116,14 @@ async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
             place="centre" if form.get("place") == "centre" else "on-site",
             witness=_text(form, "witness"),
         )
+        only_rows = _text(form, "only") == "rows"
         try:
             results = await api.take_in(door, who, _files(form, "files"), ask)
         except Refused as refusal:
             return await _session(request, door, who, at, status=status(refusal), refusal=refusal)
+    if only_rows:  # one part of many files: the counts beside them are asked for once, at the end
+        said = [api.answer(one, language(request)) for one in results]
+        return render(request, "results.html", results=said, words=WORDS)
     return await _session(request, door, who, at, results=[api.answer(one, language(request)) for one in results])
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, expect
 
 from services.erasure import api, pages, rechecks
-from services.erasure.tests.conftest import bearer, hear, item, principal, register, required
+from services.erasure.tests.conftest import ENGAGEMENT, bearer, hear, item, principal, register, required
 from services.erasure.tests.test_api import drop, failing, proof
 from services.erasure.worker import life
 from shared.assembly import assemble
@@ -86,6 +86,35 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
     assert visits.outside == []
     expected = ("422", "404")  # a label that is none; the front desk, which says what is new, does not run here
     assert [said for said in visits.consoles if not any(code in said for code in expected)] == []
+
+
+async def test_many_files_go_in_parts_with_a_bar_and_a_row_each_and_go_on_after_a_break(
+    chrome: Browser, address: str, erasure: Service, client: httpx.AsyncClient
+) -> None:
+    assert client.base_url
+    many = [item(f"MANY{nth:03}") for nth in range(120)]
+    await hear(erasure, *(recorded(one, stream=one.item) for one in many))
+    context = await opened(chrome, DESK)
+    page = await context.new_page()
+    await page.goto(f"{address}/erasure?engagement={ENGAGEMENT}")
+    files = [
+        FilePayload(name=f"{nth:03}.json", mimeType="application/json", buffer=proof(f"MANY{nth:03}"))
+        for nth in range(120)
+    ]
+    await page.locator("#files").set_input_files(files)
+    await context.set_offline(True)
+    await page.get_by_role("button", name="登録する").click()
+    await expect(page.get_by_role("alert")).to_contain_text("途中で止まりました")
+    await context.set_offline(False)
+    await page.get_by_role("button", name="登録する").click()
+    await expect(page.locator("#rows tr")).to_have_count(120)
+    await expect(page.locator("#rows").get_by_text("Purge 証明済み")).to_have_count(120)
+    await expect(page.locator("#sending [role=status]")).to_have_text("120 / 120")
+    await expect(page.get_by_role("alert")).to_have_count(0)
+    assert await axe_violations(page) == []
+    await context.close()
+    kept = await erasure.rows("SELECT count(*) FROM deeds d JOIN media m USING (medium) WHERE m.serial LIKE 'MANY%'")
+    assert kept[0][0] == 120
 
 
 async def test_the_destroy_line_from_scan_to_the_next_scan(

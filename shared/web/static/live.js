@@ -38,6 +38,7 @@ async function renew() {
 
 // Takes over what differs, as deep as both are built alike, so that the rest keeps its focus and its place.
 function take(old, fresh) {
+  if ("kept" in old.dataset) return; // what this page has made itself
   if (plain(old) === plain(fresh) || (old.matches(FIELDS + ", form") && isInHand(old))) return;
   const [ours, theirs] = [[...old.children], [...fresh.children]];
   const isAlike = ours.length && ours.length === theirs.length && ours.every((one, nth) => one.tagName === theirs[nth].tagName);
