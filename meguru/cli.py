@@ -156,6 +156,18 @@ def recompute(
 
 
 @app.command()
+def regrade(folder: Folder = DATA) -> None:
+    """新しい評価表で、保存した報告をもう一度評価する / grade kept reports again by today's table of grades.
+
+    水準が変わるところだけ、古い評価の隣に新しい評価を記録する / a new entry beside the old where the level differs.
+    0 = すべて評価できた / all were graded; 1 = 読めない、または人の確認が要る報告がある / some need a person.
+    """
+    from meguru.regrade import regrade_folder
+
+    _finish(regrade_folder(folder))
+
+
+@app.command()
 def audit(
     folder: Folder = DATA,
     checkpoint: Annotated[

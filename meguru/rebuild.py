@@ -114,7 +114,7 @@ def left_alone(service: str) -> list[str]:
 @asynccontextmanager
 async def _transaction(stack: Stack, service: Service) -> AsyncIterator[Transaction]:
     """Open the owner's transaction, which crosses tenants; the process is that service meanwhile."""
-    with _acting_as(stack, service):
+    with acting_as(stack, service):
         owner = engine(settings(), "owner", pool_size=1)
         try:
             async with service_transaction(owner, service) as tx:
@@ -124,7 +124,7 @@ async def _transaction(stack: Stack, service: Service) -> AsyncIterator[Transact
 
 
 @contextmanager
-def _acting_as(stack: Stack, service: Service) -> Iterator[None]:
+def acting_as(stack: Stack, service: Service) -> Iterator[None]:
     """Give this process the environment of a service, for what handlers read from it."""
     before = dict(os.environ)
     os.environ.update(stack.environment(service))

@@ -127,6 +127,7 @@ DURABLES = (
                 "tracking.exception-approved.v1",
                 "tracking.custody-closed.v1",
                 "erasure.medium-erased.v1",
+                "erasure.erasure-failed.v1",
                 "erasure.erasure-verified.v1",
                 "erasure.lot-reopened.v1",
                 "erasure.lot-settled.v1",

@@ -13,6 +13,7 @@ from shared.database import Transaction
 from shared.directory import join
 from shared.entry import Entry
 from shared.events.erasure import (
+    ErasureFailed,
     ErasureVerified,
     LotReopened,
     LotSettled,
@@ -28,7 +29,16 @@ consumers = Consumers("certificates")
 join(consumers, metadata.tables)
 
 
-@consumers.on(MediumErased, ErasureVerified, LotReopened, LotSettled, WitnessRecorded, ExceptionApproved, PolicySet)
+@consumers.on(
+    MediumErased,
+    ErasureFailed,
+    ErasureVerified,
+    LotReopened,
+    LotSettled,
+    WitnessRecorded,
+    ExceptionApproved,
+    PolicySet,
+)
 async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Keep what a document tells of."""
     await views.keep(tx, entries)

@@ -25,6 +25,7 @@ from services.certificates.issuing import Order
 from services.certificates.views import Facts
 from shared.entry import Entry
 from shared.events.erasure import (
+    ErasureFailed,
     ErasureVerified,
     LotReopened,
     LotSettled,
@@ -294,14 +295,25 @@ def _person(facts: Facts, role: Role, person: str, at: datetime, place: str) -> 
     )
 
 
-def _about(facts: Facts, kind: type[Any], medium: Any) -> Sequence[Entry[Any]]:
+def _about(facts: Facts, kind: type[Any] | tuple[type[Any], ...], medium: Any) -> Sequence[Entry[Any]]:
     return [entry for entry in facts.entries if isinstance(entry.event, kind) and entry.event.medium == medium]
 
 
 def _standing(facts: Facts, medium: Any) -> Sequence[Entry[Any]]:
-    """Return the erasures of a medium that no later re-check took back: both are entries of the medium's own stream."""
-    failed = [e.sequence for e in _about(facts, ErasureVerified, medium) if not e.event.passed]
-    return [e for e in _about(facts, MediumErased, medium) if e.sequence > max(failed, default=0)]
+    """Return the erasures of a medium that stand: all are entries of the medium's own stream.
+
+    Where a later table graded a report again, its last grade stands in the place of the first; what was proved before
+    a failed re-check is taken back with it, whenever it is graded again.
+    """
+    judged = sorted(_about(facts, (MediumErased, ErasureFailed), medium), key=lambda entry: entry.sequence)
+    place = {entry.id: entry.sequence for entry in judged}
+    last = {entry.event.regrades or entry.id: entry for entry in judged}
+    failed = max((e.sequence for e in _about(facts, ErasureVerified, medium) if not e.event.passed), default=0)
+    return [
+        entry
+        for first, entry in last.items()
+        if isinstance(entry.event, MediumErased) and place.get(first, entry.sequence) > failed
+    ]
 
 
 def _in_doubt(facts: Facts) -> bool:

@@ -1,6 +1,6 @@
 """What one may ask of erasure: record what reports prove, destroy, remove, re-check, witness."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.erasure import reading, views
 from services.erasure.domain import medium as media
 from services.erasure.domain.finding import Finding
+from services.erasure.domain.grading import TABLE_CURRENT
 from services.erasure.domain.medium import Filing, Medium, Place, Registered, Technique, judge
+from services.erasure.domain.regrading import Unclear, beside, judgements, regrade, same_report
 from services.erasure.tables import circumstances
 from services.erasure.waiting import Waiting, circumstances_of, unbound
 from shared import ledger
@@ -48,7 +50,8 @@ class Bound:
 async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
     """Record what findings prove for their media; one entry a finding, in their order.
 
-    The same report for the same medium, graded by the same table, is answered with what it said the first time.
+    The same report for the same medium, graded by the same table, is answered with what it said the first time; graded
+    by a newer table it is a judgement beside the first (see `grade_again`).
     """
     histories = await ledger.read_all(tx, [one.medium for one in bound])
     known = {one.medium: one for one in await reading.registered(tx.connection, media=histories)}
@@ -58,7 +61,8 @@ async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
         if one.medium not in known:
             raise Unknown
         event = judge(known[one.medium], one.finding, one.filing)
-        if before := _said_before(histories[one.medium], event):
+        event, before = _beside(histories[one.medium], event)
+        if before:
             places.append(ledger.again(before))
             continue
         places.append(len(decided))
@@ -66,6 +70,19 @@ async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
     entries = await ledger.append_all(tx, decided)
     await views.apply(tx, entries)
     return [entries[place] if isinstance(place, int) else place for place in places]
+
+
+def _beside(
+    history: History, event: MediumErased | ErasureFailed
+) -> tuple[MediumErased | ErasureFailed, Entry[Any] | None]:
+    """Return the event as it is to be recorded, or the entry that says it already."""
+    if before := _said_before(history, event):
+        return event, before
+    standing = next((one for one in judgements(history.entries) if same_report(one, event)), None)
+    if standing is None:
+        return event, None
+    again = beside(standing, event)
+    return (event, standing.last) if again is None else (again, None)
 
 
 def _said_before(history: History, event: MediumErased | ErasureFailed) -> Entry[Event] | None:
@@ -79,6 +96,44 @@ def _said_before(history: History, event: MediumErased | ErasureFailed) -> Entry
             ):
                 return entry
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Regraded:
+    """What grading media again came to: entries beside the old ones, how many stayed, what nobody can tell any more."""
+
+    entries: list[Entry[Any]]
+    unchanged: int
+    unclear: list[tuple[UUID, str]]  # the medium, and the SHA-256 of its report
+
+
+async def grade_again(
+    tx: Transaction, media_: Sequence[UUID], kept: Mapping[str, Sequence[Finding]], version: str = TABLE_CURRENT
+) -> Regraded:
+    """Grade the kept reports of media of this transaction's tenant by another table; `kept` is read of their originals.
+
+    An entry comes only where the level differs, so a second time nothing does.
+    """
+    histories = await ledger.read_all(tx, media_)
+    decided: list[tuple[History, Event]] = []
+    unchanged, unclear = 0, []
+    for it in await reading.registered(tx.connection, media=media_):
+        for standing in judgements(histories[it.medium].entries):
+            sha256 = standing.event.evidence.sha256
+            if standing.event.table_version == version or sha256 not in kept:
+                continue
+            try:
+                event = regrade(it, standing, kept[sha256], version)
+            except Unclear:
+                unclear.append((it.medium, sha256))
+                continue
+            if event is None:
+                unchanged += 1
+            else:
+                decided.append((histories[it.medium], event))
+    entries = await ledger.append_all(tx, decided)
+    await views.apply(tx, entries)
+    return Regraded(entries, unchanged, unclear)
 
 
 @dataclass(frozen=True, slots=True)

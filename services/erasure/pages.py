@@ -359,15 +359,20 @@ class Shown:
     reached: str  # by evidence or by the crusher
     judged: reading.Deed | None  # the report that reached it, else the last one
     deeds: list[reading.Deed]
+    stands: list[reading.Deed]  # without the judgements for which a later table's stands
+    regraded: frozenset[str]  # first entries of reports that a later table graded again
 
 
 def _shown(medium: Registered, deeds: list[reading.Deed]) -> Shown:
     own = [deed for deed in deeds if deed.medium == medium.medium]
     proved = reading.highest(own, medium.medium)
-    reports = [deed for deed in own if "evidence" in deed.data]
+    reports = [deed for deed in reading.standing(own) if "evidence" in deed.data]
     best = [deed for deed in reports if deed.data.get("achieved") == proved] if proved else reports
     crushed = any(deed.kind == "erasure.medium-destroyed.v1" for deed in own)
-    return Shown(medium, "destroy" if crushed else proved, best[-1] if best else None, own)
+    again = frozenset(deed.data["regrades"] for deed in own if "regrades" in deed.data)
+    return Shown(
+        medium, "destroy" if crushed else proved, best[-1] if best else None, own, reading.standing(own), again
+    )
 
 
 @router.get("/reports/{sha256}")

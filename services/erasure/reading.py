@@ -1,6 +1,6 @@
 """What is read of erasure's views, by commands, the API and the pages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -121,12 +121,19 @@ class Overview:
     in_doubt: int = 0  # of the sufficient, not counted there: a failed re-check reopened their lot
 
 
+JUDGEMENTS = ("erasure.medium-erased.v1", "erasure.erasure-failed.v1")
+
 # What a failed re-check takes back: everything a medium's entries proved up to it.
 _TAKEN_BACK = (
     "SELECT medium, max(sequence) AS till FROM deeds "
     "WHERE kind = 'erasure.erasure-verified.v1' AND data->>'passed' = 'false' GROUP BY medium"
 )
-_STANDS = "d.sequence > coalesce(b.till, 0)"
+# A judgement stands when its report came after that, and no later table's judgement of the same report stands for it.
+_STANDS = (
+    "CASE WHEN d.regrades IS NULL THEN d.sequence ELSE (SELECT f.sequence FROM deeds f WHERE f.stream = d.stream "
+    "AND f.entry = d.regrades) END > coalesce(b.till, 0) AND NOT EXISTS (SELECT FROM deeds later "
+    "WHERE later.regrades = coalesce(d.regrades, d.entry) AND later.stream = d.stream AND later.sequence > d.sequence)"
+)
 
 
 async def overview(connection: AsyncConnection, engagement: UUID | None = None) -> Overview:
@@ -352,12 +359,44 @@ async def names(connection: AsyncConnection, people: Iterable[str]) -> dict[str,
 
 def highest(deeds: Iterable[Deed], medium: UUID) -> str:
     """Return the highest level that deeds prove for a medium, "" for none; they are given oldest first."""
-    levels: list[Level] = []
+    proved: dict[str, Level | None] = {}
+    taken_back: set[str] = set()
     for deed in deeds:
         if deed.medium != medium:
             continue
         if deed.data.get("passed") is False:
-            levels.clear()
-        if "achieved" in deed.data:
-            levels.append(Level(deed.data["achieved"]))
+            taken_back |= proved.keys()
+        if deed.kind in JUDGEMENTS:
+            level = deed.data.get("achieved")
+            proved[deed.data.get("regrades", str(deed.entry))] = Level(level) if level else None
+    levels = [level for report, level in proved.items() if level and report not in taken_back]
     return max(levels, key=lambda level: level.rank, default="")
+
+
+def standing(deeds: Iterable[Deed]) -> list[Deed]:
+    """Return deeds, oldest first, without the judgements for which a later table's stands."""
+    told = list(deeds)
+    last = {deed.data.get("regrades", str(deed.entry)): deed for deed in told}
+    return [deed for deed in told if last[deed.data.get("regrades", str(deed.entry))] is deed]
+
+
+async def graded_otherwise(connection: AsyncConnection, version: str, after: UUID | None, count: int) -> list[UUID]:
+    """Return media with a judgement by another table than this, in the order of their ids, after one of them."""
+    found = await connection.scalars(
+        text(
+            "SELECT DISTINCT d.medium FROM deeds d WHERE d.data ? 'table_version' "
+            "AND d.data->>'table_version' <> :version "
+            "AND (CAST(:after AS uuid) IS NULL OR d.medium > :after) ORDER BY d.medium LIMIT :count"
+        ),
+        {"version": version, "after": after, "count": count},
+    )
+    return list(found)
+
+
+async def reports_of(connection: AsyncConnection, media: Sequence[UUID]) -> list[tuple[str, str, str]]:
+    """Return tenant, SHA-256 and file name of every report that entries about these media name."""
+    rows = await connection.execute(
+        text("SELECT DISTINCT tenant, sha256, filename FROM reports WHERE medium = ANY(:media) ORDER BY 1, 2, 3"),
+        {"media": list(media)},
+    )
+    return [(row.tenant, row.sha256, row.filename) for row in rows]

@@ -99,10 +99,12 @@ deeds = Table(  # what was done to a medium: one row an entry
     Column("achieved", Text),  # the three of `data` that are counted: reading a long JSON a row is slow
     Column("sufficient", Boolean),
     Column("conformant", Boolean),
+    Column("regrades", Uuid),  # the first entry of a report that this one judges again: the last of them stands
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("stream", "sequence"),
     Index("deeds_medium", "medium"),
     Index("deeds_rechecked", "medium", postgresql_where=text("kind = 'erasure.erasure-verified.v1'")),
+    Index("deeds_regrades", "regrades", postgresql_where=text("regrades IS NOT NULL")),
     Index("deeds_destroyed", "tenant", "recorded_at", postgresql_where=text("kind = 'erasure.medium-destroyed.v1'")),
 )
 

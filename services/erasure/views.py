@@ -176,6 +176,7 @@ def _deed(key: dict[str, Any], entry: Entry[Any]) -> dict[str, Any]:
         "achieved": getattr(entry.event, "achieved", None),
         "sufficient": getattr(entry.event, "sufficient", None),
         "conformant": getattr(entry.event, "conformant", None),
+        "regrades": getattr(entry.event, "regrades", None),
         "data": entry.event.model_dump(mode="json", exclude_none=True),
     }
 

@@ -158,6 +158,7 @@ def _heard(row: Any) -> Seen:
         cage=UUID(data["cage"]) if data.get("cage") else None,
         party=data.get("centre"),
         required=Required.model_validate(data["required"]) if row.kind == conformance.CHANGED else None,
+        regrades=UUID(data["regrades"]) if data.get("regrades") else None,
     )
 
 
@@ -174,6 +175,7 @@ def _recorded(entry: Entry[Any]) -> Seen:
         cage=said.get("cage"),
         party=said.get("centre"),
         required=said["required"] if entry.kind == conformance.CHANGED else None,
+        regrades=said.get("regrades"),
     )
 
 
@@ -233,10 +235,16 @@ async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
 
 _SEEN = (
     "SELECT kind, occurred_at, entry, (data->>'medium')::uuid AS medium, data->>'achieved' AS achieved, "
-    "data->>'passed' AS passed, data->>'number' AS number FROM timeline WHERE item = ANY(:items) "
-    "AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) ORDER BY occurred_at, recorded_at, sequence, entry"
+    "data->>'passed' AS passed, data->>'number' AS number, (data->>'regrades')::uuid AS regrades "
+    "FROM timeline WHERE item = ANY(:items) AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(:kinds)) "
+    "ORDER BY occurred_at, recorded_at, sequence, entry"
 )
-_PROOFS = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "erasure.erasure-verified.v1")
+_PROOFS = (
+    "erasure.medium-erased.v1",
+    "erasure.erasure-failed.v1",  # a later table may find a level in it, or take one back by it
+    "erasure.medium-destroyed.v1",
+    "erasure.erasure-verified.v1",
+)
 
 
 async def seen(connection: AsyncConnection, item: UUID) -> list[Seen]:
@@ -261,6 +269,7 @@ def _seen(row: Any) -> Seen:
         level=Level.DESTROY if row.kind == "erasure.medium-destroyed.v1" else achieved,
         disproved=row.passed == "false",
         number=row.number if row.kind == "certificates.issued.v1" else None,
+        regrades=row.regrades,
     )
 
 

@@ -76,6 +76,9 @@ class MediumErased(Event):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     place: Literal["on-site", "centre"]
+    regrades: UUID | None = (
+        None  # the entry whose report a later table grades again: this judgement stands for that one
+    )
 
 
 class ErasureFailed(Event):
@@ -91,6 +94,7 @@ class ErasureFailed(Event):
     table_version: str
     evidence: Evidence
     operator: str
+    regrades: UUID | None = None  # as in MediumErased
 
 
 class ErasureVerified(Event):

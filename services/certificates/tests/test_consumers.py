@@ -59,6 +59,7 @@ def story(machine: Machine, house: House) -> list[Message]:
     return [
         machine.registered,
         machine.erased(),
+        machine.regraded(machine.erased(), None),
         recorded(verified, stream=medium, sequence=2),
         stood_by(),
         recorded(excepted, stream=machine.item.item, sequence=2),

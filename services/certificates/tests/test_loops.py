@@ -141,6 +141,19 @@ async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(h
     assert (await verified(row, "pdf")).ok
 
 
+@pytest.mark.parametrize(("level", "said"), [(Level.CLEAR, "Clear（消去）"), (None, None)])
+async def test_what_a_later_table_says_of_a_report_is_what_the_paper_says(
+    house: House, level: Level | None, said: str | None
+) -> None:
+    machine = Machine.new()
+    erased, destroyed = machine.erased(), machine.destroyed()
+    await house.hear(machine.registered, machine.regraded(erased, level), destroyed, erased)
+    await house.hear(house.log.notice(destroyed))
+    assert await house.issue() == 1
+    given: Any = issuing.read_input(await content(await certificate(house, machine.number()), "input"))
+    assert (given.on_site or "").split("　")[0] == (said or "")
+
+
 async def test_each_medium_of_a_machine_has_its_own_certificate_and_closing_brings_the_tracking_certificate(
     house: House,
 ) -> None:

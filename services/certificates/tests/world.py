@@ -14,7 +14,7 @@ from services.tracking.log import merkle
 from services.tracking.log.note import Checkpoint, NoteSigner
 from shared import blobs
 from shared.entry import By, Entry, Event
-from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason, WitnessRecorded
+from shared.events.erasure import ErasureFailed, Evidence, MediumDestroyed, MediumErased, Photo, Reason, WitnessRecorded
 from shared.events.tracking import (
     ClosedStep,
     CustodyClosed,
@@ -138,6 +138,16 @@ class Machine:
             place="on-site",
         )
         return self._told(event, medium.id, 1, BEFORE + timedelta(days=1))
+
+    def regraded(self, of: Entry[Any], level: Level | None) -> Entry[Any]:
+        """A later table's judgement of a report: another level, or none at all."""
+        said = {"table_version": "2", "regrades": of.id}
+        if level:
+            event: Any = of.event.model_copy(update=said | {"achieved": level, "sufficient": level >= Level.PURGE})
+        else:
+            shared = of.event.model_dump(include=set(ErasureFailed.model_fields) & set(MediumErased.model_fields))
+            event = ErasureFailed(**(shared | said))
+        return self._told(event, of.stream, 2, BEFORE + timedelta(days=2))
 
     def received(self, at: datetime = NOW - timedelta(days=1)) -> Entry[Any]:
         return self._told(Received(item=self.item.item, centre=CENTRE), self.item.item, 4, at)

@@ -4,14 +4,14 @@ A fact is never refused: it is recorded, and what was missing is named (ARCHITEC
 refused is a step that rests on a person: a second look by the wiper, a second crushing of what is already crushed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from services.erasure.domain.finding import Finding
-from services.erasure.domain.grading import Grade, Verdict, grade
+from services.erasure.domain.grading import TABLE_CURRENT, Grade, Verdict, grade
 from services.erasure.domain.reason import Reason
 from services.erasure.domain.technique import MediumKind
 from shared.entry import Entry, Event
@@ -65,12 +65,19 @@ class Destroyed:
 class Medium:
     """The state of one medium, folded from its entries."""
 
-    reached: Level | None = None  # the highest level proved by evidence, since a second look found data
+    grades: Mapping[UUID, Level | None] = field(default_factory=dict)  # what each report proves, by its first entry
+    taken_back: frozenset[UUID] = frozenset()  # of these, by a second look that found data
     failed: bool = False  # the last report proved nothing
     wipers: frozenset[str] = frozenset()
     verified: bool | None = None  # of the last second look
     removed: bool = False
     destroyed: Destroyed | None = None
+
+    @property
+    def reached(self) -> Level | None:
+        """The highest level proved by evidence; a later table's judgement stands for the earlier one's."""
+        standing = (level for report, level in self.grades.items() if level and report not in self.taken_back)
+        return max(standing, key=lambda level: level.rank, default=None)
 
     def destroy(
         self,
@@ -149,12 +156,14 @@ def fold(entries: Iterable[Entry[Event]]) -> Medium:
 def _next(state: Medium, entry: Entry[Event]) -> Medium:
     match entry.event:
         case MediumErased() as e:
-            reached = e.achieved if not at_least(state.reached, e.achieved) else state.reached
-            return replace(state, reached=reached, failed=False, wipers=state.wipers | {e.operator})
+            grades = {**state.grades, e.regrades or entry.id: e.achieved}
+            return replace(state, grades=grades, failed=False, wipers=state.wipers | {e.operator})
         case ErasureFailed() as e:
-            return replace(state, failed=True, wipers=state.wipers | {e.operator})
-        case ErasureVerified() as e:  # what a second look finds takes back every proof before it
-            return replace(state, verified=e.passed, reached=state.reached if e.passed else None)
+            grades = {**state.grades, e.regrades or entry.id: None}
+            return replace(state, grades=grades, failed=True, wipers=state.wipers | {e.operator})
+        case ErasureVerified() as e:  # what a second look finds takes back every proof before it, graded again or not
+            taken_back = state.taken_back if e.passed else state.taken_back | state.grades.keys()
+            return replace(state, verified=e.passed, taken_back=taken_back)
         case MediumRemoved():
             return replace(state, removed=True)
         case MediumDestroyed():
@@ -186,12 +195,14 @@ class Filing:
     by_host: bool = False  # two media have this serial, and the computer it was in decided
 
 
-def judge(registered: Registered, finding: Finding, filing: Filing) -> MediumErased | ErasureFailed:
+def judge(
+    registered: Registered, finding: Finding, filing: Filing, *, version: str = TABLE_CURRENT
+) -> MediumErased | ErasureFailed:
     """Grade one finding for the medium it was bound to. A serial that differs but is near is said among the reasons.
 
     What is not proof (no serial of its own, stale, contradicting) becomes ErasureFailed: the medium is where it was.
     """
-    judged = grade(finding, MediumKind(registered.kind))
+    judged = grade(finding, MediumKind(registered.kind), version=version)
     required = registered.required.on_site
     sufficient = judged.level is not None and at_least(judged.level, required)
     reasons = _reasons(judged, sufficient=sufficient)

@@ -30,6 +30,7 @@ JOURNEY: tuple[str, ...] = (
     REGISTERED,
     CHANGED,
     "erasure.medium-erased.v1",
+    "erasure.erasure-failed.v1",
     "erasure.medium-destroyed.v1",
     EXCEPTED,
     SHIPPED_OUT,
@@ -135,12 +136,15 @@ def _taken_over(told: Sequence[Seen], nth: int) -> list[Code]:
 
 
 def _proved(subject: Subject, told: Sequence[Seen], left: int) -> bool:
-    """Tell whether each medium was proved or excepted when it left; a re-check that finds data counts back."""
+    """Tell whether each medium was proved or excepted when it left.
+
+    What counts back: a re-check that finds data, and a later table's grade of a report that was there.
+    """
     before = told[:left]
     changed = next((one.required for one in reversed(before) if one.required), None)
     on_site = changed.on_site if changed else subject.on_site
     excepted: AbstractSet[UUID | None] = {one.medium for one in before if one.kind == EXCEPTED}
-    levels = reached(one for n, one in enumerate(told) if n < left or one.disproved)
+    levels = reached(one for n, one in enumerate(told) if n < left or one.disproved or one.regrades)
     return on_site is None or all(
         medium in excepted or at_least(levels.get(medium), on_site) for medium in subject.media
     )

@@ -24,6 +24,7 @@ class Seen:
     cage: UUID | None = None  # it left in, or came out of
     party: str | None = None  # that holds it from then on
     required: Required | None = None  # from then on
+    regrades: UUID | None = None  # the entry for which this judgement by a later table stands
 
 
 RECEIVED = "tracking.received.v1"
@@ -40,13 +41,20 @@ def reached(seen: Iterable[Seen]) -> dict[UUID, Level]:
     """Return the highest level that evidence proves for each medium; `seen` is given oldest first.
 
     A re-check that finds data takes back every erasure before it, until one is proved anew. What is crushed stays so.
+    A report graded again counts with its last grade, and in the place where it was first graded: a new table makes no
+    new erasure.
     """
+    told = list(seen)
+    again = {one.regrades: one.level for one in told if one.regrades}
     levels: dict[UUID, Level] = {}
-    for one in seen:
+    for one in told:
+        if one.regrades:
+            continue
+        level = again.get(one.entry, one.level)
         if one.medium and one.disproved and levels.get(one.medium) is not Level.DESTROY:
             levels.pop(one.medium, None)
-        if one.medium and one.level and not at_least(levels.get(one.medium), one.level):
-            levels[one.medium] = one.level
+        if one.medium and level and not at_least(levels.get(one.medium), level):
+            levels[one.medium] = level
     return levels
 
 

@@ -21,6 +21,7 @@ class Shown:
     medium: str | None  # an id that names nothing outside; it tells one of two disks from the other
     party: str  # the name of an organisation
     index: int | None
+    is_regrade: bool  # a later table's judgement of a report that was judged before
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ async def public(connection: AsyncConnection, item: UUID) -> Public | None:
     rows = await connection.execute(
         text(
             "SELECT t.kind, t.occurred_at, t.data->>'step', t.data->>'achieved', t.data->>'medium', "
-            "coalesce(p.name, '') AS party, l.\"index\" FROM timeline t LEFT JOIN leaves l USING (entry) "
-            "LEFT JOIN parties p ON p.party = t.party WHERE t.item = :item AND t.kind = ANY(:kinds) "
+            "coalesce(p.name, '') AS party, l.\"index\", t.data ? 'regrades' FROM timeline t "
+            "LEFT JOIN leaves l USING (entry) LEFT JOIN parties p ON p.party = t.party "
+            "WHERE t.item = :item AND t.kind = ANY(:kinds) "
             "ORDER BY t.occurred_at, t.recorded_at, t.sequence"
         ),
         {"item": item, "kinds": list(PUBLIC_KINDS)},

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from services.tracking.tests.test_commands import destroyed, erased, hear, issue
 from services.tracking.tests.world import founded, peopled, registered, row
 from services.tracking.views import levels
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified, LotReopened, LotSettled, MediumErased
+from shared.events.erasure import ErasureFailed, ErasureVerified, LotReopened, LotSettled, MediumErased
 from shared.events.tracking import EngagementOpened, PartyAdded
 from shared.ids import derived, uuid7
 from shared.levels import Level
@@ -181,6 +182,41 @@ async def test_a_reopened_lot_is_in_doubt_until_it_is_settled_in_any_order(track
     await hear(tracking, [settled, *said, settled])
     async with tracking.acting() as tx:
         assert await in_doubt(tx.connection, engagement) is None
+
+
+async def test_a_grade_taken_back_by_a_later_table_reopens_a_medium_in_any_order(
+    tracking: Service, engagement: UUID
+) -> None:
+    for nth, order in enumerate(permutations(range(3))):
+        (one,) = await registered(tracking, engagement, [row(f"G{nth}", zone="lgwan")])
+        medium = one.event.media[0].id
+        first = erased(one)
+        lower = first.event.model_copy(update={"achieved": Level.CLEAR, "sufficient": False, "regrades": first.id})
+        none = ErasureFailed(
+            **lower.model_dump(
+                include={
+                    "medium",
+                    "item",
+                    "label",
+                    "serial",
+                    "technique",
+                    "reasons",
+                    "evidence",
+                    "operator",
+                    "regrades",
+                }
+            ),
+            table_version="3",
+        )
+        told = [first] + [
+            recorded(event, stream=medium, sequence=2 + n, at=NOW + timedelta(minutes=n + 1))
+            for n, event in enumerate((lower, none))
+        ]
+        for n in (*order, *order):
+            await hear(tracking, [told[n]])
+        async with tracking.acting() as tx:
+            assert await levels(tx.connection, [one.stream]) == {}
+        assert (await kinds(tracking, derived(medium, "clearance")))[-1:] in ([], ["tracking.medium-reopened.v1"])
 
 
 async def test_a_certificate_of_an_item_that_is_not_here_yet_comes_back_later(tracking: Service) -> None:

@@ -24,6 +24,7 @@ OTHER_CAGE = UUID(int=99)
 WORDS: dict[str, Seen] = {
     "erased": Seen("erasure.medium-erased.v1", AT, CAGE, M1, Level.PURGE),
     "cleared": Seen("erasure.medium-erased.v1", AT, CAGE, M1, Level.CLEAR),
+    "taken back": Seen("erasure.erasure-failed.v1", AT, CAGE, M1, regrades=UUID(int=1000)),  # of the first word
     "disproved": Seen("erasure.erasure-verified.v1", AT, CAGE, M1, disproved=True),
     "excepted": Seen("tracking.exception-approved.v1", AT, CAGE, M1),
     "shipped": Seen("tracking.shipped-out.v1", AT, CAGE, cage=CAGE),
@@ -80,6 +81,7 @@ def codes(seen: Sequence[Seen], *, on_site: Level | None = Level.PURGE) -> list[
         ("excepted,shipped,received", []),
         ("shipped,excepted,received", ["level-not-proved"]),
         ("erased,shipped,received,disproved", ["level-not-proved"]),  # a re-check counts back
+        ("erased,shipped,received,taken back", ["level-not-proved"]),  # and so does a later table
         ("erased,disproved,erased,shipped,received", []),
         ("erased,shipped,out of its cage", []),
         ("erased,shipped,out of another", ["another-cage"]),

@@ -40,6 +40,25 @@ def test_a_recheck_that_finds_data_takes_the_erasure_back_until_it_is_proved_ane
     assert custody.reached([erased, seen("erasure.medium-erased.v1", M2, Level.CLEAR), failed]) == {M2: Level.CLEAR}
 
 
+def test_a_report_graded_again_counts_with_its_last_grade_where_it_was_first_graded() -> None:
+    erased, failed = "erasure.medium-erased.v1", "erasure.erasure-failed.v1"
+    first = Seen(erased, AT, UUID(int=1), M1, Level.PURGE)
+    other = Seen(erased, AT, UUID(int=2), M1, Level.CLEAR)
+    lower = Seen(erased, AT, UUID(int=3), M1, Level.CLEAR, regrades=first.entry)
+    none = Seen(failed, AT, UUID(int=4), M1, regrades=first.entry)
+    found_data = Seen(VERIFIED, AT, UUID(int=5), M1, disproved=True)
+    assert custody.reached([first, lower]) == {M1: Level.CLEAR}
+    assert custody.reached([lower, first]) == {M1: Level.CLEAR}, "heard before what it stands for"
+    assert custody.reached([lower]) == {}
+    assert custody.reached([first, lower, none]) == {}
+    assert custody.reached([first, other, none]) == {M1: Level.CLEAR}
+    assert custody.reached([first, found_data, lower]) == {}, "a new table makes no new erasure"
+    nothing = Seen(failed, AT, UUID(int=6), M1)
+    assert custody.reached([nothing, Seen(erased, AT, UUID(int=8), M1, Level.PURGE, regrades=nothing.entry)]) == {
+        M1: Level.PURGE
+    }
+
+
 def test_what_needs_no_certificate_closes_when_it_was_received() -> None:
     known = registered(media=(M1,)).model_copy(update={"required": ON_SITE})
     erased = seen("erasure.medium-erased.v1", M1, Level.CLEAR)
