@@ -280,7 +280,8 @@ async def destroy_one(world: World, worker: Actor, machine: Machine) -> None:
         (role, (f"{role}.jpg", world.files.photo(machine, role).read_bytes(), "image/jpeg"))
         for role in ("before", "after")
     ]
-    fields = {"technique": "crush", "machine": "粉砕機 2号", "witness": "mogami-witness"} | worker.stamp()
+    fields = {"technique": "crush", "machine": "粉砕機 2号", "witness": "mogami-witness", "removed": "true"}
+    fields |= worker.stamp()
     path = f"/api/erasure/media/{world.labels[machine.asset_number]}/destructions"
     answer = await worker.upload(path, fields, files)
     if answer.status not in (200, 201):

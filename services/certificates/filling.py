@@ -34,6 +34,7 @@ from shared.events.erasure import (
     WitnessRecorded,
 )
 from shared.events.tracking import CustodyClosed, ExceptionApproved, Medium, PolicySet
+from shared.ids import Label
 from shared.levels import Level, at_least
 
 ITEM_KINDS = {"notebook": "ノートパソコン", "desktop": "デスクトップパソコン", "loose-drive": "記憶媒体"}
@@ -48,6 +49,13 @@ MISSING = {  # what erasure found lacking at the crusher, as the document says i
     "on-site-level": ("庁舎での消去の証跡", "proof of the erasure on site"),
     "witness": ("町の職員の立会い", "a witness of the town's staff"),
 }
+REMARKS = {  # what no policy asks and a reader should know
+    "not-removed": (
+        "取り外しの記録がないまま粉砕しました。",
+        "Destroyed without a record of its removal.",
+    ),
+}
+TRAY_SHOWN_MAX = 5  # labels of a tray on one page
 TOWN_STEPS = ("registered", "shipped-out")
 WITNESSES_MAX = 3  # of an engagement, the latest: the page has room for so many
 VERIFY_PATH = "/VERIFY/"  # upper case like the whole URL, so that the code stays small (alphanumeric mode)
@@ -124,9 +132,29 @@ def _destruction(cited: Entry[Any], facts: Facts, shared: dict[str, Any]) -> Des
         required=item.required.at_centre,
         achieved=Level.DESTROY,
         reasons=_reasons(event, shots),
+        particle=f"{event.particle_mm:g} mm以下" if event.particle_mm else None,
+        security_class=event.security_class,
+        tray=_tray(event),
+        video=_video(event),
         photos=tuple(Photo(sha256=one.sha256, role=one.role, taken_at=one.taken_at) for one in event.photos),
         people=tuple(_destroyers(cited, facts, centre)),
     )
+
+
+def _tray(event: MediumDestroyed) -> str | None:
+    """Say which media share the photos; of a large tray the first, and how many there are."""
+    if event.tray is None:
+        return None
+    labels = [str(Label(label)) for label in event.tray.labels]
+    more = "" if len(labels) <= TRAY_SHOWN_MAX else f" ほか{len(labels) - TRAY_SHOWN_MAX}"
+    return _text(f"1枚の写真に{len(labels)}個：{'、'.join(labels[:TRAY_SHOWN_MAX])}{more}")
+
+
+def _video(event: MediumDestroyed) -> str | None:
+    if event.video is None:
+        return None
+    one = event.video
+    return _text(f"{one.name}　{one.duration_s}秒　保管 {one.place}　SHA-256 {one.sha256}")
 
 
 def _reasons(event: MediumDestroyed, shots: int) -> tuple[Reason, ...]:
@@ -135,15 +163,16 @@ def _reasons(event: MediumDestroyed, shots: int) -> tuple[Reason, ...]:
         ja=f"粉砕の証拠写真{shots}枚と日時の記録があります。",
         en=f"{shots} evidence photo(s) and the time are on record.",
     )
+    remarks = tuple(Reason(code=code, ja=ja, en=en) for code in event.remarks for ja, en in (REMARKS[code],))
     if event.conformant:
-        return (evidence,)
+        return (evidence, *remarks)
     lacking = [MISSING.get(code, (code, code)) for code in event.missing]
     gap = Reason(
         code="not-conformant",
         ja=_text(f"手順に足りないものがあります：{'、'.join(ja for ja, _ in lacking) or '記録なし'}。") or "",
         en=_text(f"The procedure lacks {' and '.join(en for _, en in lacking) or 'a part not on record'}.") or "",
     )
-    return (evidence, gap)
+    return (evidence, gap, *remarks)
 
 
 def _on_site(event: MediumDestroyed, facts: Facts) -> str | None:

@@ -1,31 +1,28 @@
 """Erasure's HTTP door: reports, destruction, removal, re-check, witness, and what is read of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
-from itertools import zip_longest
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, UploadFile
 from fastapi import Request as HttpRequest
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.datastructures import UploadFile as Upload
 from starlette.responses import JSONResponse, Response
 
-from services.erasure import commands, intake, reading
+from services.erasure import commands, destruction, intake, reading
 from services.erasure.commands import Which
+from services.erasure.destruction import Shot, Telling, given_shots, given_telling
 from services.erasure.domain.likeness import why_waiting
-from services.erasure.domain.medium import Place, Technique
+from services.erasure.domain.medium import Place
 from services.erasure.intake import Binding, Dropped, Result, Words
 from services.erasure.waiting import Waiting, unbound
 from shared import photos
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned
 from shared.entry import Entry
-from shared.events.erasure import Photo
 from shared.identity import Principal, SignedIn, holding
-from shared.ids import Label
 from shared.refused import Invalid, Unknown
 from shared.web.i18n import Language, language
 
@@ -36,13 +33,14 @@ Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
 Checker = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "witness", "town-admin"))]
 Stander = Annotated[Principal, Depends(holding("witness", "clerk", "town-admin", "worker", "centre-manager"))]
 
-PHOTOS_MAX = 4  # of one destruction
 UNREADABLE = "This is no erasure report that is known here, or it is damaged. File the tool's output as it is."
 
 Text = Annotated[Words, Form()]
 Reference = Annotated[Words | None, Form()]
 Moment = Annotated[AwareDatetime | None, Form()]
 Taken = Annotated[AwareDatetime, Field(ge=photos.TAKEN_FROM, le=photos.TAKEN_UNTIL)]
+TheShots = Annotated[Sequence[Shot], Depends(given_shots)]
+TheTelling = Annotated[Telling, Depends(given_telling)]
 
 
 # ── reports ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,96 +184,40 @@ async def bind(report: UUID, body: Binding, door: TheDoor, who: Filer) -> Respon
 # ── destruction ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Destruction(Ask):
-    """What was said of one crushed medium; photos by their hashes."""
-
-    label: str
-    technique: Technique
-    machine: str
-    serial: str | None
-    index: int | None
-    witness: str | None
-    photos: tuple[Photo, ...]
-
-
 @router.post("/media/{label}/destructions", status_code=201)
 async def destroy(
     *,
     label: GivenLabel,
     door: TheDoor,
     who: Worker,
-    request: Annotated[UUID, Form()],
-    machine: Text,
-    technique: Annotated[Technique, Form()] = "crush",
-    before: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
-    after: Annotated[list[UploadFile], File()] = [],  # noqa: B006 - FastAPI copies it
-    before_taken_at: Annotated[list[Taken], Form()] = [],  # noqa: B006 - FastAPI copies it
-    after_taken_at: Annotated[list[Taken], Form()] = [],  # noqa: B006 - FastAPI copies it
+    shots: TheShots,
+    told: TheTelling,
     serial: Reference = None,
     index: Annotated[int | None, Form(ge=1, le=100)] = None,
-    witness: Reference = None,
-    captured_at: Moment = None,
-    sent_at: Moment = None,
 ) -> Response:
     """Record that a medium was crushed, with one to four photos. The photos are kept before the entry names them."""
-    shots = [*await _shots("before", before, before_taken_at), *await _shots("after", after, after_taken_at)]
-    entry = await crush(
-        door,
-        who,
-        label,
-        shots,
-        {
-            "request": request,
-            "captured_at": captured_at,
-            "sent_at": sent_at,
-            "technique": technique,
-            "machine": machine,
-            "serial": serial,
-            "index": index,
-            "witness": witness,
-        },
-    )
-    return receipt(entry)
+    return receipt(await destruction.crush(door, who, label, Which(serial, index), given=shots, told=told))
 
 
-Role = Literal["before", "after"]
-Shot = tuple[Role, bytes, datetime | None]
+@router.post("/trays", status_code=201)
+async def destroy_tray(
+    *,
+    door: TheDoor,
+    who: Worker,
+    shots: TheShots,
+    told: TheTelling,
+    media: Annotated[list[Words], Form(max_length=destruction.TRAY_MAX)],
+) -> Response:
+    """Record that several media were crushed together, in one picture: all of them or none.
 
-
-async def _shots(role: Role, files: Iterable[UploadFile], taken: Sequence[datetime]) -> list[Shot]:
-    given = [await file.read() for file in files]
-    return [(role, content, at) for content, at in zip_longest(given, taken[: len(given)])]
-
-
-async def crush(door: Door, who: Principal, label: Label, shots: Sequence[Shot], said: dict[str, Any]) -> Entry[Any]:
-    """Check and keep the photos, then record the destruction. Raises Invalid for what is no photo."""
-    if not 1 <= len(shots) <= PHOTOS_MAX:
-        raise Invalid(
-            "photos",
-            f"写真は1枚から{PHOTOS_MAX}枚までです。粉砕の前後を撮って送ってください。",
-            f"One to {PHOTOS_MAX} photos are needed. Take them before and after.",
-            field="photos",
-        )
-    found = await door.resolve(label, who)
-    originals = await photos.keep(found.tenant, [content for _, content, _ in shots])
-    kept = tuple(
-        Photo(sha256=one.sha256, role=role, taken_at=at or one.taken_at)
-        for (role, _, at), one in zip(shots, originals, strict=True)
-    )
-    ask = Destruction(label=label.id, photos=kept, **said)
-
-    async def record(tx: Transaction) -> Entry[Any]:
-        return await commands.destroy(
-            tx,
-            found.item,
-            Which(ask.serial, ask.index),
-            technique=ask.technique,
-            machine=ask.machine,
-            photos=kept,
-            witness=ask.witness,
-        )
-
-    return await door.act(found.tenant, who, record, ask=ask, device=found.item)
+    Each of `media` is a label; of a device with several media, label and serial with a space between.
+    """
+    listed = destruction.listed(media)
+    entries = await destruction.crush_tray(door, who, listed, given=shots, told=told)
+    done = [{"label": entry.event.label, "medium": str(entry.stream), "entry": str(entry.id)} for entry in entries]
+    tray = entries[0].event.tray
+    new = any(not entry.replayed for entry in entries)
+    return JSONResponse({"tray": str(tray.tray) if tray else None, "media": done}, 201 if new else 200)
 
 
 # ── removal, re-check, witness ────────────────────────────────────────────────────────────────────────────────────────

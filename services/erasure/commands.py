@@ -14,7 +14,7 @@ from services.erasure import reading, views
 from services.erasure.domain import medium as media
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT
-from services.erasure.domain.medium import Filing, Medium, Place, Registered, Technique, judge
+from services.erasure.domain.medium import UNSTATED, Filing, Medium, Place, Registered, Remains, Technique, judge
 from services.erasure.domain.regrading import Unclear, beside, judgements, regrade, same_report
 from services.erasure.tables import circumstances
 from services.erasure.waiting import Waiting, circumstances_of, unbound
@@ -302,30 +302,61 @@ async def destroy(
     machine: str,
     photos: tuple[Photo, ...],
     witness: str | None,
+    remains: Remains = UNSTATED,
 ) -> Entry[Any]:
-    """Record that a medium was crushed. Raises Refused when another request said so before.
-
-    Raises Invalid for a witness who may not be one: a slip of the finger, no fact about the medium.
-    """
-    it = await chosen(tx, item, which)
-    history = await ledger.read(tx, it.medium)
-    if done := history.answered(tx.request):
-        return done
-    if witness:
-        await known_witness(
-            tx.connection,
-            witness,
-            tx.by.person,
-            tx.tenant,
-            await reading.engagement_of(tx.connection, item),
-            of_town=it.asks_witness,
-        )
-    said = media.fold(history.entries).destroy(
-        it, technique=technique, machine=machine, photos=photos, operator=tx.by.person, witness=witness
+    """Record that a medium was crushed (see `destroy_all`)."""
+    (entry,) = await destroy_all(
+        tx, [(item, which)], technique=technique, machine=machine, photos=photos, witness=witness, remains=remains
     )
-    entry = await _append(tx, history, said)
-    await _weigh_lot(tx, item, entry)
     return entry
+
+
+async def destroy_all(
+    tx: Transaction,
+    several: Sequence[tuple[UUID, Which]],
+    *,
+    technique: Technique,
+    machine: str,
+    photos: tuple[Photo, ...],
+    witness: str | None,
+    remains: Remains = UNSTATED,
+) -> list[Entry[Any]]:
+    """Record that media were crushed together, all of them or none: each its own entry with the same photos.
+
+    Raises Refused when another request said so of one of them before, Invalid for a witness who may not be one: a slip
+    of the finger, no fact about the medium.
+    """
+    them = [await chosen(tx, item, which) for item, which in several]
+    them = list({it.medium: it for it in them}.values())
+    histories = await ledger.read_all(tx, [it.medium for it in them])
+    answered = {it.medium: histories[it.medium].answered(tx.request) for it in them}
+    new = [it for it in them if not answered[it.medium]]
+    if witness and new:
+        engagements = {await reading.engagement_of(tx.connection, it.item) for it in new}
+        asked = any(it.asks_witness for it in new)
+        for one in engagements:
+            await known_witness(tx.connection, witness, tx.by.person, tx.tenant, one, of_town=asked)
+    decided: list[tuple[History, Event]] = [
+        (
+            histories[it.medium],
+            media.fold(histories[it.medium].entries).destroy(
+                it,
+                technique=technique,
+                machine=machine,
+                photos=photos,
+                operator=tx.by.person,
+                witness=witness,
+                remains=remains,
+            ),
+        )
+        for it in new
+    ]
+    entries = await ledger.append_all(tx, decided)
+    await views.apply(tx, entries)
+    for it, entry in zip(new, entries, strict=True):
+        await _weigh_lot(tx, it.item, entry)
+    recorded = {entry.stream: entry for entry in entries}
+    return [answered[it.medium] or recorded[it.medium] for it in them]
 
 
 async def remove(tx: Transaction, item: UUID, which: Which) -> Entry[Any]:

@@ -1,17 +1,14 @@
-"""Erasure's pages: the on-site session, the destroy line, the queue of reports, one item's evidence, kept bytes."""
+"""Erasure's pages: the on-site session, the queue of reports, one item's evidence, kept bytes (`line.py` destroys)."""
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request
-from starlette.datastructures import FormData, UploadFile
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from services.erasure import api, intake, reading
+from services.erasure import api, intake, posted, reading
 from services.erasure.domain.likeness import Piece, differing, why_waiting
 from services.erasure.domain.medium import Registered
 from services.erasure.intake import TEXT_MAX
@@ -21,7 +18,6 @@ from shared.door import Door, TheDoor, scanned
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import uuid7
 from shared.refused import Invalid, Refused, Unknown
-from shared.web.forms import Form
 from shared.web.i18n import language
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
@@ -30,7 +26,6 @@ router = APIRouter(prefix="/erasure", include_in_schema=False)
 
 STUCK_SHOWN_MAX = 20
 ASIDE_SHOWN_MAX = 20
-LAST_SHOWN = 3
 FIELDS_MAX = 20
 
 KINDS = {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe SSD", "unknown": _("種類不明")}
@@ -38,7 +33,23 @@ ITEM_KINDS = {"notebook": _("ノートパソコン"), "desktop": _("デスクト
 LEVELS = {"": _("なし"), "clear": "Clear", "purge": "Purge", "destroy": "Destroy"}
 MISSING = {"on-site-level": _("役場での消去の証跡"), "witness": _("町の立会い")}
 PLACES = {"on-site": _("役場"), "centre": _("センター")}
-WORDS = {"kinds": KINDS, "item_kinds": ITEM_KINDS, "levels": LEVELS, "missing": MISSING, "places": PLACES}
+REMARKS = {"not-removed": _("本体から取り外した記録がありません")}
+TECHNIQUES = {
+    "crush": _("破砕"),
+    "shred": _("細断"),
+    "disintegrate": _("微粉砕"),
+    "melt": _("溶融"),
+    "incinerate": _("焼却"),
+}
+WORDS = {
+    "kinds": KINDS,
+    "item_kinds": ITEM_KINDS,
+    "levels": LEVELS,
+    "missing": MISSING,
+    "places": PLACES,
+    "remarks": REMARKS,
+    "techniques": TECHNIQUES,
+}
 
 Filer = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "town-admin"))]
 Worker = Annotated[Principal, Depends(holding("worker", "centre-manager"))]
@@ -109,18 +120,18 @@ async def _session(request: Request, door: Door, who: Principal, at: Job, **more
 async def drop(request: Request, door: TheDoor, who: Filer) -> Response:
     """Take dropped files in and show what became of each. Sent again, it records nothing twice and shows the same."""
     async with request.form(max_files=intake.FILES_MAX + 1, max_fields=FIELDS_MAX) as form:
-        at = await job(door, who, _uuid(form, "engagement"))
+        at = await job(door, who, posted.uuid(form, "engagement"))
         ask = intake.Dropped(
-            request=_uuid(form, "request") or uuid7(),
+            request=posted.uuid(form, "request") or uuid7(),
             engagement=at.current.engagement if at.current else None,
             place="centre" if form.get("place") == "centre" else "on-site",
-            witness=_text(form, "witness"),
+            witness=posted.text(form, "witness"),
         )
-        only_rows = _text(form, "only") == "rows"
+        only_rows = posted.text(form, "only") == "rows"
         try:
-            results = await api.take_in(door, who, _files(form, "files"), ask)
+            results = await api.take_in(door, who, posted.files(form, "files"), ask)
         except Refused as refusal:
-            return await _session(request, door, who, at, status=status(refusal), refusal=refusal)
+            return await _session(request, door, who, at, status=posted.status(refusal), refusal=refusal)
     if only_rows:  # one part of many files: the counts beside them are asked for once, at the end
         said = [api.answer(one, language(request)) for one in results]
         return render(request, "results.html", results=said, words=WORDS)
@@ -180,7 +191,7 @@ async def _unmatched(
     return render(
         request,
         "unmatched.html",
-        status(refusal),
+        posted.status(refusal),
         waiting=waiting,
         aside=aside,
         odd=odd,
@@ -197,142 +208,29 @@ async def _unmatched(
 async def bind(report: UUID, request: Request, door: TheDoor, who: Filer) -> Response:
     """Bind one waiting report to the label scanned, then show the queue again."""
     async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
-        label, serial, id_ = (_text(form, name) or "" for name in ("label", "serial", "request"))
+        label, serial, id_ = (posted.text(form, name) or "" for name in ("label", "serial", "request"))
     try:
-        ask = intake.Binding(request=as_uuid(id_) or uuid7(), label=label, serial=serial)
+        ask = intake.Binding(request=posted.as_uuid(id_) or uuid7(), label=label, serial=serial)
         found = await door.resolve(scanned(label), who)
         await intake.bind(door, who, report, found, ask)
     except Refused as refusal:
         return await _unmatched(request, door, who, refusal=refusal)
-    return to("/erasure/unmatched", done=label)
+    return posted.to("/erasure/unmatched", done=label)
 
 
 @router.post("/unmatched/{report}/aside")
 async def aside(report: UUID, request: Request, door: TheDoor, who: Filer) -> Response:
     """Put one waiting report aside as not ours, then show the queue again."""
     async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
-        serial, reason, id_ = (_text(form, name) or "" for name in ("serial", "reason", "request"))
+        serial, reason, id_ = (posted.text(form, name) or "" for name in ("serial", "reason", "request"))
     try:
         if not reason:
             raise Invalid("no-reason", "対象外にする理由を入れてください。", "Say why it is not ours.", field="reason")
-        ask = intake.Aside(request=as_uuid(id_) or uuid7(), serial=serial, reason=reason)
+        ask = intake.Aside(request=posted.as_uuid(id_) or uuid7(), serial=serial, reason=reason)
         await intake.put_aside(door, who, report, ask)
     except Refused as refusal:
         return await _unmatched(request, door, who, refusal=refusal)
-    return to("/erasure/unmatched", done="aside")
-
-
-# ── the destroy line ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What the one at the crusher has said so far."""
-
-    label: str = ""
-    machine: str = ""
-    witness: str = ""
-    technique: str = "crush"
-    serial: str = ""
-    done: str = ""
-
-
-@router.get("/destroy")
-async def line(
-    *,
-    request: Request,
-    door: TheDoor,
-    who: Worker,
-    label: str = "",
-    machine: str = "",
-    witness: str = "",
-    done: str = "",
-) -> Response:
-    """Show the medium whose label was scanned, its two shutters, and the count."""
-    said = (text[:TEXT_MAX] for text in (label, machine, witness, done))
-    label, machine, witness, done = said
-    return await _line(request, door, who, Line(label=label, machine=machine, witness=witness, done=done))
-
-
-async def _line(
-    request: Request,
-    door: Door,
-    who: Principal,
-    said: Line,
-    *,
-    refusal: Refused | None = None,
-    form: Form | None = None,
-) -> Response:
-    found, media, deeds = None, [], []
-    try:
-        if said.label or said.done:
-            found = await door.resolve(scanned(said.label or said.done), who)
-    except (Unknown, Invalid) as unknown:
-        refusal = refusal or unknown
-    at = await job(door, who, found.engagement if found else None)
-    counted, last, standing = None, [], []
-    if at.current:
-        async with door.look(at.current.town, who) as connection:
-            counted = await reading.overview(connection, at.current.engagement)
-            last = await reading.last_destroyed(connection, LAST_SHOWN)
-            standing = await reading.witnesses_of(connection, at.current.town)
-            if found:
-                media = await reading.registered(connection, items=[found.item])
-                deeds = await reading.deeds_of(connection, found.item)
-    return render(
-        request,
-        "destroy.html",
-        422 if form and form.errors else status(refusal),
-        said=said,
-        found=found,
-        media=media,
-        choices=[(one.serial, one.serial) for one in media],
-        proved={one.medium: reading.highest(deeds, one.medium) for one in media},
-        crushed={deed.medium: deed for deed in deeds if deed.kind == "erasure.medium-destroyed.v1"},
-        counted=counted,
-        last=last,
-        standing=standing,
-        refusal=refusal,
-        form=form,
-        new_request=uuid7(),
-        words=WORDS,
-    )
-
-
-@router.post("/destroy")
-async def destroy(request: Request, door: TheDoor, who: Worker) -> Response:
-    """Record a destruction from the form; a refusal keeps what was typed, only photos are taken again."""
-    async with request.form(max_files=api.PHOTOS_MAX, max_fields=FIELDS_MAX) as given:
-        form = Form({key: _text(given, key) or "" for key, value in given.items() if isinstance(value, str)})
-        machine = form.need("machine", _("粉砕機"), longest=TEXT_MAX)
-        said = Line(
-            label=form.value("label")[:TEXT_MAX],
-            machine=machine,
-            witness=form.may("witness", _("立会い"), longest=TEXT_MAX),
-            technique=form.choice("technique", _("方法"), ("crush", "shred")),
-            serial=form.may("serial", _("製造番号"), longest=TEXT_MAX),
-        )
-        shots: list[api.Shot] = [("before", await file.read(), None) for file in _files(given, "before")]
-        shots += [("after", await file.read(), None) for file in _files(given, "after")]
-        id_ = _uuid(given, "request")
-    if form.errors:
-        return await _line(request, door, who, said, form=form)
-    facts = {
-        "request": id_ or uuid7(),
-        "technique": said.technique,
-        "machine": said.machine,
-        "serial": said.serial or None,
-        "index": None,
-        "witness": said.witness or None,
-    }
-    try:
-        await api.crush(door, who, scanned(said.label), shots, facts)
-    except Refused as refusal:
-        if isinstance(refusal, Invalid) and refusal.detail.get("field") == "witness":
-            form.refused(refusal, language(request))  # said beside the field, everything typed is kept
-            return await _line(request, door, who, said, form=form)
-        return await _line(request, door, who, said, refusal=refusal, form=form)
-    return to("/erasure/destroy", done=said.label, machine=said.machine, witness=said.witness)
+    return posted.to("/erasure/unmatched", done="aside")
 
 
 # ── one item's evidence, and the bytes ────────────────────────────────────────────────────────────────────────────────
@@ -399,41 +297,3 @@ async def photo(
         headers = {"content-disposition": f'attachment; filename="photo-{sha256[:12]}"'}
         return Response(content, 200, headers, "application/octet-stream")
     return Response(await photos.shown(content), media_type="image/jpeg")
-
-
-# ── what a form said ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _files(form: FormData, name: str) -> list[UploadFile]:
-    """Return the files of a field; a browser sends an empty one where nothing was chosen."""
-    return [file for file in form.getlist(name) if isinstance(file, UploadFile) and file.filename]
-
-
-def _text(form: FormData, name: str) -> str | None:
-    said = form.get(name)
-    return said.strip()[:TEXT_MAX] or None if isinstance(said, str) else None
-
-
-def _uuid(form: FormData, name: str) -> UUID | None:
-    return as_uuid(_text(form, name) or "")
-
-
-def as_uuid(text: str) -> UUID | None:
-    """Read an id from a form; what is none counts as not given."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
-def status(refusal: Refused | None) -> int:
-    """Return the status under which a page says a refusal."""
-    if refusal is None:
-        return 200
-    return 404 if isinstance(refusal, Unknown) else 422 if isinstance(refusal, Invalid) else 409
-
-
-def to(path: str, **query: str) -> Response:
-    """Send the browser on, so that loading the page again sends nothing again."""
-    said: Mapping[str, str] = {key: value for key, value in query.items() if value}
-    return RedirectResponse(f"{path}?{urlencode(said)}", 303)

@@ -18,7 +18,7 @@ from shared.serial import loose
 # ── media, as registered and as they are ──────────────────────────────────────────────────────────────────────────────
 
 _REGISTERED = text(
-    "SELECT m.medium, m.item, m.tenant, m.label, m.serial, m.kind, "
+    "SELECT m.medium, m.item, m.tenant, m.label, m.serial, m.kind, m.item_kind, "
     "(SELECT r.required FROM requirements r WHERE r.item = m.item "
     "ORDER BY r.recorded_at DESC, r.sequence DESC LIMIT 1) AS required, "
     "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted "
@@ -41,6 +41,7 @@ async def registered(
             kind=row.kind,
             required=Required.model_validate(row.required),
             excepted=row.excepted,
+            item_kind=row.item_kind,
         )
         for row in rows
     ]
@@ -92,6 +93,19 @@ async def deeds_of(connection: AsyncConnection, *items: UUID) -> list[Deed]:
             "WHERE item = ANY(:items) ORDER BY recorded_at, stream, sequence"
         ),
         {"items": list(items)},
+    )
+    return [Deed(*row) for row in rows]
+
+
+async def of_tray(connection: AsyncConnection, tray: str, items: Sequence[UUID]) -> list[Deed]:
+    """Return the destructions of one tray, in the order of their labels."""
+    rows = await connection.execute(
+        text(
+            "SELECT d.entry, d.medium, d.kind, d.occurred_at, d.recorded_at, d.person, d.party, d.data "
+            "FROM media m JOIN deeds d USING (medium) WHERE m.item = ANY(:items) "
+            "AND d.kind = 'erasure.medium-destroyed.v1' AND d.data->'tray'->>'tray' = :tray ORDER BY m.label, m.nth"
+        ),
+        {"tray": tray, "items": list(items)},
     )
     return [Deed(*row) for row in rows]
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from services.erasure import api, pages, reading
+from services.erasure import api, pages, posted, reading
 from services.erasure.domain.draw import SHARE_PERCENT, VERSION
 from services.erasure.domain.medium import Registered
 from services.erasure.domain.recheck import Lot
@@ -91,7 +91,7 @@ async def _listed(
     return render(
         request,
         "recheck.html",
-        pages.status(refusal),
+        posted.status(refusal),
         job=at,
         lot=lot,
         rows=rows,
@@ -120,10 +120,10 @@ async def look(label: str, request: Request, door: TheDoor, who: api.Checker) ->
     """Record what somebody else than the wiper found on a medium, then show the list again."""
     async with request.form(max_files=0, max_fields=pages.FIELDS_MAX) as given:
         form = Form({key: value for key, value in given.items() if isinstance(value, str)})
-        at = await pages.job(door, who, pages.as_uuid(form.value("engagement")))
+        at = await pages.job(door, who, posted.as_uuid(form.value("engagement")))
         method = form.choice("method", _("確かめ方"), tuple(METHODS))
         passed = form.choice("passed", _("結果"), ("yes", "no"))
-        said = {"request": pages.as_uuid(form.value("request")) or uuid7(), "serial": form.value("serial") or None}
+        said = {"request": posted.as_uuid(form.value("request")) or uuid7(), "serial": form.value("serial") or None}
     if form.errors:
         unsaid = Invalid(
             "unsaid", "確かめ方と結果を選んで、もう一度記録してください。", "Choose how it was checked and the result."
@@ -135,4 +135,4 @@ async def look(label: str, request: Request, door: TheDoor, who: api.Checker) ->
     except Refused as refusal:
         return await _listed(request, door, who, at, refusal=refusal)
     query = {"engagement": str(at.current.engagement)} if at.current else {}
-    return pages.to("/erasure/recheck", **query, done=label)
+    return posted.to("/erasure/recheck", **query, done=label)

@@ -34,6 +34,23 @@ class Photo(Part):
     sha256: str
     role: Literal["before", "after"]
     taken_at: datetime | None = None
+    hashed_on_device: bool | None = None  # the device that took it stated this very hash before it sent the photo
+
+
+class Tray(Part):
+    """Several media that were crushed together and photographed in one picture: each one's entry names all of them."""
+
+    tray: UUID
+    labels: tuple[str, ...] = Field(min_length=1)
+
+
+class Video(Part):
+    """A recording of the destruction that stays where it is: only its fingerprint is kept here."""
+
+    name: str
+    place: str  # where the file is kept
+    sha256: str
+    duration_s: int = Field(ge=1)
 
 
 class ReportFiled(Event):
@@ -165,3 +182,8 @@ class MediumDestroyed(Event):
     witness: str | None = None
     conformant: bool = True  # False: recorded although a guard was not met; `missing` says which
     missing: tuple[str, ...] = ()
+    particle_mm: float | None = None  # the largest edge of what came out, as the machine's setting or a sieve says
+    security_class: str | None = None  # DIN 66399 / ISO/IEC 21964, e.g. H-5: only as somebody stated it
+    tray: Tray | None = None
+    video: Video | None = None
+    remarks: tuple[str, ...] = ()  # what a reader should know although no policy asks for it: `not-removed`

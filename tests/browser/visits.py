@@ -149,6 +149,7 @@ VISITS = (
     Visit("/erasure/recheck", WORKER, "/erasure/recheck"),
     Visit("/erasure/recheck", CLERK, "/erasure/recheck?engagement={engagement}"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy"),
+    Visit("/erasure/destroy/tray", WORKER, "/erasure/destroy/tray"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy?label={closed}"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy?done={closed}"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy?label={unknown}", 404),

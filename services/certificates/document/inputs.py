@@ -129,6 +129,10 @@ class DestructionInput(MediumCertificate):
     method: Method = "destroy"
     photos: tuple[Photo, ...] = Field(min_length=1, max_length=PHOTOS_MAX)
     photographed_with: Text | None = None
+    particle: Text | None = None  # the largest edge of what came out
+    security_class: Text | None = None  # DIN 66399 / ISO/IEC 21964, only as somebody stated it
+    tray: Text | None = None  # several media in one picture, with their tracking IDs
+    video: Text | None = None  # a recording by name, length, place and hash; the file stays where it is
 
 
 class Report(Part):

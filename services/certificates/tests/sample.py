@@ -19,6 +19,7 @@ from services.certificates.document.inputs import (
     DestructionInput,
     ErasureInput,
     LogPlace,
+    MediumCertificate,
     MediumLine,
     Person,
     Photo,
@@ -120,7 +121,7 @@ def destruction(**changes: Any) -> DestructionInput:
 
 
 def erasure(**changes: Any) -> ErasureInput:
-    shared = destruction().model_dump(exclude={"kind", "photos", "photographed_with", "number", "on_site"})
+    shared = destruction().model_dump(include=set(MediumCertificate.model_fields) - {"number", "on_site"})
     facts = {
         "number": "E-NA74-QKCH-Q",
         "method": "purge",

@@ -1,8 +1,10 @@
 import asyncio
+import io
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pikepdf
 import pytest
 from nats.aio.client import Client
 
@@ -16,7 +18,7 @@ from services.certificates.tests.conftest import House
 from services.certificates.tests.world import DAYS, ENGAGEMENT, Machine, stood_by
 from shared import blobs
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified, LotReopened, LotSettled
+from shared.events.erasure import ErasureVerified, LotReopened, LotSettled, Tray, Video
 from shared.events.tracking import Corrected, ExceptionApproved
 from shared.ids import uuid7
 from shared.levels import Level
@@ -138,6 +140,34 @@ async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(h
         ("sanitised", None)
     ]
     assert sum(person.role == "witness" for person in given.people) == WITNESSES_MAX
+    assert (await verified(row, "pdf")).ok
+
+
+async def test_what_came_out_the_tray_and_the_video_are_on_the_paper(house: House) -> None:
+    machine, other = Machine.new(), Machine.new()
+    destroyed = machine.destroyed(
+        technique="shred",
+        particle_mm=6.5,
+        security_class="H-5",
+        tray=Tray(tray=uuid7(), labels=(machine.item.label, *(other.item.label for _ in range(9)))),
+        video=Video(name="cam1.mp4", place="録画機2号", sha256="c" * 64, duration_s=600),
+        remarks=("not-removed",),
+    )
+    await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
+    assert await house.issue() == 1
+    row = await certificate(house, machine.number())
+    given: Any = issuing.read_input(await content(row, "input"))
+    assert (given.technique, given.particle, given.security_class) == ("shred", "6.5 mm以下", "H-5")
+    assert given.tray.startswith("1枚の写真に10個：")
+    assert given.tray.endswith("ほか5")
+    assert given.video == f"cam1.mp4　600秒　保管 録画機2号　SHA-256 {'c' * 64}"
+    assert [reason.code for reason in given.reasons] == ["photos", "not-removed"]
+    usual = other.destroyed(technique="shred", particle_mm=6.5, security_class="H-5")
+    await house.hear(other.registered, usual, house.log.notice(usual))
+    assert await house.issue() == 1
+    for number, pages in ((machine.number(), 2), (other.number(), 1)):  # with all there may be, people come overleaf
+        with pikepdf.open(io.BytesIO(await content(await certificate(house, number), "pdf"))) as pdf:
+            assert len(pdf.pages) == pages
     assert (await verified(row, "pdf")).ok
 
 

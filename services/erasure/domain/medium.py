@@ -24,6 +24,8 @@ from shared.events.erasure import (
     MediumErased,
     MediumRemoved,
     Photo,
+    Tray,
+    Video,
 )
 from shared.events.tracking import Required
 from shared.levels import Level, at_least
@@ -46,11 +48,25 @@ class Registered:
     kind: str
     required: Required
     excepted: bool = False  # an approver of the town let it leave without the level on site
+    item_kind: str = ""  # of the item it came in; a loose drive has no chassis to be taken out of
 
     @property
     def asks_witness(self) -> bool:
         """Whether the policy asks that staff of the town stand by (MIC R2.12, 職員の立会い)."""
         return self.required.assurance in WITNESSED
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What came out of the machine, and what else shows that it did; all of it only as far as somebody stated it."""
+
+    particle_mm: float | None = None
+    security_class: str | None = None  # DIN 66399 / ISO/IEC 21964
+    tray: Tray | None = None
+    video: Video | None = None
+
+
+UNSTATED = Remains()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +104,7 @@ class Medium:
         photos: tuple[Photo, ...],
         operator: str,
         witness: str | None,
+        remains: Remains = UNSTATED,
     ) -> MediumDestroyed:
         """Say that the medium was crushed, with what was missing. Raises Refused when it had been crushed before."""
         if self.destroyed:
@@ -105,6 +122,11 @@ class Medium:
             witness=witness,
             conformant=not missing,
             missing=missing,
+            particle_mm=remains.particle_mm,
+            security_class=remains.security_class,
+            tray=remains.tray,
+            video=remains.video,
+            remarks=self.remarks_on_destruction(registered),
         )
 
     def missing_before_destruction(self, registered: Registered, witness: str | None) -> tuple[str, ...]:
@@ -115,6 +137,10 @@ class Medium:
         if registered.asks_witness and not witness:
             missing.append("witness")
         return tuple(missing)
+
+    def remarks_on_destruction(self, registered: Registered) -> tuple[str, ...]:
+        """Return what is said of a destruction though no policy asks it: nobody recorded that the medium was out."""
+        return () if self.removed or registered.item_kind == "loose-drive" else ("not-removed",)
 
     def remove(self, registered: Registered) -> MediumRemoved:
         """Say that the medium was taken out of its chassis."""

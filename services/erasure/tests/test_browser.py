@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, FilePayload, expect
 
-from services.erasure import api, pages, rechecks
+from services.erasure import api, line, pages, rechecks
 from services.erasure.tests.conftest import ENGAGEMENT, bearer, hear, item, principal, register, required
 from services.erasure.tests.test_api import drop, failing, proof
 from services.erasure.worker import life
@@ -16,7 +17,7 @@ from shared.events.tracking import ExceptionApproved, ItemRegistered
 from shared.testing import Service, photo, recorded
 
 pytestmark = pytest.mark.browser
-ROUTERS = (rechecks.router, api.router, pages.router)
+ROUTERS = (rechecks.router, api.router, line.router, pages.router)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,7 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
 ) -> None:
     found: dict[str, Any] = {}
     paths = ["/erasure", "/erasure/unmatched", "/erasure/recheck", "/erasure/destroy", "/erasure/destroy?label=7K3D"]
+    paths.append("/erasure/destroy/tray")
     paths += [f"/erasure/destroy?label={one.label}" for one in (story[0], story[5])]
     paths += [f"/erasure/media/{one.label}" for one in (story[0], story[1], story[3])]
     context = await opened(chrome, screen)
@@ -91,7 +93,6 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
 async def test_many_files_go_in_parts_with_a_bar_and_a_row_each_and_go_on_after_a_break(
     chrome: Browser, address: str, erasure: Service, client: httpx.AsyncClient
 ) -> None:
-    assert client.base_url
     many = [item(f"MANY{nth:03}") for nth in range(120)]
     await hear(erasure, *(recorded(one, stream=one.item) for one in many))
     context = await opened(chrome, DESK)
@@ -145,6 +146,52 @@ async def test_the_destroy_line_from_scan_to_the_next_scan(
     assert await axe_violations(page) == []
     await page.get_by_role("link", name="最初の記録を見る").click()
     await expect(page.get_by_role("img", name="証跡は Destroy まで。")).to_be_visible()
+    await context.close()
+
+
+@pytest.mark.parametrize("screen", [PHONE, DESK], ids=["phone", "desk"])
+async def test_a_tray_is_scanned_and_its_picture_hashed_before_it_leaves(
+    chrome: Browser, address: str, erasure: Service, tmp_path: Path, screen: dict[str, int]
+) -> None:
+    them = [await register(erasure, item(f"TRAY{screen['width']}-{n}")) for n in range(3)]
+    shot, film = tmp_path / "tray.jpg", tmp_path / "cam1.mp4"
+    shot.write_bytes(photo(size=(640, 480), exif=True))
+    film.write_bytes(b"not shown, only hashed")
+    context = await opened(chrome, screen)
+    page = await context.new_page()
+    await page.goto(f"{address}/erasure/destroy")
+    await page.get_by_role("link", name="1枚の写真に複数の媒体が写るとき").click()
+    await page.get_by_label("トレーの媒体").fill("\n".join(one.label for one in them))
+    await page.locator("#after").set_input_files(shot)
+    digest = hashlib.sha256(shot.read_bytes()).hexdigest()
+    await expect(page.get_by_text(f"SHA-256 {digest[:8]}…")).to_be_visible()
+    await page.get_by_label("粉砕機").fill("細断機 1号")
+    await page.get_by_label("本体から取り外してから粉砕した").check()
+    await page.get_by_label("細断", exact=True).check()
+    await page.get_by_label("粒の大きさ（mm）").fill("6.5")
+    await page.get_by_text("細断の等級・動画").click()
+    await page.get_by_label("動画のファイル").set_input_files(film)
+    await expect(page.get_by_label("動画のSHA-256")).to_have_value(hashlib.sha256(film.read_bytes()).hexdigest())
+    await page.get_by_label("動画の保管場所").fill("録画機2号")
+    await page.get_by_label("動画の長さ（秒）").fill("600")
+    assert await axe_violations(page) == []
+    await page.get_by_role("button", name="トレーの粉砕を記録する").click()
+    await expect(page.get_by_text("3つを記録しました")).to_be_visible()
+    say = await page.locator(".mg-status__say").evaluate("one => parseFloat(getComputedStyle(one).fontSize)")
+    assert say >= 24, "the answer is readable from two metres"
+    for lang in ("ja", "en"):
+        await page.goto(f"{page.url.replace('&lang=ja', '')}&lang={lang}")
+        assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, lang
+    await page.goto(page.url.replace("&lang=en", "&lang=ja"))
+    assert await axe_violations(page) == []
+    for one in them:
+        (deed,) = await erasure.rows(
+            "SELECT data FROM deeds WHERE item = :i AND kind = 'erasure.medium-destroyed.v1'", i=one.item
+        )
+        assert [(photo["sha256"], photo["hashed_on_device"]) for photo in deed.data["photos"]] == [(digest, True)]
+        assert deed.data["video"]["name"] == "cam1.mp4"
+    await page.get_by_role("link", name="次のトレーへ").click()
+    await expect(page.get_by_label("粉砕機")).to_have_value("細断機 1号")
     await context.close()
 
 

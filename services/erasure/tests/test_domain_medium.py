@@ -93,6 +93,17 @@ def test_a_destruction_is_recorded_with_what_is_missing(row: list[str]) -> None:
     assert event.conformant is (not missing)
 
 
+@pytest.mark.parametrize(
+    ("steps", "kind", "remarks"),
+    [("purged", "notebook", ("not-removed",)), ("purged removed", "notebook", ()), ("purged", "loose-drive", ())],
+)
+def test_a_destruction_that_nobody_saw_taken_out_is_remarked_and_conforms(
+    steps: str, kind: str, remarks: tuple[str, ...]
+) -> None:
+    event = crush(lived(steps), replace(IT, item_kind=kind))
+    assert (event.remarks, event.conformant) == (remarks, True)
+
+
 def test_the_same_drive_cannot_be_crushed_twice_and_the_sentence_says_when_and_where() -> None:
     growing = lived("purged destroyed")
     with pytest.raises(Refused, match=str(growing.entries[-1].id)) as refused:
