@@ -187,6 +187,18 @@ bindings = Table(  # which entry of a medium came out of which waiting report; i
     Index("bindings_filed", "filed"),
 )
 
+session_steps = Table(  # what was said in on-site sessions, one row an entry: `domain/session.py` folds them
+    "session_steps",
+    metadata,
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream", "sequence"),
+)
+
 witnesses = Table(
     "witnesses",
     metadata,

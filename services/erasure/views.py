@@ -18,6 +18,7 @@ from services.erasure.tables import (
     put_aside,
     reports,
     requirements,
+    session_steps,
     unmatched,
     witnesses,
 )
@@ -30,8 +31,12 @@ from shared.events.erasure import (
     MediumDestroyed,
     MediumErased,
     MediumRemoved,
+    RackBegan,
+    RackEnded,
+    RackLoaded,
     ReportFiled,
     ReportPutAside,
+    SessionOpened,
     WitnessRecorded,
 )
 from shared.events.tracking import ExceptionApproved, ItemRegistered, Medium, Received, RequirementChanged, ShippedOut
@@ -48,6 +53,7 @@ REBUILT: tuple[Table, ...] = (
     unmatched,
     put_aside,
     bindings,
+    session_steps,
     witnesses,
 )
 
@@ -94,6 +100,9 @@ def _rows_of(entry: Entry[Any], rows: Rows) -> None:
         case ReportPutAside() as e:
             said = {"person": entry.by.person, "recorded_at": entry.recorded_at}
             rows[put_aside].append(key | said | e.model_dump(include={"report", "serial", "reason"}))
+        case SessionOpened() | RackLoaded() | RackBegan() | RackEnded() as e:
+            said = {"kind": entry.kind, "recorded_at": entry.recorded_at}
+            rows[session_steps].append(key | said | {"data": e.model_dump(mode="json")})
         case WitnessRecorded() as e:
             rows[witnesses].append(key | e.model_dump())
         case MediumErased() | ErasureFailed() | MediumDestroyed() | MediumRemoved() | ErasureVerified():

@@ -146,6 +146,44 @@ class LotSettled(Event):
     round: int
 
 
+class SessionOpened(Event):
+    """Media of an engagement are treated in one room of the town hall. One stream a session, its racks in it."""
+
+    kind: ClassVar[str] = "erasure.session-opened.v1"
+    session: UUID
+    engagement: UUID
+    room: str
+    machines: tuple[str, ...]
+    operator: str
+    witness: str | None = None  # of the town's staff
+
+
+class RackLoaded(Event):
+    """Which items stand in a rack: one scan of its label stands for all of them. A later load replaces an earlier."""
+
+    kind: ClassVar[str] = "erasure.rack-loaded.v1"
+    session: UUID
+    rack: str
+    items: tuple[UUID, ...]
+
+
+class RackBegan(Event):
+    """The machines of a rack were started."""
+
+    kind: ClassVar[str] = "erasure.rack-began.v1"
+    session: UUID
+    rack: str
+
+
+class RackEnded(Event):
+    """The operator says that a rack is done, but for exceptions. What was reached the tools' reports say, not this."""
+
+    kind: ClassVar[str] = "erasure.rack-ended.v1"
+    session: UUID
+    rack: str
+    exceptions: tuple[UUID, ...] = ()  # items scanned out
+
+
 class WitnessRecorded(Event):
     """The town's staff stood by while media of an engagement were treated (立会い)."""
 

@@ -63,6 +63,7 @@ async def replayed(folder: Path) -> AsyncIterator[Pilot]:
             await chapter(world)
         summary = await collect(world)
         await open_call(world)
+        await open_session(world)
         yield await look_around(stack, world, summary)
 
 
@@ -87,6 +88,12 @@ async def open_call(world: World) -> None:
         await clerk.do("/api/donations/calls", call)
 
 
+async def open_session(world: World) -> None:
+    """Open an on-site session that stays open."""
+    async with Actor(world.origin, world.authority, "itad-worker") as worker:
+        await worker.upload("/erasure/sessions", {"engagement": world.engagement, "room": "第2会議室"}, [])
+
+
 async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pilot:
     """Read what addresses are made of, and which texts are data, from the ledgers."""
     entries = [row["body"] for name in SERVICES for row in await _rows(stack, name, "SELECT body FROM entries")]
@@ -108,6 +115,7 @@ async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pi
         "report": next(event["evidence"]["sha256"] for event in events if "achieved" in event),
         "photo": next(event["photos"][0]["sha256"] for event in events if event.get("photos") and "machine" in event),
         "cage": sealed["cage"],
+        "session": str((await _rows(stack, "erasure", "SELECT stream FROM session_steps"))[0]["stream"]),
         "seal_photo": sealed["photos"][0]["sha256"],
         "excepted": world.labels[min(world.failing)],
         "unknown": UNKNOWN,

@@ -147,6 +147,8 @@ VISITS = (
     Visit("/erasure", CLERK, "/erasure"),
     Visit("/erasure/unmatched", WORKER, "/erasure/unmatched"),
     Visit("/erasure/recheck", WORKER, "/erasure/recheck"),
+    Visit("/erasure/sessions", WORKER, "/erasure/sessions"),
+    Visit("/erasure/sessions/{session}", WORKER, "/erasure/sessions/{session}?engagement={engagement}&rack=R1"),
     Visit("/erasure/recheck", CLERK, "/erasure/recheck?engagement={engagement}"),
     Visit("/erasure/destroy", WORKER, "/erasure/destroy"),
     Visit("/erasure/destroy/tray", WORKER, "/erasure/destroy/tray"),

@@ -7,17 +7,18 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, FilePayload, expect
 
-from services.erasure import api, line, pages, rechecks
+from services.erasure import api, line, pages, rechecks, sessions
 from services.erasure.tests.conftest import ENGAGEMENT, bearer, hear, item, principal, register, required
 from services.erasure.tests.test_api import drop, failing, proof
 from services.erasure.worker import life
 from shared.assembly import assemble
 from shared.browser import DESK, PHONE, WHY_SKIPPED, Visits, axe_violations, chromium, launch, serving, unfocused
 from shared.events.tracking import ExceptionApproved, ItemRegistered
+from shared.ids import uuid7
 from shared.testing import Service, photo, recorded
 
 pytestmark = pytest.mark.browser
-ROUTERS = (rechecks.router, api.router, line.router, pages.router)
+ROUTERS = (rechecks.router, sessions.router, api.router, line.router, pages.router)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,15 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
     chrome: Browser, address: str, story: list[ItemRegistered], screen: dict[str, int]
 ) -> None:
     found: dict[str, Any] = {}
-    paths = ["/erasure", "/erasure/unmatched", "/erasure/recheck", "/erasure/destroy", "/erasure/destroy?label=7K3D"]
-    paths.append("/erasure/destroy/tray")
+    paths = [
+        "/erasure",
+        "/erasure/unmatched",
+        "/erasure/recheck",
+        "/erasure/sessions",
+        "/erasure/destroy",
+        "/erasure/destroy?label=7K3D",
+        "/erasure/destroy/tray",
+    ]
     paths += [f"/erasure/destroy?label={one.label}" for one in (story[0], story[5])]
     paths += [f"/erasure/media/{one.label}" for one in (story[0], story[1], story[3])]
     context = await opened(chrome, screen)
@@ -90,9 +98,50 @@ async def test_every_page_is_accessible_and_asks_nobody_outside(
     assert [said for said in visits.consoles if not any(code in said for code in expected)] == []
 
 
+async def test_a_rack_of_twenty_takes_one_scan_two_taps_and_a_scan_an_exception(
+    chrome: Browser, address: str, erasure: Service, client: httpx.AsyncClient
+) -> None:
+    machines = [item(f"RACK{nth:02}") for nth in range(20)]
+    await hear(erasure, *(recorded(one, stream=one.item) for one in machines))
+    said = {"request": str(uuid7()), "engagement": str(ENGAGEMENT), "room": "第2会議室"}
+    went = await client.post("/erasure/sessions", data=said, headers={"accept": "text/html"})
+    load = {"step": "load", "rack": "R-01", "labels": "\n".join(one.label for one in machines)}
+    url = went.headers["location"]
+    await client.post(url.split("?")[0], data=said | load | {"request": str(uuid7())}, headers={"accept": "text/html"})
+    context = await opened(chrome, DESK)
+    page = await context.new_page()
+    scans = taps = 0
+
+    async def scan(text: str) -> None:
+        nonlocal scans
+        scans += 1
+        await expect(page.locator("input:focus")).to_have_count(1)
+        async with page.expect_navigation():
+            await page.keyboard.type(text)
+            await page.keyboard.press("Enter")
+
+    async def tap(name: str) -> None:
+        nonlocal taps
+        taps += 1
+        async with page.expect_navigation():
+            await page.get_by_role("button", name=name).click()
+
+    await page.goto(f"{address}{url}")
+    await scan("r-01")
+    await tap("消去を始めた")
+    for one in machines[:2]:
+        await scan(one.label)
+    await tap("18台の消去が終わった")
+    await expect(page.get_by_text("報告を待っています")).to_have_count(18)
+    assert (scans, taps) == (1 + 2, 2)
+    assert await axe_violations(page) == []
+    await context.close()
+
+
 async def test_many_files_go_in_parts_with_a_bar_and_a_row_each_and_go_on_after_a_break(
     chrome: Browser, address: str, erasure: Service, client: httpx.AsyncClient
 ) -> None:
+    assert client.base_url is not None
     many = [item(f"MANY{nth:03}") for nth in range(120)]
     await hear(erasure, *(recorded(one, stream=one.item) for one in many))
     context = await opened(chrome, DESK)

@@ -208,6 +208,8 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(erasur
     ]
     body = {"request": str(uuid7()), "label": near.label, "serial": "REBUILD0"}
     assert (await client.post(f"/api/erasure/unmatched/{waiting['report']}/bind", json=body)).status_code == 201
+    said = {"request": str(uuid7()), "engagement": str(ENGAGEMENT), "room": "第2会議室"}
+    assert (await client.post("/erasure/sessions", data=said, headers={"accept": "text/html"})).status_code == 303
     await drop(client, proof("REBUILD1"))
     (other,) = [
         w for w in (await client.get("/api/erasure/unmatched")).json()["unmatched"] if w["serial"] == "REBUILD1"

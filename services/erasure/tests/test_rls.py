@@ -42,6 +42,8 @@ async def filled(erasure: Service, client: Any) -> Service:
     (waiting,) = (await client.get("/api/erasure/unmatched")).json()["unmatched"]
     bind = {"request": str(uuid7()), "label": near.label, "serial": "R2"}
     assert (await client.post(f"/api/erasure/unmatched/{waiting['report']}/bind", json=bind)).status_code == 201
+    said = {"request": str(uuid7()), "engagement": str(OTHER_ENGAGEMENT), "room": "-"}
+    assert (await client.post("/erasure/sessions", data=said, headers={"accept": "text/html"})).status_code == 303
     await drop(client, proof("R3"))
     (other,) = (await client.get("/api/erasure/unmatched")).json()["unmatched"]
     aside = {"request": str(uuid7()), "serial": "R3", "reason": "-"}
