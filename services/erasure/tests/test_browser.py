@@ -139,9 +139,8 @@ async def test_a_rack_of_twenty_takes_one_scan_two_taps_and_a_scan_an_exception(
 
 
 async def test_many_files_go_in_parts_with_a_bar_and_a_row_each_and_go_on_after_a_break(
-    chrome: Browser, address: str, erasure: Service, client: httpx.AsyncClient
+    chrome: Browser, address: str, erasure: Service
 ) -> None:
-    assert client.base_url is not None
     many = [item(f"MANY{nth:03}") for nth in range(120)]
     await hear(erasure, *(recorded(one, stream=one.item) for one in many))
     context = await opened(chrome, DESK)
