@@ -222,6 +222,28 @@ def parked(
 
 
 @app.command()
+def simulate(
+    into: Annotated[
+        Path | None, typer.Option(help="ファイルに書く新しいフォルダー / write files into a new folder")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="動いているスタックのデータフォルダー / data folder of a running stack")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="台数 / how many drives")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="同じ種は同じ台数の同じ世界 / the same seed, the same world")] = 1,
+) -> None:
+    """【模擬】実在しない機器と報告を作る / make a fleet that never was, marked as simulated wherever it shows.
+
+    --into: ファイルとして / as files. --folder: 動いているスタックへ / through the doors of a stack that runs.
+    """
+    from meguru.simulator.command import simulate_fleet
+
+    if (into is None) == (folder is None):
+        raise typer.BadParameter("--into か --folder のどちらかを指定してください。 Give --into or --folder.")
+    _finish(simulate_fleet(into, folder, count, seed))
+
+
+@app.command()
 def backup(file: Path, folder: Folder = DATA) -> None:
     """データベース、写真と報告、鍵をひとつのファイルに取る / write databases, blobs and keys into one file."""
     from meguru.backup import backup_folder
@@ -250,6 +272,7 @@ def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
     from meguru.backup import BadBackup
     from meguru.heads import BadHead
     from meguru.rebuild import NotCaughtUp
+    from meguru.replay.actor import Unexpected
     from meguru.standing import NoStack
     from shared.stack.postgres import BadCluster
     from shared.stack.stack import StackInUse
@@ -257,7 +280,17 @@ def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
 
     try:
         code = asyncio.run(work)
-    except (NoStack, BadBackup, BadHead, NotCaughtUp, BadCluster, DidNotStart, StackInUse, OSError) as wrong:
+    except (
+        NoStack,
+        BadBackup,
+        BadHead,
+        NotCaughtUp,
+        BadCluster,
+        DidNotStart,
+        StackInUse,
+        Unexpected,
+        OSError,
+    ) as wrong:
         typer.echo(str(wrong), err=True)
         raise typer.Exit(2) from wrong
     raise typer.Exit(code)

@@ -75,6 +75,11 @@ class Inputs:
         return self.folder / f"電子申請_第{round_}回.csv"
 
 
+def inventory(machines: Sequence[Machine]) -> bytes:
+    """Return a town's list as its office writes it: CP932 with Japanese heads."""
+    return _csv(HEADS, [_row(machine) for machine in machines], "cp932")
+
+
 def write(folder: Path, machines: list[Machine], failing: set[str], now: datetime) -> Inputs:
     """Write the inventory, the tool reports and the photos. `failing` names the asset numbers whose erasure fails."""
     inputs = Inputs(folder)

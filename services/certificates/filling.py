@@ -36,6 +36,7 @@ from shared.events.erasure import (
 from shared.events.tracking import CustodyClosed, ExceptionApproved, Medium, PolicySet
 from shared.ids import Label
 from shared.levels import Level, at_least
+from shared.simulated import is_marked
 
 ITEM_KINDS = {"notebook": "ノートパソコン", "desktop": "デスクトップパソコン", "loose-drive": "記憶媒体"}
 MEDIUM_KINDS = {"hdd": "HDD", "ssd": "SSD", "nvme": "SSD（NVMe）"}
@@ -78,6 +79,7 @@ def _shared(order: Order, facts: Facts, place: LogPlace, origin: str, at: dateti
     item, deal = facts.registered, facts.engagement
     return {
         "number": order.number,
+        "sample": is_marked(deal.title),
         "issued_at": at,
         "due_on": due_on(facts.received_at, deal.certificate_days) if facts.received_at else None,
         "addressee": f"{facts.parties[deal.town]}長",

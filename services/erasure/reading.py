@@ -14,6 +14,7 @@ from services.erasure.domain.recheck import Look, Lot, lot
 from shared.events.tracking import Required
 from shared.levels import Level
 from shared.serial import loose
+from shared.simulated import is_marked
 
 # ── media, as registered and as they are ──────────────────────────────────────────────────────────────────────────────
 
@@ -21,7 +22,8 @@ _REGISTERED = text(
     "SELECT m.medium, m.item, m.tenant, m.label, m.serial, m.kind, m.item_kind, "
     "(SELECT r.required FROM requirements r WHERE r.item = m.item "
     "ORDER BY r.recorded_at DESC, r.sequence DESC LIMIT 1) AS required, "
-    "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted "
+    "EXISTS (SELECT FROM exceptions x WHERE x.medium = m.medium) AS excepted, "
+    "coalesce((SELECT e.title FROM engagements e WHERE e.engagement = m.engagement), '') AS title "
     "FROM media m WHERE m.item = ANY(:items) OR m.medium = ANY(:media) ORDER BY m.item, m.nth"
 )
 
@@ -41,6 +43,7 @@ async def registered(
             kind=row.kind,
             required=Required.model_validate(row.required),
             excepted=row.excepted,
+            simulated=is_marked(row.title),
             item_kind=row.item_kind,
         )
         for row in rows

@@ -30,6 +30,7 @@ from shared.events.erasure import (
 from shared.events.tracking import Required
 from shared.levels import Level, at_least
 from shared.refused import Refused
+from shared.simulated import is_simulated
 
 Place = Literal["on-site", "centre"]
 Technique = Literal["crush", "shred", "melt", "incinerate", "disintegrate"]
@@ -48,6 +49,7 @@ class Registered:
     kind: str
     required: Required
     excepted: bool = False  # an approver of the town let it leave without the level on site
+    simulated: bool = False  # its engagement is part of a simulation: only there may simulated evidence stand
     item_kind: str = ""  # of the item it came in; a loose drive has no chassis to be taken out of
 
     @property
@@ -229,6 +231,11 @@ def judge(
     What is not proof (no serial of its own, stale, contradicting) becomes ErasureFailed: the medium is where it was.
     """
     judged = grade(finding, MediumKind(registered.kind), version=version)
+    is_foreign = not registered.simulated and any(
+        is_simulated(named) for named in (registered.serial, finding.serial, finding.model, finding.host_serial)
+    )
+    if is_foreign:
+        judged = replace(judged, level=None, would_raise=())
     required = registered.required.on_site
     sufficient = judged.level is not None and at_least(judged.level, required)
     reasons = _reasons(judged, sufficient=sufficient)
@@ -236,6 +243,8 @@ def judge(
         reasons = (*reasons, _bound_by_person(finding.serial, registered.serial))
     if filing.by_host:
         reasons = (*reasons, _bound_by_host(finding.host_serial))
+    if is_foreign:
+        reasons = (_SIMULATED, *reasons)
     if judged.level is None:
         return ErasureFailed(
             medium=registered.medium,
@@ -282,6 +291,13 @@ def _reasons(judged: Grade, *, sufficient: bool) -> tuple[erasure.Reason, ...]:
 
 def _spoken(reason: Reason) -> erasure.Reason:
     return erasure.Reason(code=reason.code, ja=reason.ja, en=reason.en)
+
+
+_SIMULATED = erasure.Reason(
+    code="simulated",
+    ja="この報告は模擬（シミュレーション）です。模擬ではない契約では証拠になりません。",
+    en="This report is simulated. It is no evidence in an engagement that is not a simulation.",
+)
 
 
 def _bound_by_person(reported: str, registered: str) -> erasure.Reason:

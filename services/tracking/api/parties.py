@@ -16,6 +16,7 @@ from shared.door import Ask, Door, TheDoor, receipt
 from shared.entry import Entry
 from shared.identity import Principal
 from shared.refused import Forbidden, Invalid
+from shared.simulated import marked
 
 router = APIRouter()
 
@@ -24,11 +25,12 @@ router = APIRouter()
 async def add_town(body: NewTown, door: TheDoor, who: Operator) -> Response:
     """Add a municipality from the list, by its code."""
     found = municipality(body.code)
-    party = f"town-{found.code}"
+    party = f"town-sim-{found.code}" if body.simulated else f"town-{found.code}"
+    name, code = (marked(found.name), None) if body.simulated else (found.name, found.code)
 
     async def add(tx: Transaction) -> Entry[Any]:
         return await parties.add_party(
-            tx, party, "town", found.name, code=found.code, kana=found.kana, address=body.address, contact=body.contact
+            tx, party, "town", name, code=code, kana=found.kana, address=body.address, contact=body.contact
         )
 
     return receipt(await _as_party(door, party, who, add, body))

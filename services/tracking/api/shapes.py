@@ -29,6 +29,7 @@ class NewTown(Ask):
     """A municipality by its code; its name comes from the list."""
 
     code: Annotated[str, Field(min_length=6, max_length=6)]
+    simulated: bool = False  # a party of its own beside the real town, with the mark of a simulation in its name
     address: Annotated[str, Field(max_length=200)] | None = None
     contact: Annotated[str, Field(max_length=200)] | None = None
 

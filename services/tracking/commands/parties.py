@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from shared.events.tracking import EngagementEnded, EngagementOpened, PartyAdded
 from shared.ids import FOUNDATION, derived
 from shared.outbox import notify
 from shared.refused import Invalid, Refused
+from shared.simulated import MARK, is_marked
 
 YEARS = range(2000, 2101)  # of an engagement's days; anything else is a slip of the finger
 
@@ -132,6 +134,22 @@ async def _known_partners(tx: Transaction, *, centre: str, carrier: str | None) 
             )
 
 
+async def _all_simulated_or_none(tx: Transaction, title: str, parties: Sequence[str | None]) -> None:
+    """Raise Invalid where a simulation and real work would meet: title and every party carry the mark, or none does."""
+    names = await tx.connection.scalars(
+        text("SELECT name FROM parties WHERE party = ANY(:parties)"), {"parties": [one for one in parties if one]}
+    )
+    if len({is_marked(name) for name in (title, *names)}) > 1:
+        raise Invalid(
+            "simulated-mixed",
+            f"模擬（{MARK}）と実際の業務は、1つの契約に混ぜられません。契約の名前と組織のすべてに {MARK} を付けるか、"
+            "どれにも付けないでください。",
+            f"A simulation ({MARK}) and real work cannot share an engagement. Its title and all of its parties carry "
+            "the mark, or none of them does.",
+            field="title",
+        )
+
+
 async def open_engagement(
     tx: Transaction,
     *,
@@ -174,6 +192,7 @@ async def open_engagement(
                 field=field,
             )
     await _known_partners(tx, centre=centre, carrier=carrier)
+    await _all_simulated_or_none(tx, title, [tx.tenant, centre, carrier])
     event = EngagementOpened(
         engagement=engagement,
         town=tx.tenant,

@@ -28,6 +28,7 @@ from shared.identity import Anyone
 from shared.ids import ALPHABET, TOKEN_LENGTH, BadLabel, Label, parse_label, qr_url
 from shared.refused import Unknown
 from shared.settings import settings
+from shared.simulated import is_marked
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 from shared.web.viewer import Viewer
@@ -53,6 +54,7 @@ class Looked:
     say: str = ""
     label: str = ""
     lines: Lines | None = None
+    simulated: bool = False
 
 
 @router.get("/")
@@ -90,7 +92,7 @@ async def step(request: Request, door: TheDoor, label: SentLabel) -> Response:
     seen = await _see(door, *found[:2]) if found else None
     if seen is None:
         raise _nothing()
-    return render(request, "step.html", label=given.id, lines=_lines(seen), **_words())
+    return render(request, "step.html", label=given.id, lines=_lines(seen), simulated=is_marked(seen.town), **_words())
 
 
 @router.get("/t/{label}/{token}")
@@ -216,7 +218,7 @@ async def _look(door: Door, typed: str) -> Looked:
     seen = await _see(door, *found[:2]) if found else None
     if seen is None:
         return Looked(shown, _("この追跡IDの記録はありません。ラベルと見比べてください。"))
-    return Looked(shown, label=label.id, lines=_lines(seen))
+    return Looked(shown, label=label.id, lines=_lines(seen), simulated=is_marked(seen.town))
 
 
 async def _log_size(door: Door) -> int:

@@ -166,6 +166,32 @@ async def test_an_engagement_is_opened_with_partners_who_are_registered(tracking
             assert (refused.value.code, refused.value.detail) == ("no-party", {"field": field})
 
 
+async def test_a_simulation_and_real_work_never_share_an_engagement(tracking: Service, engagement: UUID) -> None:
+    days: dict[str, Any] = {"starts_on": date(2026, 1, 1), "ends_on": date(2036, 1, 1), "certificate_days": 43}
+    for party, kind, name in (("centre-sim", "centre", "【模擬】センター"), ("town-sim-x", "town", "【模擬】町")):
+        async with tracking.acting(party) as tx:
+            await parties.add_party(tx, party, kind, name)  # type: ignore[arg-type]  # both are kinds
+    for town, centre, carrier, title in (
+        (TOWN, "centre-sim", None, "試行"),
+        (TOWN, "centre-sim", None, "【模擬】試行"),
+        (TOWN, CENTRE, None, "【模擬】試行"),
+        ("town-sim-x", CENTRE, None, "【模擬】試行"),
+        ("town-sim-x", "centre-sim", None, "試行"),
+        ("town-sim-x", "centre-sim", CARRIER, "【模擬】試行"),
+    ):
+        async with tracking.acting(town) as tx:
+            with pytest.raises(Invalid) as refused:
+                await parties.open_engagement(
+                    tx, centre=centre, carrier=carrier, title=title, contract="R8-sim", **days
+                )
+            assert refused.value.code == "simulated-mixed"
+    async with tracking.acting("town-sim-x") as tx:
+        opened = await parties.open_engagement(
+            tx, centre="centre-sim", carrier=None, title="【模擬】試行", contract="R8-sim", **days
+        )
+    assert opened.event.title == "【模擬】試行"
+
+
 async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracking: Service, engagement: UUID) -> None:
     good, bad = await registered(tracking, engagement, [row("G1"), row("B1")])
     async with tracking.acting(by=WORKER) as tx:
