@@ -21,6 +21,10 @@ count {{count}}, seed {{seed}}: the same numbers make the same files again.
 
 def write(folder: Path, count: int, seed: int, started: datetime) -> int:
     """Write inventory, reports and truth into a folder; return the number of reports. Raises FileExistsError."""
+    if folder.exists():
+        raise FileExistsError(
+            f"{folder} はもうあります。新しい名前のフォルダーを指定してください。 {folder} exists: name a new folder."
+        )
     folder.mkdir(parents=True)
     (folder / "reports").mkdir()
     (folder / "README.txt").write_text(README.format(count=count, seed=seed), encoding="utf-8")
