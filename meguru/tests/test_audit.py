@@ -20,7 +20,7 @@ from meguru import audit as auditing
 from meguru.audit import Finding, examine
 from meguru.heads import BadHead, brought_by
 from services.donations import commands as donations
-from services.erasure import commands as erasure
+from services.erasure.commands import media, witnesses
 from services.tracking import loops
 from services.tracking.commands import items, rolls, scans
 from services.tracking.log.note import Checkpoint, NoteSigner
@@ -118,17 +118,17 @@ async def tell(world: World) -> None:
     crusher = world.services["erasure"]
     async with crusher.acting(by=WORKER) as tx:
         for n, item in enumerate(known[:2]):
-            await erasure.destroy(
+            await media.destroy(
                 tx,
                 item.stream,
-                erasure.Which(),
+                media.Which(),
                 technique="crush",
                 machine="M-1",
                 photos=(Photo(sha256=photos[n], role="after"),),
                 witness=None,
             )
     async with crusher.acting() as tx:
-        await erasure.witness(tx, engagement, witness="clerk", place="庁舎", began_at=NOW, ended_at=None)
+        await witnesses.witness(tx, engagement, witness="clerk", place="庁舎", began_at=NOW, ended_at=None)
     async with world.services["donations"].acting() as tx:
         await donations.open_call(tx, a_call())
     await world.carry()

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from meguru.regrade import regrade, regrade_folder
-from services.erasure import commands
-from services.erasure.commands import Bound
+from services.erasure.commands import reports
+from services.erasure.commands.reports import Bound
 from services.erasure.domain.grading import TABLE_CURRENT, TABLES
 from services.erasure.domain.medium import Filing
 from services.erasure.domain.technique import MediumKind, Technique
@@ -31,9 +31,7 @@ async def test_the_command_grades_what_is_kept_and_counts_it(
         evidence = Evidence(sha256=await blobs.put(TOWN, proof("CLI1")), filename="s.json", tool="nvme-cli")
         (finding,) = read(proof("CLI1"), "s.json").findings
         async with made.acting(by=WORKER) as tx:
-            await commands.record(
-                tx, [Bound(it.media[0].id, finding, Filing(evidence, WORKER.person, "on-site", None))]
-            )
+            await reports.record(tx, [Bound(it.media[0].id, finding, Filing(evidence, WORKER.person, "on-site", None))])
         counted = [await regrade(servers, "test.2") for _ in range(2)]
         assert [(one.media, one.recorded) for one in counted] == [(1, 1), (1, 0)]
         assert await regrade_folder(servers.folder) == 0  # back to today's table: the level differs again

@@ -11,8 +11,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.datastructures import UploadFile as Upload
 from starlette.responses import JSONResponse, Response
 
-from services.erasure import commands, destruction, intake, reading
-from services.erasure.commands import Which
+from services.erasure import destruction, intake, reading
+from services.erasure.commands import media, witnesses
+from services.erasure.commands.media import Which
 from services.erasure.destruction import Shot, Telling, given_shots, given_telling
 from services.erasure.domain.likeness import why_waiting
 from services.erasure.domain.medium import Place
@@ -240,7 +241,7 @@ async def remove(label: GivenLabel, body: OfMedium, door: TheDoor, who: Worker) 
     """Record that a medium was taken out of its chassis."""
 
     async def do(tx: Transaction, found: Found) -> Entry[Any]:
-        return await commands.remove(tx, found.item, body.which)
+        return await media.remove(tx, found.item, body.which)
 
     return receipt(await door.act_on(label, who, do, ask=body))
 
@@ -257,7 +258,7 @@ async def verify(label: GivenLabel, body: Verification, door: TheDoor, who: Chec
     """Record a re-check by somebody who is not the wiper."""
 
     async def do(tx: Transaction, found: Found) -> Entry[Any]:
-        return await commands.verify(tx, found.item, body.which, method=body.method, passed=body.passed)
+        return await media.verify(tx, found.item, body.which, method=body.method, passed=body.passed)
 
     return receipt(await door.act_on(label, who, do, ask=body))
 
@@ -278,7 +279,7 @@ async def witness(body: Witnessing, door: TheDoor, who: Stander) -> Response:
     town = await town_of(door, who, body.engagement)
 
     async def do(tx: Transaction) -> Entry[Any]:
-        return await commands.witness(
+        return await witnesses.witness(
             tx,
             body.engagement,
             witness=body.witness or who.person,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.erasure import api, line, pages, rechecks, sessions
+from services.erasure import api, pages
 from services.erasure.worker import life
 from shared.assembly import assemble
 
@@ -10,6 +10,6 @@ app = assemble(
     "erasure",
     title="Meguru erasure",
     life=life,
-    routers=(rechecks.router, sessions.router, api.router, line.router, pages.router),
+    routers=(api.router, pages.router),
     templates=Path(__file__).parent / "templates",
 )

@@ -16,8 +16,8 @@ from fastapi import File, Form, UploadFile
 from pydantic import AwareDatetime, Field
 from starlette.datastructures import UploadFile as Upload
 
-from services.erasure import commands
-from services.erasure.commands import Which
+from services.erasure.commands import media
+from services.erasure.commands.media import Which
 from services.erasure.domain.medium import Remains, Technique
 from services.erasure.intake import Words
 from shared import photos
@@ -218,8 +218,8 @@ def _recording(
         if told.removed:
             out = replace(tx, request=Ask(request=derived(told.request, "removed")).identity)
             for item, which in several:
-                await commands.remove(out, item, which)
-        return await commands.destroy_all(
+                await media.remove(out, item, which)
+        return await media.destroy_all(
             tx,
             several,
             technique=told.technique,

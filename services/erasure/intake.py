@@ -15,8 +15,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from services.erasure import commands, reading
-from services.erasure.commands import Bound, Stray
+from services.erasure import reading
+from services.erasure.commands import reports, witnesses
+from services.erasure.commands.reports import Bound, Stray
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
 from services.erasure.reading import Candidate
@@ -182,26 +183,26 @@ class _Work:
         What is asked of a medium that is not registered yet nobody knows: there only the town's staff may stand by.
         """
         async with door.look(self.party, who) as connection:
-            await commands.known_witness(
+            await witnesses.known_witness(
                 connection, witness, who.person, self.party, self.ask.engagement, of_town=bool(self.strays)
             )
         for tenant, judged in self.bound.items():
             async with door.look(tenant, who) as connection:
                 there = await reading.registered(connection, media=[bound.medium for _, bound in judged])
                 asked = any(one.asks_witness for one in there)
-                await commands.known_witness(connection, witness, who.person, tenant, None, of_town=asked)
+                await witnesses.known_witness(connection, witness, who.person, tenant, None, of_town=asked)
 
     async def record(self, door: Door, who: Principal) -> None:
         """Record for each town what its media's reports prove, and file what waits."""
         for tenant, judged in self.bound.items():
             self._say([said for said, _ in judged], await self._record(door, who, tenant, [one for _, one in judged]))
         if self.strays:
-            filed = await door.act(self.party, who, lambda tx: commands.file(tx, self._strays()), ask=self.ask)
+            filed = await door.act(self.party, who, lambda tx: reports.file(tx, self._strays()), ask=self.ask)
             for (_, waiting), entry in zip(self.strays.values(), filed, strict=True):
                 self._say(waiting, [entry] * len(waiting))
 
     async def _record(self, door: Door, who: Principal, tenant: str, bound: list[Bound]) -> list[Entry[Any]]:
-        return await door.act(tenant, who, lambda tx: commands.record(tx, bound), ask=self.ask)
+        return await door.act(tenant, who, lambda tx: reports.record(tx, bound), ask=self.ask)
 
     def _strays(self) -> list[Stray]:
         strays = []
@@ -227,14 +228,14 @@ class Binding(Ask):
 async def bind(door: Door, who: Principal, report: UUID, found: Found, ask: Binding) -> list[Entry[Any]]:
     """Bind one serial of a waiting report to the item whose label a person scanned (see commands.bind)."""
     serial = ask.serial
-    filed = await door.act(who.party, who, lambda tx: commands.filed(tx, report))
+    filed = await door.act(who.party, who, lambda tx: reports.filed(tx, report))
     named = filed.event.evidence
     content = await blobs.get(who.party, named.sha256)
     said = findings(content, named.filename, serial)
     if not said:
         raise Unknown
     await blobs.put(found.tenant, content)
-    return await door.act(found.tenant, who, lambda tx: commands.bind(tx, filed, found.item, serial, said), ask=ask)
+    return await door.act(found.tenant, who, lambda tx: reports.bind(tx, filed, found.item, serial, said), ask=ask)
 
 
 class Aside(Ask):
@@ -247,7 +248,7 @@ class Aside(Ask):
 async def put_aside(door: Door, who: Principal, report: UUID, ask: Aside) -> Entry[Any]:
     """Put one serial of a waiting report aside (see commands.put_aside)."""
     return await door.act(
-        who.party, who, lambda tx: commands.put_aside(tx, report, ask.serial, reason=ask.reason), ask=ask
+        who.party, who, lambda tx: reports.put_aside(tx, report, ask.serial, reason=ask.reason), ask=ask
     )
 
 
@@ -267,7 +268,7 @@ async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:
             continue
         (there,) = await reading.registered(tx.connection, media=[medium])
         await blobs.put(there.tenant, content)
-        entries += await commands.bind_arrived(tx, waiting, medium, said)
+        entries += await reports.bind_arrived(tx, waiting, medium, said)
     return entries
 
 

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.erasure import commands, reading
+from services.erasure import reading
+from services.erasure.commands import reports
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT
 from services.erasure.domain.medium import speaks_of_erasure
@@ -71,7 +72,7 @@ async def _record(
                 for it in await reading.registered(tx.connection, media=media):
                     of_town[it.tenant].append(it.medium)
                 done = [
-                    await commands.grade_again(replace(tx, tenant=town), its, kept, version)
+                    await reports.grade_again(replace(tx, tenant=town), its, kept, version)
                     for town, its in of_town.items()
                 ]
         except LostRace:

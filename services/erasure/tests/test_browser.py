@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, FilePayload, expect
 
-from services.erasure import api, line, pages, rechecks, sessions
+from services.erasure import api, pages
 from services.erasure.tests.conftest import ENGAGEMENT, bearer, hear, item, principal, register, required
 from services.erasure.tests.test_api import drop, failing, proof
 from services.erasure.worker import life
@@ -18,7 +18,7 @@ from shared.ids import uuid7
 from shared.testing import Service, photo, recorded
 
 pytestmark = pytest.mark.browser
-ROUTERS = (rechecks.router, sessions.router, api.router, line.router, pages.router)
+ROUTERS = (api.router, pages.router)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ async def address(erasure: Service, monkeypatch_module: pytest.MonkeyPatch) -> A
     """The application on a loopback port that is its own origin."""
     assert erasure.settings.service == "erasure"
     monkeypatch_module.delenv("MEGURU_ORIGIN", raising=False)
-    templates = Path(pages.__file__).parent / "templates"
+    templates = Path(api.__file__).parent / "templates"
     app = assemble("erasure", title="erasure", life=life, routers=ROUTERS, templates=templates)
     async with app.router.lifespan_context(app), serving(app) as at:
         yield at

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from services.erasure import commands
-from services.erasure.commands import Bound, Stray, Which
+from services.erasure.commands import media, reports, witnesses
+from services.erasure.commands.media import Which
+from services.erasure.commands.reports import Bound, Stray
 from services.erasure.consumers import consumers
 from services.erasure.domain.medium import Filing
 from services.erasure.reports.read import read
@@ -37,12 +38,12 @@ def filing(sha256: str = "b" * 64) -> Filing:
 
 async def record(made: Service, *several: Bound) -> list[Entry[Any]]:
     async with made.acting(by=WORKER) as tx:
-        return await commands.record(tx, several)
+        return await reports.record(tx, several)
 
 
 async def destroy(made: Service, it: ItemRegistered, request: UUID, asked: str = "a", **which: Any) -> Entry[Any]:
     async with made.acting(by=WORKER, request=request, asked=asked) as tx:
-        return await commands.destroy(
+        return await media.destroy(
             tx, it.item, Which(**which), technique="crush", machine="2", photos=SHOT, witness=None
         )
 
@@ -124,7 +125,7 @@ async def test_a_medium_taken_out_twice_is_taken_out_once(erasure: Service) -> N
     ids = set()
     for _ in range(2):
         async with erasure.acting(by=WORKER, request=uuid7()) as tx:
-            ids.add((await commands.remove(tx, it.item, Which())).id)
+            ids.add((await media.remove(tx, it.item, Which())).id)
     assert len(ids) == 1
 
 
@@ -133,9 +134,9 @@ async def test_the_second_look_is_not_the_wipers(erasure: Service) -> None:
     await record(erasure, bound(it.media[0].id, "C12"))
     async with erasure.acting(by=WORKER, request=uuid7()) as tx:
         with pytest.raises(Refused, match="別の人"):
-            await commands.verify(tx, it.item, Which(), method="read back", passed=True)
+            await media.verify(tx, it.item, Which(), method="read back", passed=True)
     async with erasure.acting(by=WORKER.model_copy(update={"person": "abe"})) as tx:
-        entry = await commands.verify(tx, it.item, Which(), method="read back", passed=False)
+        entry = await media.verify(tx, it.item, Which(), method="read back", passed=False)
     assert (entry.event.verifier, entry.event.passed) == ("abe", False)
 
 
@@ -147,24 +148,24 @@ async def test_who_stood_by_is_recorded_once(erasure: Service) -> None:
     for _ in range(2):
         async with erasure.acting(request=request) as tx:
             said: Any = {"witness": "sato", "place": "第2会議室", "began_at": tx.at, "ended_at": None}
-            ids.add((await commands.witness(tx, ENGAGEMENT, **said)).id)
+            ids.add((await witnesses.witness(tx, ENGAGEMENT, **said)).id)
     assert len(ids) == 1
     async with erasure.acting(request=uuid7()) as tx:
         with pytest.raises(Invalid, match="終わりが始まりより前"):
             early = tx.at.replace(year=2020)
-            await commands.witness(tx, ENGAGEMENT, witness="sato", place="x", began_at=tx.at, ended_at=early)
+            await witnesses.witness(tx, ENGAGEMENT, witness="sato", place="x", began_at=tx.at, ended_at=early)
 
 
 async def filed(made: Service, serials: Sequence[str], sha256: str) -> Entry[Any]:
     async with made.acting(CENTRE, WORKER) as tx:
-        (entry,) = await commands.file(tx, [Stray(filing(sha256), tuple(serials), ENGAGEMENT)])
+        (entry,) = await reports.file(tx, [Stray(filing(sha256), tuple(serials), ENGAGEMENT)])
     return entry
 
 
 async def bind(made: Service, report: Entry[Any], it: ItemRegistered, serial: str) -> list[Entry[Any]]:
     said = read(proof(serial), "session.json").findings
     async with made.acting(by=WORKER) as tx:
-        return await commands.bind(tx, report, it.item, serial, said)
+        return await reports.bind(tx, report, it.item, serial, said)
 
 
 async def test_a_near_miss_is_bound_by_a_person_once_and_leaves_the_queue(erasure: Service) -> None:
@@ -201,7 +202,7 @@ async def test_only_who_filed_a_report_finds_it(erasure: Service) -> None:
     report = await filed(erasure, ["C17"], "1" * 64)
     async with erasure.acting(TOWN) as tx:
         with pytest.raises(Unknown):
-            await commands.filed(tx, report.stream)
+            await reports.filed(tx, report.stream)
     async with erasure.acting(CENTRE, WORKER) as tx:
-        assert (await commands.filed(tx, report.stream)).id == report.id
+        assert (await reports.filed(tx, report.stream)).id == report.id
     assert not isinstance(report.event, MediumErased)

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.erasure import commands, views
+from services.erasure import views
+from services.erasure.commands.witnesses import known_witness
 from services.erasure.domain.session import Session, fold
 from shared import ledger
 from shared.database import Transaction
@@ -21,13 +22,13 @@ SHOWN_MAX = 20
 async def open_session(
     tx: Transaction, engagement: UUID, *, room: str, machines: Sequence[str], witness: str | None
 ) -> Entry[Event]:
-    """Open a session. Raises Invalid for a witness who may not be one (see commands.known_witness)."""
+    """Open a session. Raises Invalid for a witness who may not be one (see known_witness)."""
     stream = derived(engagement, f"session:{tx.request.id if tx.request else tx.at}")
     history = await ledger.read(tx, stream)
     if done := history.answered(tx.request):
         return done
     if witness:
-        await commands.known_witness(tx.connection, witness, tx.by.person, tx.tenant, engagement, of_town=True)
+        await known_witness(tx.connection, witness, tx.by.person, tx.tenant, engagement, of_town=True)
     said = SessionOpened(
         session=stream,
         engagement=engagement,

@@ -8,10 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from services.erasure import api, intake, posted, reading
+from services.erasure import api, intake, reading
 from services.erasure.domain.likeness import Piece, differing, why_waiting
 from services.erasure.domain.medium import Registered
 from services.erasure.intake import TEXT_MAX
+from services.erasure.pages import posted
 from services.erasure.waiting import Waiting, contradicted, proved_already, put_aside, unbound
 from shared import blobs, photos
 from shared.door import Door, TheDoor, scanned

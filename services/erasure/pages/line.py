@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from services.erasure import destruction, posted, reading
-from services.erasure.commands import Which
+from services.erasure import destruction, reading
+from services.erasure.commands.media import Which
 from services.erasure.destruction import (
     DURATION_S_MAX,
     PARTICLE_MM_MAX,
@@ -24,7 +24,8 @@ from services.erasure.destruction import (
     Telling,
 )
 from services.erasure.intake import TEXT_MAX
-from services.erasure.pages import TECHNIQUES, WORDS, job
+from services.erasure.pages import posted
+from services.erasure.pages.desk import TECHNIQUES, WORDS, job
 from shared.door import Door, Found, TheDoor, scanned
 from shared.identity import Principal, holding
 from shared.ids import uuid7

@@ -7,9 +7,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from services.erasure import pages, posted, racks, reading
+from services.erasure import reading
+from services.erasure.commands import racks
 from services.erasure.domain.session import RACK_ITEMS_MAX, Rack, Session
 from services.erasure.intake import TEXT_MAX
+from services.erasure.pages import desk, posted
 from shared.database import Transaction
 from shared.door import Ask, Door, TheDoor, scanned
 from shared.entry import Entry, Event
@@ -46,14 +48,14 @@ class Place:
 @router.get("")
 async def listed(request: Request, door: TheDoor, who: SignedIn, engagement: UUID | None = None) -> Response:
     """Show the sessions of a contract, and the form that opens one."""
-    return await _listed(request, door, who, await pages.job(door, who, engagement))
+    return await _listed(request, door, who, await desk.job(door, who, engagement))
 
 
 async def _listed(
     request: Request,
     door: Door,
     who: Principal,
-    at: pages.Job,
+    at: desk.Job,
     *,
     form: Form | None = None,
     refusal: Refused | None = None,
@@ -80,11 +82,11 @@ async def _listed(
 
 
 @router.post("")
-async def open_session(request: Request, door: TheDoor, who: pages.Worker) -> Response:
+async def open_session(request: Request, door: TheDoor, who: desk.Worker) -> Response:
     """Open a session and go to its page."""
-    async with request.form(max_files=0, max_fields=pages.FIELDS_MAX) as given:
+    async with request.form(max_files=0, max_fields=desk.FIELDS_MAX) as given:
         form = Form({key: value for key, value in given.items() if isinstance(value, str)})
-    at = await pages.job(door, who, posted.as_uuid(form.value("engagement")))
+    at = await desk.job(door, who, posted.as_uuid(form.value("engagement")))
     if at.current is None:
         raise Unknown
     here = at.current
@@ -117,7 +119,7 @@ async def room(
     out: Out = [],  # noqa: B006 - FastAPI copies it
 ) -> Response:
     """Show the racks, and the one whose label was scanned with its machines."""
-    at = await pages.job(door, who, engagement)
+    at = await desk.job(door, who, engagement)
     return await _room(request, door, who, at, session, rack=_rack(rack), out=[one for one in out if one.strip()])
 
 
@@ -125,7 +127,7 @@ async def _room(
     request: Request,
     door: Door,
     who: Principal,
-    at: pages.Job,
+    at: desk.Job,
     session: UUID,
     *,
     rack: str = "",
@@ -188,12 +190,12 @@ def _places(rack: Rack, named: dict[UUID, str], proved: dict[UUID, bool], leavin
 
 
 @router.post("/{session}")
-async def step(session: UUID, request: Request, door: TheDoor, who: pages.Worker) -> Response:
+async def step(session: UUID, request: Request, door: TheDoor, who: desk.Worker) -> Response:
     """Record that a rack was loaded, begun or done; a refusal keeps what was scanned."""
-    async with request.form(max_files=0, max_fields=RACK_ITEMS_MAX + pages.FIELDS_MAX) as given:
+    async with request.form(max_files=0, max_fields=RACK_ITEMS_MAX + desk.FIELDS_MAX) as given:
         form = Form({key: value for key, value in given.items() if isinstance(value, str)})
         out = [one for one in given.getlist("out") if isinstance(one, str)][:RACK_ITEMS_MAX]
-    at = await pages.job(door, who, posted.as_uuid(form.value("engagement")))
+    at = await desk.job(door, who, posted.as_uuid(form.value("engagement")))
     if at.current is None:
         raise Unknown
     here, rack, typed = at.current, _rack(form.value("rack")), form.value("labels")[:LIST_MAX]

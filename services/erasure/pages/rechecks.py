@@ -8,11 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from services.erasure import api, pages, posted, reading
+from services.erasure import api, reading
 from services.erasure.domain.draw import SHARE_PERCENT, VERSION
 from services.erasure.domain.medium import Registered
 from services.erasure.domain.recheck import Lot
 from services.erasure.intake import TEXT_MAX
+from services.erasure.pages import desk, posted
 from shared.door import Door, TheDoor, scanned
 from shared.identity import Principal, SignedIn
 from shared.ids import uuid7
@@ -73,11 +74,11 @@ async def listed(
     request: Request, door: TheDoor, who: SignedIn, engagement: UUID | None = None, done: str = ""
 ) -> Response:
     """Show what is drawn, who has looked, and how anybody draws it again."""
-    return await _listed(request, door, who, await pages.job(door, who, engagement), done=done[:TEXT_MAX])
+    return await _listed(request, door, who, await desk.job(door, who, engagement), done=done[:TEXT_MAX])
 
 
 async def _listed(
-    request: Request, door: Door, who: Principal, at: pages.Job, *, done: str = "", refusal: Refused | None = None
+    request: Request, door: Door, who: Principal, at: desk.Job, *, done: str = "", refusal: Refused | None = None
 ) -> Response:
     lot, rows, names = None, [], {}
     if at.current:
@@ -101,7 +102,7 @@ async def _listed(
         done=done,
         refusal=refusal,
         methods=METHODS,
-        words=pages.WORDS,
+        words=desk.WORDS,
         new_request=uuid7,
     )
 
@@ -118,9 +119,9 @@ def _row(medium: Registered, lot: Lot, deeds: Sequence[reading.Deed]) -> Row:
 @router.post("/erasure/recheck/{label}", include_in_schema=False)
 async def look(label: str, request: Request, door: TheDoor, who: api.Checker) -> Response:
     """Record what somebody else than the wiper found on a medium, then show the list again."""
-    async with request.form(max_files=0, max_fields=pages.FIELDS_MAX) as given:
+    async with request.form(max_files=0, max_fields=desk.FIELDS_MAX) as given:
         form = Form({key: value for key, value in given.items() if isinstance(value, str)})
-        at = await pages.job(door, who, posted.as_uuid(form.value("engagement")))
+        at = await desk.job(door, who, posted.as_uuid(form.value("engagement")))
         method = form.choice("method", _("確かめ方"), tuple(METHODS))
         passed = form.choice("passed", _("結果"), ("yes", "no"))
         said = {"request": posted.as_uuid(form.value("request")) or uuid7(), "serial": form.value("serial") or None}
