@@ -62,11 +62,16 @@ def inventory(serials: list[str]) -> bytes:
 
 
 async def quiet(stack: Stack) -> None:
-    """Return when no durable has anything left to do."""
+    """Return when no outbox holds anything, and then no durable has anything left to do."""
     client = await nats.connect(**stack.nats_options())
+    databases = [await stack.connect(service) for service in stack.services]
+    waits = "SELECT EXISTS (SELECT FROM outbox) OR EXISTS (SELECT FROM notices)"
     while True:
+        unsent = [await database.fetchval(waits) for database in databases]
         durables = [one for name in ("CUSTODY", "NOTICE") for one in await client.jetstream().consumers_info(name)]
-        if not any(one.num_pending or one.num_ack_pending for one in durables):
+        if not any(unsent) and not any(one.num_pending or one.num_ack_pending for one in durables):
             break
         await asyncio.sleep(0.2)
+    for database in databases:
+        await database.close()
     await client.close()

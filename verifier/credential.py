@@ -206,6 +206,16 @@ def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
+def _uncertified(subject: dict[str, Any]) -> list[str]:
+    """Name the destroyed media whose certificate is not said, or is none of those in the record.
+
+    A machine without media, or one that needs no more than an erasure, has none (MIC R2.12).
+    """
+    known = subject.get("certificates") or []
+    destroyed = [one for one in _rows(subject.get("media")) if one.get("method") == "destroy"]
+    return [f"certificates: {one.get('serial')}" for one in destroyed if one.get("certificate") not in known]
+
+
 def complete(document: dict[str, Any], cited: Sequence[Evidence]) -> Check:
     """Check that nothing is missing that a certificate of its kind must have."""
     subject = document["credentialSubject"]
@@ -220,6 +230,7 @@ def complete(document: dict[str, Any], cited: Sequence[Evidence]) -> Check:
     if kind == "tracking":
         have = {str(step.get("step")) for step in _rows(subject.get("steps"))}
         missing += [f"steps: {step}" for step in STEPS_NEEDED if step not in have]
+        missing += _uncertified(subject)
     if missing or not cited:
         listed = "、".join(missing) or "evidence"
         return Check("completeness", "failed", f"足りないものがあります: {listed}。", f"Missing: {listed}.")

@@ -64,7 +64,7 @@ TYPES = {
 NEEDED = {  # what a certificate of a kind must say at least
     "destruction": ("medium", "photos"),
     "erasure": ("medium", "report"),
-    "tracking": ("steps", "certificates"),
+    "tracking": ("steps",),
 }
 
 FIELDS: dict[str, tuple[Field, ...]] = {

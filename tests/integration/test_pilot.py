@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.importing import reports
 from bench.world import inventory
 from meguru.audit import audit
 from meguru.backup import backup, restore
@@ -108,6 +109,12 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot:
         label = answer.body["items"][0]["label"]
         (told,) = await until_heard(lambda: scan(worker, "received", [label]), lambda told: told[0]["status"] < 400)
         assert len(told["breaks"]) == 2, "never shipped out, nothing proved"
+        dropped = [("file", ("theirs.json", reports(1)[0], "application/json"))]  # of a drive that is not this town's
+        answer = await worker.upload("/api/erasure/reports", {"engagement": pilot.world.engagement}, dropped)
+        assert answer.status == 202
+        (drive,) = answer.body["drives"]
+        aside = {"serial": drive["serial"], "reason": "別の町の媒体"}
+        await worker.do(f"/api/erasure/unmatched/{drive['report']}/aside", aside)
     connection = await pilot.stack.connect("erasure")
 
     async def bound() -> int:

@@ -242,6 +242,17 @@ def test_what_a_kind_must_have_is_named_when_it_is_missing() -> None:
     assert failed(check(steps)) == ["log", "completeness"]
 
 
+def test_a_destroyed_medium_needs_its_certificate_and_a_machine_without_media_needs_none() -> None:
+    closed = json.loads(sample.TRACKING_JSON)
+    bare = altered(closed, ("credentialSubject", "media"), lambda rows: [row | {"certificate": None} for row in rows])
+    assert failed(check(bare)) == ["completeness"]
+    assert "TS9K0A114C71" in named(check(bare), "completeness").ja
+    strange = altered(closed, ("credentialSubject", "certificates"), lambda _: ["D-0000-0000-0"])
+    assert failed(check(strange)) == ["log", "completeness"]  # the record names another
+    without = altered(closed, ("credentialSubject", "media"), lambda _: [])
+    assert "completeness" not in failed(check(without))
+
+
 @pytest.mark.parametrize(
     "data",
     [

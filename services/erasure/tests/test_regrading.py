@@ -10,7 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.erasure import commands, reading, regrading, views
+from services.erasure import reading, regrading, views
+from services.erasure.commands import reports
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT, TABLES
 from services.erasure.domain.medium import fold, judge
@@ -155,7 +156,7 @@ async def test_the_same_file_under_a_newer_table_is_a_judgement_beside_the_first
     erasure: Service, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     it = await register(erasure, item("AGAIN2"))
-    monkeypatch.setattr(commands, "judge", partial(judge, version=STRICT))
+    monkeypatch.setattr(reports, "judge", partial(judge, version=STRICT))
     first = (await drop(client, proof("AGAIN2"))).json()["drives"][0]
     monkeypatch.undo()
     second, third = [(await drop(client, proof("AGAIN2"))).json()["drives"][0] for _ in range(2)]

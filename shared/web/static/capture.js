@@ -7,7 +7,7 @@
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"; // the order ISO 7064 MOD 37,36 counts in
-const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, NOTES = 3, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [2000, 5000, 15000, 60000];
+const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, NOTES = 3, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [1000, 2000, 3000];
 const SAVED_MAX = 10000, TARGET = /^\/api\/[a-z]+\/(scans|steps)$/, ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const LATER = new Set([401, 403, 408, 425, 429]); // not the scan's fault: it stays in the queue
 

@@ -284,7 +284,7 @@ async def test_a_lost_answer_is_sent_again_and_changes_nothing(chrome: Browser) 
         receiver.lose_answers = 1
         await scan(page, new_label())
         await expect(waiting(page)).to_have_text("1")
-        await expect(waiting(page)).to_have_text("0", timeout=10_000)  # again after two seconds
+        await expect(waiting(page)).to_have_text("0", timeout=10_000)  # again after a second
         await receiver.has(1)
         assert len(receiver.bodies) == 2
         assert receiver.bodies[0]["scans"] == receiver.bodies[1]["scans"]
