@@ -17,7 +17,7 @@ from shared.refused import Invalid
 DATA_MAX = 300 * 1024 * 1024  # bytes the process may have in use
 CPU_MAX_S = 2  # of one picture
 WAIT_MAX_S = 20.0  # the same by the clock, on a machine that is busy
-IDLE_MAX_S = 5.0  # then its memory is given back
+IDLE_MAX_S = 2.0  # then its memory is given back
 
 _rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, Annex] = WeakKeyDictionary()
 

@@ -102,6 +102,7 @@ def _environment(folders: list[Path], lang: Language, compiled: BytecodeCache) -
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # the files do not change while a process runs; looking costs a tenth of a page
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     environment.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
@@ -120,7 +121,7 @@ def filters(lang: Language) -> dict[str, Any]:
     return {
         "mg_date": lambda moment, **how: mg_date(moment, lang, **how),
         "label": grouped,
-        "number": lambda value: format_decimal(value, locale=lang),
+        "number": lambda value: _number(value, lang),
         "counted": lambda value, counter: counted(value, counter, lang),
         "bytes": sized,
         "translated": lambda text: translated(text, lang),
@@ -160,10 +161,16 @@ def grouped(label: str) -> str:
 
 def counted(value: int, counter: str, lang: Language = "ja") -> str:
     """Return a number with its counter: 160台, in English 160 devices."""
-    number = format_decimal(value, locale=lang)
+    number = _number(value, lang)
     if lang == "ja":
         return f"{number}{counter}"
     return f"{number} {_COUNTERS[counter][0 if value == 1 else 1]}".rstrip()
+
+
+def _number(value: float, lang: Language) -> str:
+    """Write a number; a small whole one is written the same everywhere."""
+    small = isinstance(value, int) and 0 <= value < _KILO
+    return str(value) if small else format_decimal(value, locale=lang)
 
 
 def sized(value: int) -> str:

@@ -4,6 +4,7 @@ The bare ID opens the step and its date; the ID with the token of the QR code op
 field by field in `reading.public`: no serial, no person, no department.
 """
 
+import asyncio
 import base64
 import hmac
 from dataclasses import dataclass
@@ -101,7 +102,7 @@ async def story(request: Request, door: TheDoor, label: SentLabel, token: SentTo
     """Tell the whole way of a device to the one who holds its label. An unknown ID and a wrong token answer alike."""
     _allow(request, HOLDING)
     given = _given(label)
-    found = await _find(door, given.id)
+    found, size = await asyncio.gather(_find(door, given.id), _log_size(door))
     right = found[2] if found else "-" * TOKEN_LENGTH
     same = hmac.compare_digest(right.encode(), token.upper().encode())
     seen = await _see(door, *found[:2]) if found and same else None
@@ -109,7 +110,6 @@ async def story(request: Request, door: TheDoor, label: SentLabel, token: SentTo
         raise _nothing()
     request.state.viewer = Viewer(help=desk(seen.town, seen.contact))
     indexes = [event.index for event in seen.events if event.index is not None]
-    size = await _log_size(door)
     return render(
         request,
         "trace.html",
