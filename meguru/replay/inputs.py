@@ -96,7 +96,7 @@ def write(folder: Path, machines: list[Machine], failing: set[str], now: datetim
         inputs.report(machine).write_bytes(tool_reports.session(machine, began, fails=failed))
         for role in ("before", "after"):
             inputs.photo(machine, role).write_bytes(photo(machine, role, now))
-    stray = Machine("-", "desktop", "", "", "不明", "", "hdd", "東野精機", "TH-500S", "TS9K0AFFFFFF", 500)
+    stray = Machine("-", "desktop", "", "", "", "", "hdd", "東野精機", "TH-500S", "TS9K0AFFFFFF", 500)
     inputs.stray_report.write_bytes(tool_reports.session(stray, began))
     return inputs
 
