@@ -28,6 +28,10 @@ _TEMPLATE = """
 #table(columns: (10mm, 34mm, 1fr, 1fr), stroke: 0.4pt, inset: 1.6mm, align: (right, left, left, left),
   table.header(..("", "ラベル", "物品番号", "型名").map(it => text(weight: "bold", it))),
   ..data.rows.enumerate(start: 1).map(((nth, row)) => (str(nth), ..row)).flatten())
+#v(4mm)
+#block(breakable: false, table(columns: (50mm, 1fr, 40mm), stroke: 0.4pt, inset: 3.4mm,
+  table.header("", "署名", "日時"),
+  ..("渡した人（役場）", "受け取った人（運送）", "受け取った人（センター）").map(it => (it, "", "")).flatten()))
 #if data.shots.len() > 0 {
   v(4mm)
   grid(columns: (1fr, 1fr), column-gutter: 6mm, ..data.shots.map(((word, sha256, picture)) => block(breakable: false, {
@@ -40,10 +44,6 @@ _TEMPLATE = """
     text(size: 6pt, "SHA-256 " + sha256)
   })))
 }
-#v(4mm)
-#block(breakable: false, table(columns: (50mm, 1fr, 40mm), stroke: 0.4pt, inset: 3.4mm,
-  table.header("", "署名", "日時"),
-  ..("渡した人（役場）", "受け取った人（運送）", "受け取った人（センター）").map(it => (it, "", "")).flatten()))
 """
 
 

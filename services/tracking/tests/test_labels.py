@@ -183,6 +183,16 @@ def test_a_manifest_lists_every_device_with_count_seal_signatures_and_a_code() -
     assert "なし" in text, "that nobody took a photo of the seal is said"
 
 
+def test_a_full_cage_is_signed_on_the_sheet_that_lists_it() -> None:
+    lines = [Line(f"AAAA-{nth:04}-X", f"R01-{nth:04}", "MN-3200") for nth in range(20)]
+    shots = [Shot("seal", "a" * 64), Shot("lock", "b" * 64)]
+    said = Manifest("1", "4817", "", "最上町", "ITADセンター", "山彦運送", ORIGIN, lines, shots)
+    first = pypdfium2.PdfDocument(manifest(said.showing({"a" * 64: derive(photo())}), FONTS))[0]
+    text = first.get_textpage().get_text_range()
+    assert "R01-0019" in text
+    assert "受け取った人（センター）" in text
+
+
 def test_a_manifest_shows_the_seal_and_says_when_its_photo_is_gone() -> None:
     shots = [Shot("seal", "a" * 64), Shot("lock", "b" * 64)]
     said = Manifest("1", "4817", "", "最上町", "ITADセンター", "山彦運送", ORIGIN, [], shots)
