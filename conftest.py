@@ -1,13 +1,18 @@
-"""One set of servers a run; a skip is a failure where MEGURU_NO_SKIPS is set (.ci/run)."""
+"""One set of servers a run; no test is timed; a skip is a failure where MEGURU_NO_SKIPS is set (.ci/run)."""
 
 import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shared.testing import servers
 
 __all__ = ["servers"]
+
+# A busy machine is no fault, and speed is measured in bench/.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(wrapper=True)

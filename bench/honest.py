@@ -11,8 +11,8 @@ import psutil
 
 from bench.world import quiet, town
 from meguru.founding import PREPARE
+from meguru.replay.acting import scan
 from meguru.replay.actor import Actor
-from meguru.replay.story import scan
 from shared.settings import SERVICES
 from shared.stack.stack import Stack
 

@@ -32,9 +32,10 @@ from bench.world import town
 from meguru.audit import audit
 from meguru.demo import new_world
 from meguru.founding import PREPARE
+from meguru.replay.acting import scan
 from meguru.replay.actor import Actor
 from meguru.replay.pilot import CATEGORY_NAMES, SMALL, WHOLE, Plan
-from meguru.replay.story import CHAPTERS, World, scan
+from meguru.replay.story import CHAPTERS, World
 from meguru.replay.summary import collect, differences
 from shared import jetstream
 from shared.settings import SERVICES

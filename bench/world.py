@@ -13,6 +13,8 @@ from meguru.replay.actor import Actor, Unexpected
 from meguru.replay.story import World, found
 from shared.stack.stack import Stack
 
+EACH = 1000  # rows of one inventory file
+
 
 @dataclass(frozen=True, slots=True)
 class Town:
@@ -26,17 +28,22 @@ async def town(stack: Stack, folder: Path, count: int) -> Town:
     """Found the pilot's town and register `count` plain desktops by one inventory file a thousand."""
     world = World(stack.origin, stack.certificate_authority, inputs.Inputs(folder), pilot.machines(), lambda *_: None)
     await found(world)
+    return Town(world, await registered(stack, world, range(count)))
+
+
+async def registered(stack: Stack, world: World, numbers: range) -> list[str]:
+    """Register plain desktops of these numbers with the town, and return their labels when every service knows them."""
     labels: list[str] = []
     async with Actor(stack.origin, stack.certificate_authority, "mogami-clerk") as clerk:
-        for first in range(0, count, 1000):
-            content = inventory([f"BENCH{nth:06d}" for nth in range(first, min(count, first + 1000))])
+        for first in numbers[::EACH]:
+            content = inventory([f"BENCH{nth:06d}" for nth in range(first, min(numbers.stop, first + EACH))])
             file = [("file", ("bench.csv", content, "text/csv"))]
             answer = await clerk.upload("/api/tracking/inventories", {"engagement": world.engagement}, file)
             if answer.status != 201:
                 raise Unexpected(f"{answer.status} {answer.body}")
             labels += [one["label"] for one in answer.body["items"]]
-    await quiet(stack)  # every service knows the items now
-    return Town(world, labels)
+    await quiet(stack)
+    return labels
 
 
 def inventory(serials: list[str]) -> bytes:

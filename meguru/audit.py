@@ -5,7 +5,6 @@ from the log's entries. The tree has to lead to the head that is kept apart from
 brings along. It reads in portions and holds none of the ledgers in memory. It changes nothing.
 """
 
-import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -15,16 +14,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import nats
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 import shared.events  # noqa: F401 - registers every event
 from meguru.heads import BadHead, Brought, brought_by, kept_apart
 from meguru.standing import standing
-from services.tracking.log import note, tiles
+from meguru.underway import on_the_bus
+from services.tracking.keys import published
+from services.tracking.log import tiles
+from services.tracking.log.keys import open_head
 from services.tracking.log.merkle import HASH_SIZE
-from services.tracking.log.note import BadNote, Checkpoint, VerifierKey
+from services.tracking.log.note import BadNote, Checkpoint
 from services.tracking.loops import KEPT
 from shared import keepsake
 from shared.entry import SALT_SIZE, Entry, Event, UnknownKind, digest
@@ -34,8 +35,6 @@ from shared.stack.stack import Stack
 PORTION = 500  # rows held at once; one body has at most 256 KiB
 BUNDLES = 8  # log files of 256 entries read at once
 FINDINGS_MAX = 1000  # then the audit stops: somebody has to look first
-SETTLE_S = 10.0  # a running stack logs an entry well within this
-PAUSE_S = 0.25
 COLUMNS = ("stream", "sequence", "id", "tenant", "kind", "recorded_at", "occurred_at")
 
 Told = Callable[[str, int, int], None]  # stage, done, of
@@ -370,14 +369,14 @@ class _Examination:
             en = f"The root at size {head['size']} is not the one its files lead to."
             self.audit.find("log", "root", ja, en, **where)
         try:
-            key = _log_key(self.stack.folder / "keys")
-            said = Checkpoint.parse(note.open_note(head["note"], [key]))
+            keys = published(self.stack.folder / "keys")
+            said = open_head(head["note"], keys)
         except (BadNote, OSError) as wrong:
             ja = f"大きさ {head['size']} のチェックポイントの署名が確かめられません。"
             en = f"The checkpoint at size {head['size']} does not verify: {wrong}."
             self.audit.find("log", "checkpoint", ja, en, **where)
             return
-        if said != Checkpoint(key.name, head["size"], bytes(head["root"])):
+        if said != Checkpoint(keys[-1].key.name, head["size"], bytes(head["root"])):
             ja = f"大きさ {head['size']} のチェックポイントの文面が列と違います。"
             en = f"The checkpoint at size {head['size']} says something else than its columns."
             self.audit.find("log", "checkpoint", ja, en, **where)
@@ -484,45 +483,23 @@ class _Examination:
         for index in self.holes.values():
             ja, en = "ログのこの番号の記録は、どの台帳にもありません。", "What the log holds here is in no ledger."
             self.audit.find("log", "not-in-ledger", ja, en, index=index)
-        for one in await self._settled(open_):
+        for one in await self._astray(open_):
             ja, en = "この記録がログにありません。", "This entry is not in the log."
             self.audit.find(one.service, "not-in-log", ja, en, one.stream, one.sequence)
 
-    async def _settled(self, open_: list[Unlogged]) -> list[Unlogged]:
-        """Wait for what tracking has on its way; return what stays out of the log."""
-        for _ in range(int(SETTLE_S / PAUSE_S)):
-            ids = [one.id for one in open_]
-            found = await self.connections["tracking"].fetch("SELECT entry FROM leaves WHERE entry = ANY($1)", ids)
-            logged = {row["entry"] for row in found}
-            open_ = [one for one in open_ if one.id not in logged]
-            if not open_ or not await self._on_the_bus():
-                return open_
-            if not self.stack.services:  # nobody takes it from the bus now
-                break
-            await asyncio.sleep(PAUSE_S)
-        self.audit.waiting += len(open_)
-        return []
-
-    async def _on_the_bus(self) -> int:
-        """Return how many messages tracking has not taken yet."""
-        client = await nats.connect(**self.stack.nats_options(), max_reconnect_attempts=1)
-        try:
-            pending = 0
-            for stream, durable in (("CUSTODY", "tracking"), ("REPLAY", "tracking-replay")):
-                answer = await client.request(f"$JS.API.CONSUMER.INFO.{stream}.{durable}", b"", timeout=5)
-                said = json.loads(answer.data)
-                pending += said.get("num_pending", 0) + said.get("num_ack_pending", 0)
-            return pending
-        finally:
-            await client.close()
+    async def _astray(self, open_: Sequence[Unlogged]) -> list[Unlogged]:
+        """Return what is neither on the bus nor logged. The bus is asked first: what leaves it has then been logged."""
+        on_the_way = await on_the_bus(self.stack, {one.id: one.digest for one in open_}) if open_ else set()
+        rest = [one for one in open_ if one.id not in on_the_way]
+        self.audit.waiting += len(open_) - len(rest)
+        ids = [one.id for one in rest]
+        rows = await self.connections["tracking"].fetch("SELECT entry, digest FROM leaves WHERE entry = ANY($1)", ids)
+        logged = {(row["entry"], bytes(row["digest"])) for row in rows}
+        return [one for one in rest if (one.id, one.digest) not in logged]
 
 
 def _service(kind: str) -> str:
     return kind.partition(".")[0]
-
-
-def _log_key(keys: Path) -> VerifierKey:
-    return VerifierKey.parse((keys / "log.vkey").read_text(encoding="utf-8"))
 
 
 async def audit_folder(folder: Path, *, as_json: bool = False, checkpoint: Path | None = None) -> int:
@@ -541,9 +518,14 @@ async def audit_folder(folder: Path, *, as_json: bool = False, checkpoint: Path 
         bars.update(tasks[stage], completed=done)
 
     async with standing(folder) as stack:
-        brought = [brought_by(checkpoint, _log_key(stack.folder / "keys"))] if checkpoint else []
+        brought = [brought_by(checkpoint, published(stack.folder / "keys"))] if checkpoint else []
         with bars:
             result = await examine(stack, told=told, brought=brought)
+    return say(result, as_json=as_json)
+
+
+def say(result: Audit, *, as_json: bool) -> int:
+    """Say what came out, to people or machines. Returns 0 when it is clean and 1 when it is not."""
     if as_json:
         said = {
             "clean": not result.findings,
@@ -554,11 +536,11 @@ async def audit_folder(folder: Path, *, as_json: bool = False, checkpoint: Path 
         }
         print(json.dumps(said, ensure_ascii=False, indent=1))  # noqa: T201 - what the command is for
     else:
-        _say(result)
+        _to_people(result)
     return 1 if result.findings else 0
 
 
-def _say(result: Audit) -> None:
+def _to_people(result: Audit) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in result.findings:
         console.print(f"× {finding}", markup=False)

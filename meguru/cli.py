@@ -1,6 +1,7 @@
 """The command line: `python -m meguru COMMAND`."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -9,7 +10,10 @@ from typing import Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperCommand
 
+from meguru import keys
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="めぐる Meguru")
+app.add_typer(keys.app, name="keys")
 
 Folder = Annotated[Path, typer.Option(help="データフォルダー / the data folder")]
 DATA = Path("data")
@@ -92,6 +96,8 @@ def verify(
     files: Annotated[list[Path], typer.Argument(help="PDF、JSON、.tlog-proof / certificates")],
     key: Annotated[Path, typer.Option(help="鍵の一覧 key.txt / the key file")],
     photo: Annotated[list[Path] | None, typer.Option(help="写真の原本 / an original photo")] = None,
+    revoked: Annotated[Path | None, typer.Option(help="取り消しの一覧 revoked.json / list of revocations")] = None,
+    into: Annotated[Path | None, typer.Option(help="正しい束をここに保管する / keep a true bundle here")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +105,9 @@ def verify(
     from verifier.__main__ import main as verify_files
 
     photos = [part for path in photo or () for part in ("--photo", str(path))]
-    given = [*(str(file) for file in files), "--key", str(key), *photos, *(["--json"] if as_json else [])]
+    known = ["--revoked", str(revoked)] if revoked else []
+    known += ["--into", str(into)] if into else []
+    given = [*(str(file) for file in files), "--key", str(key), *photos, *known, *(["--json"] if as_json else [])]
     raise typer.Exit(verify_files(given, sys.stdout))
 
 
@@ -141,16 +149,38 @@ def grade(
 
 @app.command()
 def recompute(
-    file: Annotated[Path, typer.Argument(help="再確認の一覧（JSON） / the list of a re-check")],
+    file: Annotated[
+        Path, typer.Argument(help="再確認の一覧か、割り当ての記録（JSON） / the list of a re-check, the log of a call")
+    ],
+    log: Annotated[
+        Path | None, typer.Option(help="書き出しのフォルダー。一覧を信じず、ログから計算する / an export, to draw from")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="信じるログの鍵 key.txt / whose log is believed")] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="割り当ての記録を機械に読める形で / a call's log, for machines")
+    ] = False,
 ) -> None:
-    """再確認の抽選を計算し直す。サーバーは要らない / draw a re-check again, without a server.
+    """再確認の抽選、公募の割り当てを計算し直す。サーバーは要らない / draw or allocate again, without a server.
 
+    --log を付けると、署名されたログの記録だけから計算し、一覧と比べる / with --log from the signed log's entries alone.
     0 = 一致 / the same; 1 = 違う / different; 2 = 読めない / unreadable
     """
+    from meguru.allocations import recompute_file
+    from meguru.exported import KEYS, NoExport, log_keys
+
+    try:
+        keys = log_keys(key or Path(log or "") / KEYS) if key or log else None
+    except NoExport as absent:
+        typer.echo(str(absent), err=True)
+        raise typer.Exit(2) from absent
+    if verdict := recompute_file(file, keys):
+        typer.echo(json.dumps(verdict.facts) if as_json else verdict.sentence, err=bool(verdict.code) and not as_json)
+        raise typer.Exit(verdict.code)
     from meguru.recomputing import SAME
     from meguru.recomputing import recompute as draw_again
 
-    code, sentence = draw_again(file)
+    code, sentence = draw_again(file, log, key)
     typer.echo(sentence, err=code != SAME)
     raise typer.Exit(code)
 
@@ -173,13 +203,32 @@ def audit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="手元にあるログの先頭 / a head of the log that you have")
     ] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="書き出したフォルダーだけを調べる / only a folder that was exported")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="公開されたログの鍵 / the log's key as published")] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """台帳とログを突き合わせる / check every ledger against the log; 0 clean, 1 findings."""
-    from meguru.audit import audit_folder
+    """台帳とログを突き合わせる / check every ledger against the log; 0 clean, 1 findings.
 
-    _finish(audit_folder(folder, as_json=as_json, checkpoint=checkpoint))
+    --export: サーバーなしで、書き出したファイルだけを調べる / examines exported files alone, without a server.
+    """
+    if export is None:
+        from meguru.audit import audit_folder
+
+        _finish(audit_folder(folder, as_json=as_json, checkpoint=checkpoint))
+    from meguru.exported import audit_export
+
+    _finish(asyncio.to_thread(audit_export, export, key=key, checkpoint=checkpoint, as_json=as_json))
+
+
+@app.command("export")
+def leave(into: Path, folder: Folder = DATA) -> None:
+    """ログ、全記録、証明書をファイルに書き出す / write log, entries and certificates as files into a new folder."""
+    from meguru.export import export_folder
+
+    _finish(export_folder(folder, into))
 
 
 @app.command()
@@ -222,6 +271,21 @@ def parked(
 
 
 @app.command()
+def bounces(
+    files: Annotated[list[Path] | None, typer.Argument(help="返ってきたメール。なければ標準入力 / else stdin")] = None,
+    folder: Annotated[Path | None, typer.Option(help="データフォルダー / the data folder, else MEGURU_…")] = None,
+) -> None:
+    """届かずに返ってきたメール（RFC 3464）を手紙と結び付ける / tie mail that came back to its letter.
+
+    0 = すべて結び付いた / all were; 1 = 結び付かないものがある / some were not; 75 = あとで / try again later.
+    標準入力では、結び付かなくても0 / from standard input 0 in any case: a refused bounce would bounce.
+    """
+    from meguru.bounces import take_bounces
+
+    _finish(take_bounces(files or (), folder))
+
+
+@app.command()
 def simulate(
     into: Annotated[
         Path | None, typer.Option(help="ファイルに書く新しいフォルダー / write files into a new folder")
@@ -260,6 +324,31 @@ def restore(file: Path, folder: Folder = DATA) -> None:
 
 
 @app.command()
+def witness(  # noqa: PLR0917 - typer's way to name what is typed
+    name: Annotated[str, typer.Argument(help="立会者の名前 / the witness's name, e.g. mogami.example/witness")],
+    log_key: Annotated[Path, typer.Option(help="台帳の公開鍵 log.vkey / the log's public key")],
+    state: Annotated[Path, typer.Option(help="鍵と、見た先頭を置く場所 / where key and heads are kept")],
+    follow: Annotated[str, typer.Option(help="台帳のアドレス。取りに行く / the log's address to fetch from")] = "",
+    port: Annotated[int, typer.Option(help="待ち受けるポート / the port to listen on, on loopback")] = 0,
+    every: Annotated[float, typer.Option(min=1.0, help="秒 / seconds between two looks")] = 60.0,
+    authority: Annotated[Path | None, typer.Option(help="台帳のTLSの証明書 / whom to trust for the log's TLS")] = None,
+) -> None:
+    """台帳の先頭に連署する / cosign the log's heads (C2SP tlog-witness): by fetching, or listening."""
+    from meguru.feeder import opened, run_witness
+
+    if not follow and not port:
+        typer.echo("--follow か --port を指定してください。 Give --follow, --port or both.", err=True)
+        raise typer.Exit(2)
+    try:
+        witness = opened(name, log_key, state)
+    except (OSError, ValueError) as wrong:
+        typer.echo(str(wrong), err=True)
+        raise typer.Exit(2) from wrong
+    typer.echo(f"台帳の運用者に渡す鍵 / the key to give to the log's operator:\n{witness.vkey}")
+    run_witness(witness, follow, port, every, authority)
+
+
+@app.command()
 def doctor(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
     """設定、版、足りないものと、どうすればよいか / settings, versions, what is missing and what to do."""
     from meguru.doctor import report
@@ -270,6 +359,8 @@ def doctor(folder: Folder = DATA, *, as_json: AsJson = False) -> None:
 def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Run a command to its exit code; what a person can put right is a sentence and 2."""
     from meguru.backup import BadBackup
+    from meguru.export import Incomplete
+    from meguru.exported import NoExport
     from meguru.heads import BadHead
     from meguru.rebuild import NotCaughtUp
     from meguru.replay.actor import Unexpected
@@ -284,6 +375,8 @@ def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
         NoStack,
         BadBackup,
         BadHead,
+        Incomplete,
+        NoExport,
         NotCaughtUp,
         BadCluster,
         DidNotStart,

@@ -124,7 +124,8 @@ async def print_labels(world: World, folder: Path) -> None:
 
 def verify_all(folder: Path, wanted: int) -> list[str]:
     """Verify every certificate that was left, as a stranger would: with the files and the key file alone."""
-    from verifier import Keys, verify
+    from verifier.keys import Keys
+    from verifier.verification import verify
 
     keys = Keys.read(folder / "log" / "key.txt")
     files = sorted((folder / "certificates").glob("*.pdf")) + sorted((folder / "certificates").glob("*.json"))

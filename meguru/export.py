@@ -1,6 +1,8 @@
 """What is left for people without our servers: the log as static files, all entries as lines, the certificates.
 
-`log/` can be put on any web server as it is (C2SP tlog-tiles); with `log/key.txt` a stranger verifies everything.
+`log/` can be put on any web server as it is (C2SP tlog-tiles); with `log/key.txt` a stranger verifies everything: the
+log holds SHA-256(line ‖ salt) of each line of `events.jsonl`, and `events.salts` gives the salts by the entries' ids
+(`meguru audit --export`, meguru/exported.py).
 """
 
 import asyncio
@@ -13,11 +15,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from meguru.standing import standing
 from services.certificates.keys import LOG, PUBLIC
 from shared.settings import SERVICES
 from shared.stack.stack import Stack
 
 PORTION = 500
+EVENTS, SALTS = "events.jsonl", "events.salts"
 
 
 class Incomplete(Exception):
@@ -34,15 +38,29 @@ class Exported:
 
 
 async def export(stack: Stack, folder: Path) -> Exported:
-    """Write `log/`, `events.jsonl` and `certificates/` into the folder. Raises Incomplete."""
+    """Write `log/`, `events.jsonl`, `events.salts` and `certificates/` into the folder. Raises Incomplete."""
     tracking = await stack.connect("tracking")
     try:
         async with tracking.transaction(isolation="repeatable_read", readonly=True):
             size = await _log(tracking, stack.folder / "keys", folder / "log")
-            entries = await _events(stack, tracking, size, folder / "events.jsonl")
+            entries = await _events(stack, tracking, size, folder)
     finally:
         await tracking.close()
     return Exported(entries, await _certificates(stack, folder / "certificates"), size)
+
+
+async def export_folder(folder: Path, into: Path) -> int:
+    """Write what the stack of a data folder holds into a new folder, and say how much. Raises Incomplete."""
+    await asyncio.to_thread(_new, into)
+    async with standing(folder) as stack:
+        done = await export(stack, into)
+    print(  # noqa: T201 - what the command says
+        f"記録 {done.entries}件、証明書 {done.certificates}通を書き出しました。"
+        f"「meguru audit --export {into}」で調べられます。"
+        f" {done.entries} entries and {done.certificates} certificates were written; "
+        f"`meguru audit --export {into}` examines them."
+    )
+    return 0
 
 
 async def _log(tracking: Any, keys: Path, folder: Path) -> int:
@@ -56,12 +74,12 @@ async def _log(tracking: Any, keys: Path, folder: Path) -> int:
     return int(head["size"]) if head else 0
 
 
-async def _events(stack: Stack, tracking: Any, size: int, path: Path) -> int:
-    """Write every logged entry's stored bytes, one a line, in the order of the log."""
+async def _events(stack: Stack, tracking: Any, size: int, folder: Path) -> int:
+    """Write every logged entry's stored bytes, one a line, in the order of the log, and their salts beside them."""
     ledgers: dict[str, Any] = {service: await stack.connect(service) for service in SERVICES}
     count = 0
     try:
-        with path.open("wb") as file:
+        with (folder / EVENTS).open("wb") as file, (folder / SALTS).open("wb") as salts:
             for first in range(0, size, PORTION):
                 leaves = await tracking.fetch(
                     'SELECT entry, stream, sequence, kind FROM leaves WHERE "index" >= $1 AND "index" < $2 '
@@ -69,35 +87,38 @@ async def _events(stack: Stack, tracking: Any, size: int, path: Path) -> int:
                     first,
                     min(first + PORTION, size),
                 )
-                count += await _lines(ledgers, leaves, file)
+                count += await _lines(ledgers, leaves, file, salts)
     finally:
         for connection in ledgers.values():
             await connection.close()
     return count
 
 
-async def _lines(ledgers: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]], file: BinaryIO) -> int:
+async def _lines(
+    ledgers: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]], file: BinaryIO, salts: BinaryIO
+) -> int:
     by_service: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for leaf in leaves:
         by_service[leaf["kind"].partition(".")[0]].append(leaf)
-    bodies: dict[tuple[UUID, int], bytes] = {}
+    stored: dict[tuple[UUID, int], tuple[bytes, bytes]] = {}
     for service, some in by_service.items():
         rows = await ledgers[service].fetch(
-            "SELECT stream, sequence, body FROM entries JOIN unnest($1::uuid[], $2::int[]) AS w(stream, sequence) "
-            "USING (stream, sequence)",
+            "SELECT stream, sequence, body, salt FROM entries "
+            "JOIN unnest($1::uuid[], $2::int[]) AS w(stream, sequence) USING (stream, sequence)",
             [leaf["stream"] for leaf in some],
             [leaf["sequence"] for leaf in some],
         )
-        bodies |= {(row["stream"], row["sequence"]): bytes(row["body"]) for row in rows}
+        stored |= {(row["stream"], row["sequence"]): (bytes(row["body"]), bytes(row["salt"])) for row in rows}
     for leaf in leaves:
         try:
-            body = bodies[leaf["stream"], leaf["sequence"]]
+            body, salt = stored[leaf["stream"], leaf["sequence"]]
         except KeyError as absent:
             raise Incomplete(
                 f"ログにある記録 {leaf['entry']} が台帳にありません。「meguru audit」で確かめてください。"
                 f" The logged entry {leaf['entry']} is in no ledger: run `meguru audit`."
             ) from absent
         file.write(body + b"\n")
+        salts.write(f"{leaf['entry']} {salt.hex()}\n".encode())
     return len(leaves)
 
 
@@ -118,6 +139,15 @@ async def _certificates(stack: Stack, folder: Path) -> int:
     finally:
         await connection.close()
     return count
+
+
+def _new(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Incomplete(
+            f"{folder} には、もうファイルがあります。新しいフォルダーを指定してください。"
+            f" There is something in {folder} already: name a new folder."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

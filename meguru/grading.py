@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from rich.text import Text
 
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import Grade, Verdict, grade
+from services.erasure.domain.period import Period
 from services.erasure.domain.reason import Reason
+from services.erasure.domain.simulation import is_of_simulation, without_worth
 from services.erasure.reports.before import since
 from services.erasure.reports.read import Report, Unreadable, read_alone
 from services.erasure.reports.text import CONTENT_MAX, WORDS_MAX, visible
@@ -76,14 +79,21 @@ def _judge(files: Sequence[Path], before: Sequence[Path]) -> tuple[list[Unread],
     read = [_read(path) for path in before]
     earlier = [report for report in read if isinstance(report, Report)]
     results: list[Drive | Unread] = []
+    until_now = Period(received=datetime.now(UTC))
     for path in files:
         report = _read(path)
         if isinstance(report, Unread):
             results.append(report)
             continue
         report = since(earlier, report)
-        results += [Drive(_name(path), report, finding, grade(finding)) for finding in report.findings]
+        results += [Drive(_name(path), report, finding, _worth(finding, until_now)) for finding in report.findings]
     return [report for report in read if isinstance(report, Unread)], results
+
+
+def _worth(finding: Finding, until_now: Period) -> Grade:
+    """Grade as for a medium of a real engagement: what is simulated is no evidence."""
+    judged = grade(finding, period=until_now)
+    return without_worth(judged) if is_of_simulation(finding) else judged
 
 
 def _read(path: Path) -> Report | Unread:

@@ -1,10 +1,12 @@
 """Heads of the log from outside the database: the one kept apart from it, and those that people saved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.tracking.log import note
-from services.tracking.log.note import BadNote, Checkpoint, VerifierKey
+from services.tracking.log.keys import LogKey, open_head
+from services.tracking.log.note import BadNote, Checkpoint
 
 
 class BadHead(Exception):
@@ -55,14 +57,15 @@ def kept_apart(content: bytes | None) -> Brought:
     return Brought(head, "データベースと別に保管した先頭", "the head kept apart")
 
 
-def brought_by(file: Path, key: VerifierKey) -> Brought:
+def brought_by(file: Path, keys: Sequence[LogKey]) -> Brought:
     """Read a head that somebody has from this log, of whatever day: what `/log/checkpoint` gave. Raises BadHead."""
     try:
-        head = Checkpoint.parse(note.open_note(file.read_text(encoding="utf-8"), [key]))
+        head = open_head(file.read_text(encoding="utf-8"), keys)
     except (BadNote, UnicodeDecodeError) as wrong:
+        log = keys[-1].key.name
         raise BadHead(
-            f"{file} は、このログ（{key.name}）が署名した先頭ではありません。"
+            f"{file} は、このログ（{log}）が署名した先頭ではありません。"
             "/log/checkpoint から取ったものを指定してください。"
-            f" {file} is no head that the log {key.name} has signed ({wrong}): give one that came from /log/checkpoint."
+            f" {file} is no head that the log {log} has signed ({wrong}): give one that came from /log/checkpoint."
         ) from wrong
     return Brought(head, f"先頭 {file.name}", f"the head {file.name}")

@@ -4,8 +4,9 @@ A service's own entries go to its `views.apply`, everybody's to its consumers' f
 function whose command writes to a derived stream finds its event there and appends nothing; were anything appended, the
 services had not caught up, and the transaction is rolled back. Readers see the old rows until the commit.
 
-Left alone, because no ledger holds them: labels, sessions, tiles and heads of the log, people's cards, applicants and
-desks, what was said beside a waiting report, proofs and the issuer's queue, the outbox, what is parked.
+Left alone, because no ledger holds them: labels, sessions, tiles and heads of the log, people's cards, letters and what
+people take of deadlines, applicants and desks, what was said beside a waiting report, proofs and the issuer's queue,
+the outbox, what is parked.
 """
 
 import os

@@ -157,7 +157,9 @@ async def _windows(parcels: AsyncIterator[Parcel]) -> AsyncIterator[list[Parcel]
 async def _publish_people(stack: Stack, client: Client, service: str) -> int:
     """Publish every card of the directory, and a tombstone for whom only the service still knows."""
     async with _database(stack, "tracking") as connection:
-        cards = await connection.fetch("SELECT person, party, name, title, contact, roles FROM people ORDER BY person")
+        cards = await connection.fetch(
+            "SELECT person, party, name, title, contact, email, roles FROM people ORDER BY person"
+        )
     async with _database(stack, service) as connection:
         known = await connection.fetch("SELECT person, party FROM people ORDER BY person")
     there = {row["person"] for row in cards}
@@ -173,7 +175,7 @@ async def _publish_people(stack: Stack, client: Client, service: str) -> int:
 
 
 def _card(row: Mapping[str, Any]) -> Parcel:
-    card = {key: row[key] for key in ("name", "title", "contact")} | {"roles": json.loads(row["roles"])}
+    card = {key: row[key] for key in ("name", "title", "contact", "email")} | {"roles": json.loads(row["roles"])}
     body = json.dumps(card, ensure_ascii=False).encode()
     return Parcel(0, "notices", f"people.{row['party']}.{row['person']}", body, {})
 

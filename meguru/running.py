@@ -9,7 +9,8 @@ from meguru.demo import new_world
 from meguru.founding import PREPARE
 from meguru.replay import pilot
 from meguru.replay.story import CHAPTERS
-from shared.stack.stack import Stack, serve
+from shared.stack.foreground import serve
+from shared.stack.stack import Stack
 
 
 def run_stack(folder: Path) -> None:

@@ -7,12 +7,15 @@ after its length in bytes.
 
 import asyncio
 import os
+import resource
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 ROOT = Path(__file__).parents[1]
 LENGTH_BYTES = 8
@@ -100,12 +103,50 @@ class Annex:
             self._process = None
 
 
-def serve(do: Callable[[bytes], bytes]) -> None:
+_rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Annex]] = WeakKeyDictionary()
+
+
+def room(module: str, *, time_max_s: float, idle_max_s: float) -> Annex:
+    """Return the annex that runs this module for whoever asks in this event loop."""
+    rooms = _rooms.setdefault(asyncio.get_running_loop(), {})
+    return rooms.setdefault(module, Annex((module,), time_max_s, idle_max_s))
+
+
+async def close() -> None:
+    """Let the processes of this loop's rooms end."""
+    for one in _rooms.pop(asyncio.get_running_loop(), {}).values():
+        await one.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a process that opens strangers' files may take; beyond, memory fails (MemoryError) and time ends it."""
+
+    data_max: int  # bytes in use
+    cpu_max_s: int  # of a core, for one job; whole seconds are what the kernel counts
+
+    def hold(self) -> None:
+        """Bound this process."""
+        resource.setrlimit(resource.RLIMIT_DATA, (self.data_max, self.data_max))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def begin(self) -> None:
+        """Count the time of the next job from now on."""
+        until = int(time.process_time()) + 1 + self.cpu_max_s
+        resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def serve(do: Callable[[bytes], bytes], bounds: Bounds | None = None) -> None:
     """Answer one job after the other until the input ends: what the process itself runs."""
+    if bounds:
+        bounds.hold()
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)  # whatever a library prints goes to the log, not between the answers
         os.nice(NICE)
         while head := sys.stdin.buffer.read(LENGTH_BYTES):
-            answer = do(sys.stdin.buffer.read(int.from_bytes(head)))
+            job = sys.stdin.buffer.read(int.from_bytes(head))
+            if bounds:
+                bounds.begin()
+            answer = do(job)
             answers.write(len(answer).to_bytes(LENGTH_BYTES) + answer)
             answers.flush()

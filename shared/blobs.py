@@ -56,6 +56,17 @@ async def get(tenant: str, sha256: str) -> bytes:
     return content
 
 
+async def holds(tenant: str, sha256: str) -> bool:
+    """Tell whether bytes lie under this hash, without reading them. Raises Away."""
+    try:
+        await obstore.head_async(_store(), _path(tenant, sha256))
+    except FileNotFoundError:
+        return False
+    except BaseError as failure:
+        raise Away(str(failure)) from failure
+    return True
+
+
 async def named(tenant: str, sha256: str) -> bytes:
     """Return bytes that an entry names. Raises Unknown with the sentence for the one who looks at them; Away."""
     try:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page, Request, async_playwright
 
 WHY_SKIPPED = "no Chromium on this machine: apt-get install chromium fonts-morisawa-bizud-gothic"
 PHONE = {"width": 390, "height": 844}
@@ -42,17 +42,26 @@ def chromium() -> str | None:
 
 
 @asynccontextmanager
-async def launch() -> AsyncIterator[Browser]:
-    """Start Chromium for the block. Raises RuntimeError where there is none."""
+async def launch(*flags: str) -> AsyncIterator[Browser]:
+    """Start Chromium for the block, with more flags than the usual ones. Raises RuntimeError where there is none."""
     path = chromium()
     if path is None:
         raise RuntimeError(WHY_SKIPPED)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = await playwright.chromium.launch(executable_path=path, args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
             await browser.close()
+
+
+async def scanned_under_ime(keys: CDPSession, label: str) -> None:
+    """Scan a label while an input method composes: its keys come as Chromium reports those that such a method took."""
+    await keys.send("Input.imeSetComposition", {"text": "か", "selectionStart": 1, "selectionEnd": 1})
+    taken = {"key": "Process", "windowsVirtualKeyCode": 229}
+    codes = [*(f"Digit{one}" if one.isdecimal() else f"Key{one}" for one in label), "Enter"]
+    pressed = [{"type": kind, "code": code, **taken} for code in codes for kind in ("rawKeyDown", "keyUp")]
+    await asyncio.gather(*(keys.send("Input.dispatchKeyEvent", one) for one in pressed))
 
 
 @dataclass

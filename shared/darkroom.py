@@ -4,14 +4,12 @@ Decoders have faults, and a picture may be made to find them. What takes too muc
 photo; the next one has a new process. The services themselves never load a decoder (`pictures.py` is what runs there).
 """
 
-import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
-from weakref import WeakKeyDictionary
 
-from shared.annex import Annex, Died
+from shared import annex
+from shared.annex import Died
 from shared.refused import Invalid
 
 DATA_MAX = 300 * 1024 * 1024  # bytes the process may have in use
@@ -19,32 +17,21 @@ CPU_MAX_S = 2  # of one picture
 WAIT_MAX_S = 20.0  # the same by the clock, on a machine that is busy
 IDLE_MAX_S = 2.0  # then its memory is given back
 
-_rooms: WeakKeyDictionary[asyncio.AbstractEventLoop, Annex] = WeakKeyDictionary()
-
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A photo that was opened and read to its end."""
+class Developed:
+    """A photo that was opened and read to its end, and the copy that pages and certificates show."""
 
     format: str
     taken_at: datetime | None  # from the camera, when it states its zone
+    copy: bytes  # a JPEG, the same bytes every time: upright, small, no EXIF, no place, no thumbnail
 
 
-async def check(content: bytes) -> Checked:
-    """Read the picture through. Raises Invalid for what is no photo, too big, moving, or cut short."""
-    said = json.loads(await _ask("check", content))
-    return Checked(said["format"], datetime.fromisoformat(said["taken_at"]) if said["taken_at"] else None)
-
-
-async def derive(content: bytes) -> bytes:
-    """Return a JPEG for pages: upright, small, no EXIF, no place, no thumbnail. Raises Invalid."""
-    return await _ask("derive", content)
-
-
-async def close() -> None:
-    """Let this loop's process end."""
-    if room := _rooms.pop(asyncio.get_running_loop(), None):
-        await room.close()
+async def develop(content: bytes) -> Developed:
+    """Read the picture through and copy it. Raises Invalid for what is no photo, too big, moving, or cut short."""
+    said, _, copy = (await _ask(content)).partition(b"\n")
+    told = json.loads(said)
+    return Developed(told["format"], datetime.fromisoformat(told["taken_at"]) if told["taken_at"] else None, copy)
 
 
 def refused(ja: str, en: str) -> Invalid:
@@ -57,12 +44,10 @@ def refused(ja: str, en: str) -> Invalid:
     )
 
 
-async def _ask(what: Literal["check", "derive"], content: bytes) -> bytes:
-    loop = asyncio.get_running_loop()
-    if (room := _rooms.get(loop)) is None:
-        room = _rooms[loop] = Annex(("shared.pictures",), time_max_s=WAIT_MAX_S, idle_max_s=IDLE_MAX_S)
+async def _ask(content: bytes) -> bytes:
+    room = annex.room("shared.pictures", time_max_s=WAIT_MAX_S, idle_max_s=IDLE_MAX_S)
     try:
-        answer = await room.do(what.encode() + b"\n" + content)
+        answer = await room.do(content)
     except Died as felled:
         raise refused("開くのに時間かメモリがかかりすぎます", "takes too much time or memory to open") from felled
     if answer.startswith(b"+"):

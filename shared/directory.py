@@ -24,10 +24,13 @@ from shared.events.tracking import (
     LabelBound,
     MediumCorrected,
     PartyAdded,
+    RequirementChanged,
 )
 from shared.messaging import Consumers, Later, Notice
 
-CARD = ("name", "title", "contact", "roles")
+Correction = Corrected | MediumCorrected | RequirementChanged
+CORRECTIONS = (Corrected, MediumCorrected, RequirementChanged)
+CARD = ("name", "title", "contact", "email", "roles")
 
 
 def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool = False) -> None:
@@ -36,7 +39,7 @@ def join(consumers: Consumers, tables: Mapping[str, Table], *, owns_people: bool
     `owns_people` is said by the one service that writes the cards: it hears its own come back (see `keep_person`).
     """
 
-    @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered, LabelBound, Corrected, MediumCorrected)
+    @consumers.on(PartyAdded, EngagementOpened, EngagementEnded, ItemRegistered, LabelBound, *CORRECTIONS)
     async def on_joining(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
         await keep(tx, tables, entries)
 
@@ -76,7 +79,7 @@ async def keep(tx: Transaction, tables: Mapping[str, Table], entries: Sequence[E
         await tx.connection.execute(insert(tables[table]).on_conflict_do_nothing(), given)
     if bound := [entry for entry in entries if isinstance(entry.event, LabelBound)]:
         await _relabel(tx, tables["items"], bound)
-    if said := [entry for entry in entries if isinstance(entry.event, Corrected | MediumCorrected)]:
+    if said := [entry for entry in entries if isinstance(entry.event, Correction)]:
         await _correct(tx, tables["items"], said)
 
 
@@ -104,17 +107,24 @@ _CORRECT_ITEM = text(f"UPDATE items SET data = data || CAST(:now AS jsonb), {_NE
 _CORRECT_MEDIUM = text(f"UPDATE items SET data = {_MEDIA}, {_NEWER}")  # noqa: S608 - our own words
 
 
-async def _correct(tx: Transaction, items: Table, said: Sequence[Entry[Corrected | MediumCorrected]]) -> None:
+async def _correct(tx: Transaction, items: Table, said: Sequence[Entry[Correction]]) -> None:
     """Let each item and medium say, value by value, what the newest entry about that value says."""
     await _registered(tx, items, {entry.event.item for entry in said})
+    of_items, of_media = [], []
     for entry in said:
-        event, now = entry.event, json.dumps({entry.event.field: entry.event.now})
-        given = {"item": event.item, "now": now, "sequence": entry.sequence}
-        if isinstance(event, Corrected):
-            await tx.connection.execute(_CORRECT_ITEM, given | {"name": event.field})
-        else:
-            named = {"name": f"{event.medium}.{event.field}", "medium": str(event.medium)}
-            await tx.connection.execute(_CORRECT_MEDIUM, given | named)
+        event, given = entry.event, {"item": entry.event.item, "sequence": entry.sequence}
+        match event:
+            case MediumCorrected():
+                named = {"name": f"{event.medium}.{event.field}", "medium": str(event.medium)}
+                of_media.append(given | named | {"now": json.dumps({event.field: event.now})})
+            case Corrected():
+                of_items.append(given | {"name": event.field, "now": json.dumps({event.field: event.now})})
+            case RequirementChanged():
+                required = event.required.model_dump(mode="json")
+                of_items.append(given | {"name": "required", "now": json.dumps({"required": required})})
+    for statement, rows in ((_CORRECT_ITEM, of_items), (_CORRECT_MEDIUM, of_media)):
+        if rows:
+            await tx.connection.execute(statement, rows)
 
 
 async def _registered(tx: Transaction, items: Table, wanted: set[UUID]) -> None:

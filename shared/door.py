@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse
 
 from shared import bell
 from shared.database import AWAY, Transaction, as_party, is_away, sqlstate
-from shared.entry import By, Entry, Request, moment
+from shared.entry import CLOCK_SKEW_MAX, By, Entry, Request, moment
 from shared.gather import Gather
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
@@ -36,7 +36,6 @@ T = TypeVar("T")
 _RESOLVE = text("SELECT label, item, tenant, engagement, kind FROM resolve(CAST(:labels AS text[]), :party)")
 
 ATTEMPTS_MAX = 5  # a lost race is tried again with the new history; then the answer is 409
-CLOCK_SKEW_MAX = timedelta(minutes=5)  # a device's clock further off than this is flagged, not corrected
 
 
 class Ask(BaseModel):

@@ -6,7 +6,7 @@ stored bytes and never from a re-serialisation (ADR 0001).
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from shared.ids import uuid7
 E_co = TypeVar("E_co", bound="Event", covariant=True)
 
 SALT_SIZE = 16  # bytes: 128 bits, so that a low-entropy event cannot be guessed from its leaf
+CLOCK_SKEW_MAX = timedelta(minutes=5)  # a device's clock further off than this is flagged, not corrected
 BODY_SIZE_MAX = 256 * 1024  # bytes of one entry; a message on the bus may be 1 MiB
 
 

@@ -56,6 +56,9 @@ class Principal:
         return not self.roles.isdisjoint(roles)
 
 
+Sessions = Callable[[Request], Awaitable[Principal | None]]  # `app.state.sessions` of the service that keeps them
+
+
 def issue(key: OKPKey, who: Principal, *, issuer: str, now: int | None = None) -> str:
     """Sign a token of five minutes; only tracking holds the key."""
     issued = now or int(time.time())
@@ -118,8 +121,19 @@ def make_identity_key(folder: Path) -> OKPKey:
 async def principal(request: Request) -> Principal | None:
     """Return who asks, or None for the public. A token that does not verify is refused, not ignored."""
     header = request.headers.get("authorization", "")
-    if not header:
+    if header:
+        who: Principal | None = _bearer(header)
+    else:
+        sessions: Sessions | None = getattr(request.app.state, "sessions", None)
+        who = await sessions(request) if sessions else None
+    if who is None:
         return None
+    request.state.viewer = Viewer(audience=AUDIENCES.get(who.kind, "public"), who=who.who)
+    return who
+
+
+def _bearer(header: str) -> Principal:
+    """Return whose token the header carries. Raises SignIn."""
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         raise SignIn
@@ -127,7 +141,6 @@ async def principal(request: Request) -> Principal | None:
     who, ends_at = _known(token, known.jwks, _changed(known.jwks), known.origin)
     if time.time() > ends_at + LEEWAY_S:
         raise SignIn
-    request.state.viewer = Viewer(audience=AUDIENCES.get(who.kind, "public"), who=who.who)
     return who
 
 

@@ -87,7 +87,7 @@ def parse_label(text: str) -> Label:
     token = None
     if (qr := _QR.search(given)) and "://" in given:
         given, token = qr.group(1), qr.group(2)
-    bare = given.replace("-", "").replace(" ", "").translate(_FOLD)
+    bare = bare_label(given)
     if len(bare) != LABEL_LENGTH:
         raise BadLabel(f"追跡IDは{LABEL_LENGTH}文字です。ラベルを拭いて、もう一度読み取ってください。")
     try:
@@ -97,6 +97,11 @@ def parse_label(text: str) -> Label:
     if any(character not in ALPHABET for character in bare):
         raise BadLabel("追跡IDに使わない文字があります。ラベルを拭いて、もう一度読み取ってください。")
     return Label(bare, token)
+
+
+def bare_label(text: str) -> str:
+    """Return a typed text as a label would hold it: upper case, no dashes or spaces, Crockford's letters folded."""
+    return text.upper().replace("-", "").replace(" ", "").translate(_FOLD)
 
 
 def qr_url(origin: str, label: str, token: str) -> str:

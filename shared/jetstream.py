@@ -94,6 +94,7 @@ _DIRECTORY = (
     "custody.*.tracking.label-bound.v1",
     "custody.*.tracking.corrected.v1",
     "custody.*.tracking.medium-corrected.v1",
+    "custody.*.tracking.requirement-changed.v1",
 )
 
 
@@ -109,7 +110,6 @@ DURABLES = (
         (
             *_DIRECTORY,
             *_custody(
-                "tracking.requirement-changed.v1",
                 "tracking.shipped-out.v1",
                 "tracking.received.v1",
                 "tracking.exception-approved.v1",
@@ -146,6 +146,8 @@ DURABLES = (
                 "tracking.recycling-chosen.v1",
                 "tracking.medium-cleared.v1",
                 "tracking.medium-reopened.v1",
+                "donations.handed-over.v1",
+                "donations.returned.v1",
             ),
         ),
     ),
@@ -155,6 +157,7 @@ DURABLES = (
         (*_DIRECTORY, *_custody("refurb.ready.v1", "refurb.delivered-to-town.v1", "tracking.taken-over.v1")),
     ),
     Durable("certificates-logged", "NOTICE", ("notice.*.tracking.logged.v1",)),
+    Durable("donations-logged", "NOTICE", ("notice.*.tracking.logged.v1",)),
     *(
         Durable(f"{service}-people", "PEOPLE", ("people.>",))
         for service in ("tracking", "erasure", "certificates", "refurb", "donations")

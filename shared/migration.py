@@ -191,6 +191,15 @@ def number_corrections() -> None:
     op.execute("ALTER TABLE items ADD COLUMN IF NOT EXISTS corrected jsonb NOT NULL DEFAULT '{}'")
 
 
+def word_deadlines() -> None:
+    """Add how an engagement words its deadline, and the address a person is written to."""
+    op.execute(
+        "ALTER TABLE engagements ADD COLUMN IF NOT EXISTS certificate_days_kind text NOT NULL DEFAULT 'calendar'"
+    )
+    op.execute("ALTER TABLE engagements ADD COLUMN IF NOT EXISTS certificate_by date")
+    op.execute("ALTER TABLE people ADD COLUMN IF NOT EXISTS email text")
+
+
 def partition_sql(year: int, month: int) -> str:
     """Return the statement that makes one month's partition of the entries."""
     until = (year + month // 12, month % 12 + 1)

@@ -1,12 +1,10 @@
-"""What the darkroom does to a picture: is it a photo, and the copy without EXIF that pages show.
+"""What the darkroom does to a picture: is it a photo, and the copy without EXIF that pages and certificates show.
 
 Runs in a process of its own (`darkroom.py`); `python -m shared.pictures` is that process.
 """
 
 import io
 import json
-import resource
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,14 +12,14 @@ from datetime import datetime
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from shared.annex import serve
-from shared.darkroom import CPU_MAX_S, DATA_MAX, Checked
+from shared.annex import Bounds, serve
+from shared.darkroom import CPU_MAX_S, DATA_MAX, Developed
 
 # What a decoder holds for each pixel decides how many fit into DATA_MAX; a JPEG is decoded at an eighth of its size.
 PIXELS_MAX = {"JPEG": 60_000_000, "PNG": 30_000_000, "WEBP": 16_000_000, "HEIF": 25_000_000}
 SIDE_MIN = 64  # pixels; smaller shows nothing of a drive or a seal
 MAY_MOVE = ("PNG", "WEBP")
-DERIVED_SIDE = 1280  # pixels of the longer side of what pages show
+DERIVED_SIDE = 1280  # pixels of the longer side: 480 dots an inch at the largest width on paper, 67 mm
 DERIVED_QUALITY = 80
 
 pillow_heif.register_heif_opener()
@@ -35,26 +33,29 @@ class NoPhoto(ValueError):
         self.ja, self.en = ja, en
 
 
-def check(content: bytes) -> Checked:
-    """Read the picture through. Raises NoPhoto for what is none, too big, moving, or cut short."""
-    with _judging():
-        picture = _opened(content)
-        taken_at = None if picture.format == "PNG" else _taken_at(picture)  # looking into a PNG would unpack it
-        _read_through(picture)
-    return Checked(str(picture.format), taken_at)
+def develop(content: bytes) -> Developed:
+    """Read the picture through and copy it as a JPEG: upright, at most DERIVED_SIDE pixels, without EXIF and place.
 
-
-def derive(content: bytes) -> bytes:
-    """Return a JPEG for pages: upright, at most DERIVED_SIDE pixels, no EXIF, no place, no thumbnail.
-
-    Raises NoPhoto for what `check` would not have let in.
+    Raises NoPhoto for what is none, too big, moving, or cut short.
     """
     with _judging(), _opened(content) as picture:
-        picture.thumbnail((DERIVED_SIDE, DERIVED_SIDE))  # first: turning a whole picture would hold it twice
-        ImageOps.exif_transpose(picture, in_place=True)
-        clean = Image.new("RGB", picture.size, "white")
-        rgba = picture.convert("RGBA")
-        clean.paste(rgba, mask=rgba.getchannel("A"))
+        form = str(picture.format)
+        taken_at = None if form == "PNG" else _taken_at(picture)  # looking into a PNG would unpack it
+        if form == "PNG":
+            with _opened(content) as unread:
+                unread.verify()  # its checksums: unpacking alone would pass over some of them
+        copy = _copy(picture)
+    return Developed(form, taken_at, copy)
+
+
+def _copy(picture: Image.Image) -> bytes:
+    picture.draft("RGB", (DERIVED_SIDE, DERIVED_SIDE))  # a JPEG is decoded no larger than is needed
+    # made small first: turning a whole picture would hold it twice
+    picture.thumbnail((DERIVED_SIDE, DERIVED_SIDE), reducing_gap=None)
+    ImageOps.exif_transpose(picture, in_place=True)
+    clean = Image.new("RGB", picture.size, "white")
+    rgba = picture.convert("RGBA")
+    clean.paste(rgba, mask=rgba.getchannel("A"))
     made = io.BytesIO()
     clean.save(made, "JPEG", quality=DERIVED_QUALITY)
     return made.getvalue()
@@ -92,16 +93,6 @@ def _opened(content: bytes) -> Image.Image:
     return picture
 
 
-def _read_through(picture: Image.Image) -> None:
-    """Read every byte: a JPEG at an eighth of its size, a PNG by its checksums alone, without unpacking it."""
-    if picture.format == "PNG":
-        picture.verify()
-        return
-    if picture.format == "JPEG":
-        picture.draft(None, (picture.width // 8, picture.height // 8))
-    picture.load()
-
-
 def _taken_at(picture: Image.Image) -> datetime | None:
     """Return when the camera says it was taken; a time without its zone is left in the original."""
     camera = picture.getexif().get_ifd(ExifTags.IFD.Exif)
@@ -115,22 +106,15 @@ def _taken_at(picture: Image.Image) -> datetime | None:
 _DATE, _ZONE = ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal
 
 
-def _answer(job: bytes) -> bytes:
-    """Do one job: "+" and what was asked for, or "-" and why it is no photo."""
-    what, _, content = job.partition(b"\n")
-    until = int(time.process_time()) + 1 + CPU_MAX_S
-    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+def _answer(content: bytes) -> bytes:
+    """Do one job: "+", what was seen and the copy, or "-" and why it is no photo."""
     try:
-        if what == b"derive":
-            return b"+" + derive(content)
-        seen = check(content)
+        taken = develop(content)
     except NoPhoto as wrong:
         return b"-" + json.dumps([wrong.ja, wrong.en]).encode()
-    taken_at = seen.taken_at.isoformat() if seen.taken_at else None
-    return b"+" + json.dumps({"format": seen.format, "taken_at": taken_at}).encode()
+    seen = {"format": taken.format, "taken_at": taken.taken_at.isoformat() if taken.taken_at else None}
+    return b"+" + json.dumps(seen).encode() + b"\n" + taken.copy
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_DATA, (DATA_MAX, DATA_MAX))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(_answer)
+    serve(_answer, Bounds(DATA_MAX, CPU_MAX_S))

@@ -10,6 +10,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 Service = Literal["erasure", "tracking", "certificates", "refurb", "donations"]
 SERVICES: tuple[Service, ...] = ("tracking", "erasure", "certificates", "refurb", "donations")
 
+MAIL_SETTINGS = tuple(
+    f"MEGURU_{name}"
+    for name in (
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_TLS",
+        "SMTP_USER",
+        "SMTP_PASSWORD",
+        "SMTP_AUTHORITIES",
+        "MAIL_FROM",
+        "MAIL_RETURN",
+    )
+)
+
 
 class BusSettings(BaseSettings):
     """Where the bus is, and who connects: all that declaring the streams needs."""
@@ -21,7 +35,23 @@ class BusSettings(BaseSettings):
     nats_password: SecretStr = SecretStr("")
 
 
-class Settings(BusSettings):
+class SigningSettings(BaseSettings):
+    """What signs beside the key files: all that the press room's process reads of the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="MEGURU_", frozen=True, extra="ignore")
+
+    tsa: str = ""  # a time-stamp authority (RFC 3161); empty: the signature's time is our own statement
+    tsa_certificate_sha256: str = ""  # of its certificates, in hex, separated by commas
+    pkcs11_module: str = ""  # the library of a device that holds the PDF key; empty: a file holds it
+    pkcs11_token: str = ""
+    pkcs11_pin: SecretStr = SecretStr("")
+    pkcs11_label: str = ""
+
+
+SIGNING_SETTINGS = tuple(f"MEGURU_{name.upper()}" for name in SigningSettings.model_fields)
+
+
+class Settings(BusSettings, SigningSettings):
     """One service's settings. A password that a process does not need is not set there (worker, api, migration)."""
 
     service: Service
@@ -41,6 +71,14 @@ class Settings(BusSettings):
     log_origin: str = "meguru.example/log"
     kept_head: str = "file:///var/lib/meguru/head"  # apart from the database: a folder or an object store, by URL
     development_login: bool = False
+    smtp_host: str = ""  # empty: letters wait, and their page says so
+    smtp_port: int = 587
+    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"  # tls: from the start, mostly on port 465
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_authorities: str = ""  # PEM of a mail server whose certificate the machine does not trust by itself
+    mail_from: str = ""
+    mail_return: str = ""  # where bounces go, each letter's to an address of its own: bounces+…@; empty: mail_from
     trace_flush_ms: int = 500
 
     @property

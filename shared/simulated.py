@@ -1,7 +1,7 @@
 """What marks a simulation: names of its parties and engagements, and numbers of its drives. Pure.
 
 A mark in a name stands wherever the name does: on every page, label and paper. A mark in a serial number is in every
-report that names the drive, in whatever format; `services/erasure/domain/medium.py` refuses it as evidence elsewhere.
+report that names the drive, in whatever format; `services/erasure/domain/simulation.py` refuses it elsewhere.
 """
 
 from shared.serial import loose

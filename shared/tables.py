@@ -70,6 +70,11 @@ def ground(metadata: MetaData) -> None:
         Column("reason", Text, nullable=False),
         Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     )
+    _directory(metadata)
+
+
+def _directory(metadata: MetaData) -> None:
+    """Add what every service keeps of parties, people, engagements and the labels of items."""
     Table(
         "parties",
         metadata,
@@ -89,6 +94,7 @@ def ground(metadata: MetaData) -> None:
         Column("title", Text),
         Column("contact", Text),
         Column("roles", JSONB, nullable=False),
+        Column("email", Text),
     )
     Table(
         "engagements",
@@ -102,6 +108,8 @@ def ground(metadata: MetaData) -> None:
         Column("starts_on", Date, nullable=False),
         Column("ends_on", Date, nullable=False),
         Column("certificate_days", Integer, nullable=False),
+        Column("certificate_days_kind", Text, nullable=False, server_default="calendar"),
+        Column("certificate_by", Date),
         Index("engagements_town", "town"),
         Index("engagements_centre", "centre"),
     )

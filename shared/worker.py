@@ -17,7 +17,7 @@ from typing import Any
 from nats.aio.client import Client
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared import bell, darkroom, jetstream
+from shared import annex, bell, jetstream
 from shared.database import engine, refuse_superuser
 from shared.door import Door
 from shared.live import Live
@@ -67,7 +67,7 @@ def life(consumers: Consumers, *, loops: Sequence[Loop] = ()) -> Callable[[Any],
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await door_engine.dispose()
-            await darkroom.close()
+            await annex.close()
 
     return living
 

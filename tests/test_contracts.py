@@ -36,6 +36,13 @@ def test_an_event_recorded_once_is_read_for_ever(sample: Path) -> None:
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(json.loads(body))
 
 
+def test_every_technique_that_an_entry_may_name_has_its_words_on_paper() -> None:
+    from services.certificates.document.words import TECHNIQUES
+    from services.erasure.domain.technique import Technique
+
+    assert {one.value for one in Technique} <= TECHNIQUES.keys()
+
+
 def test_every_kind_has_a_sample() -> None:
     assert {path.stem for path in SAMPLES.glob("*.json")} == set(Event.registry)
 

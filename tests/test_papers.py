@@ -122,6 +122,7 @@ def test_every_command_in_a_paper_exists(paper: str) -> None:
     from meguru.cli import app
 
     known = {one.name or (one.callback.__name__ if one.callback else "") for one in app.registered_commands}
+    known |= {str(group.name) for group in app.registered_groups}
     named = set(re.findall(r"`(?:MEGURU_\w+=\w+ |\.venv/bin/|python -m )*meguru\s([a-z][a-z-]*)", text(paper)))
     assert named <= known, f"{paper} names commands that are not there: {sorted(named - known)}"
 

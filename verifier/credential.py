@@ -1,9 +1,10 @@
 """The JSON certificate: read strictly, its signature, its entries, its photos, its completeness."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -12,14 +13,21 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from verifier import fields, log
-from verifier.keys import Keys
+from verifier.key_end import NOTHING, Moment, log_standing, standing, utc, with_remark
+from verifier.keys import Key, Keys
 from verifier.verdict import Check, Difference, Unreadable, Wrong
 
 CLOCK_SLACK = timedelta(minutes=5)  # two machines' clocks may differ by so much before an order is called impossible
 INTEGER_MAX = 2**53 - 1  # RFC 8785 and I-JSON
 DEPTH_MAX = 32
-LISTS = ("photos", "steps", "certificates")
-STEPS_NEEDED = ("registered", "received", "closed")
+LISTS = ("photos", "steps", "certificates", "lines")
+STEPS_NEEDED = ("registered", "closed")
+ARRIVALS = frozenset(
+    {"received", "destroyed"}
+)  # what was destroyed in the town hall, or before a scan, was not received
+UNLISTED_MAX = 5  # faults of a list that are named
+
+_ISSUE = re.compile(r"-R[0-9]{1,2}$")
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
@@ -46,7 +54,7 @@ def load(data: bytes) -> dict[str, Any]:
     """
     try:
         found: Any = json.loads(data.decode("utf-8"), object_pairs_hook=_once)
-        canonical(found)
+        canonical(found).encode()  # half a character (U+D800…) has no bytes: nothing could have signed it
     except (ValueError, RecursionError) as wrong:
         raise Unreadable(f"JSONとして読めません（{wrong}）。", f"Not readable as JSON ({wrong}).") from wrong
     subject = found.get("credentialSubject") if isinstance(found, dict) else None
@@ -69,13 +77,33 @@ def canonical(value: Any, depth: int = 0) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def signature(document: dict[str, Any], keys: Keys) -> Check:
-    """Check the `eddsa-jcs-2022` proof against the credential keys of the list."""
+def signature(document: dict[str, Any], keys: Keys, stamped: datetime | None = None) -> Check:
+    """Check the `eddsa-jcs-2022` proof against the credential keys of the list.
+
+    `stamped` is what a trusted time stamp says of the file that holds the document.
+    """
     try:
-        _check_proof(document, _trusted_key(document, keys))
+        key = _trusted_key(document, keys)
+        _check_proof(document, key.public)
+        when, issued = signed(document.get("proof"), "created", stamped), signed(document, "validFrom", stamped)
+        if when and issued and issued.at > when.at:  # who signed earlier than what is said to be issued says two things
+            when = issued
+        remark = standing("JSONに署名した鍵", "The key that signed the JSON", key.revoked, when)
     except Wrong as wrong:
         return Check.failed("signature", wrong)
-    return Check("signature", "ok", "JSONの署名は合っています。", "The signature of the JSON is good.")
+    return with_remark(
+        Check("signature", "ok", "JSONの署名は合っています。", "The signature of the JSON is good."), remark
+    )
+
+
+def signed(said: Any, name: str, stamped: datetime | None) -> Moment | None:
+    """Return when something was signed: by a time stamp, else by what the signer himself says under `name`."""
+    if stamped:
+        return Moment(stamped, vouched=True)
+    try:
+        return Moment(fields.instant(said[name]), vouched=False)
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def evidences(document: dict[str, Any]) -> list[Evidence]:
@@ -87,23 +115,26 @@ def evidences(document: dict[str, Any]) -> list[Evidence]:
 
 
 def ledger(
-    document: dict[str, Any], cited: Sequence[Evidence], keys: Keys
+    document: dict[str, Any], cited: Sequence[Evidence], keys: Keys, stamped: datetime | None = None
 ) -> tuple[Check, tuple[tuple[str, str, str], ...]]:
     """Check that each cited entry is in the log and that the certificate says what its entry says.
 
-    Beside the check comes what the entry says, once it is known to be in the log.
+    Beside the check comes what the entry says, once it is known to be in the log. `stamped` as for `signature`.
     """
+    remark, when = NOTHING, signed(document, "validFrom", stamped)
     try:
         for one in cited:
-            log.check_checkpoint(one.proof, keys)
+            log.check_checkpoint(one.proof.head, keys)
+            remark = log_standing(one.proof.head, keys, when)
             log.check_inclusion(one.proof, one.digest)
         main = principal(document, cited)
+        seen = log.cosigned(main.proof.head, keys)
     except Wrong as wrong:
         return Check.failed("log", wrong), ()
-    return _same(document["credentialSubject"], main), fields.proved(main.entry)
+    return with_remark(_same(document["credentialSubject"], main, seen), remark), fields.proved(main.entry)
 
 
-def _same(subject: dict[str, Any], main: Evidence) -> Check:
+def _same(subject: dict[str, Any], main: Evidence, seen: Sequence[tuple[str, datetime]]) -> Check:
     found = [one for field in fields.FIELDS[main.entry["kind"]] for one in fields.compare(field, subject, main.entry)]
     place = {"index": main.proof.index, "size": main.proof.size, "root": main.proof.root.hex()}
     if (said := subject.get("log")) is not None:
@@ -115,12 +146,25 @@ def _same(subject: dict[str, Any], main: Evidence) -> Check:
             tuple(found),
         )
         return Check.failed("log", different)
+    by_ja, by_en = _witnessed(seen)
+    n, origin, size = main.proof.index, main.proof.origin, main.proof.size
     return Check(
         "log",
         "ok",
-        f"{main.proof.index} 番の記録は台帳（{main.proof.origin}、{main.proof.size} 件）にあり、内容は同じです。",
-        f"Entry {main.proof.index} is in the log ({main.proof.origin}, size {main.proof.size}) and says the same.",
+        f"{n} 番の記録は台帳（{origin}、{size} 件）にあり、内容は同じです。{by_ja}",
+        f"Entry {n} is in the log ({origin}, size {size}) and says the same. {by_en}",
     )
+
+
+def _witnessed(seen: Sequence[tuple[str, datetime]]) -> tuple[str, str]:
+    if not seen:
+        return (
+            "この見出しには、知っている立会者（witness）の連署がまだありません。",
+            "No witness on the list of keys has cosigned this head yet.",
+        )
+    ja = "、".join(f"{name}（{utc(at)}）" for name, at in seen)
+    en = ", ".join(f"{name} ({utc(at)})" for name, at in seen)
+    return f"{ja} が連署しています。", f"Cosigned by {en}."
 
 
 def principal(document: dict[str, Any], cited: Sequence[Evidence]) -> Evidence:
@@ -191,19 +235,15 @@ def in_order(moments: Sequence[tuple[str, str, datetime]], *, vouched: bool) -> 
     for (ja, en, before), (next_ja, next_en, after) in pairwise(moments):
         if after < before - CLOCK_SLACK:
             wrong = Wrong(
-                f"{next_ja}の時刻 {_utc(after)} が、{ja}の時刻 {_utc(before)} より前です。",
-                f"It was {next_en} ({_utc(after)}) before it was {en} ({_utc(before)}).",
+                f"{next_ja}の時刻 {utc(after)} が、{ja}の時刻 {utc(before)} より前です。",
+                f"It was {next_en} ({utc(after)}) before it was {en} ({utc(before)}).",
             )
             return Check.failed("time", wrong)
-    told = "、".join(f"{ja} {_utc(at)}" for ja, _, at in moments)
-    said = ", ".join(f"{en} {_utc(at)}" for _, en, at in moments)
+    told = "、".join(f"{ja} {utc(at)}" for ja, _, at in moments)
+    said = ", ".join(f"{en} {utc(at)}" for _, en, at in moments)
     by_ja = "時刻認証があります。" if vouched else "時刻認証はなく、発行者の申告です。"
     by_en = "A time stamp vouches for it." if vouched else "No time stamp: the issuer's own statement."
     return Check("time", "ok", f"順序に矛盾はありません（{told}）。{by_ja}", f"The order holds ({said}). {by_en}")
-
-
-def _utc(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
 def _uncertified(subject: dict[str, Any]) -> list[str]:
@@ -213,14 +253,36 @@ def _uncertified(subject: dict[str, Any]) -> list[str]:
     """
     known = subject.get("certificates") or []
     destroyed = [one for one in _rows(subject.get("media")) if one.get("method") == "destroy"]
-    return [f"certificates: {one.get('serial')}" for one in destroyed if one.get("certificate") not in known]
+    firsts = {_first_issue(one) for one in known}
+    return [
+        f"certificates: {one.get('serial')}" for one in destroyed if _first_issue(one.get("certificate")) not in firsts
+    ]
+
+
+def _first_issue(number: Any) -> str:
+    """Return the number without its issue: …-R2 was issued in place of the one that closed custody."""
+    return _ISSUE.sub("", str(number))
+
+
+def _unlisted(subject: dict[str, Any], cited: Sequence[Evidence]) -> list[str]:
+    """Name what is wrong with a lot's list: a line without number or hashes, or another list than the log proves."""
+    lines = subject.get("lines")
+    rows = _rows(lines)
+    wrong = [f"lines[{n}]" for n, line in enumerate(rows) if any(not line.get(name) for name in fields.LINE)]
+    if not isinstance(lines, list) or len(rows) != len(lines):
+        return ["lines"]
+    if sha256(canonical(lines).encode()).hexdigest() != subject.get("list_sha256"):
+        wrong.append("list_sha256")
+    if cited and cited[0].entry["data"].get("lines") != len(rows):
+        wrong.append(f"lines: {len(rows)} / {cited[0].entry['data'].get('lines')}")
+    return wrong[:UNLISTED_MAX]
 
 
 def complete(document: dict[str, Any], cited: Sequence[Evidence]) -> Check:
     """Check that nothing is missing that a certificate of its kind must have."""
     subject = document["credentialSubject"]
     kind = str(subject.get("kind"))
-    needed = ("number", "issued_at", "addressee", "issuer", "item", "label", *fields.NEEDED.get(kind, ("kind",)))
+    needed = ("number", "issued_at", "addressee", "issuer", "label", *fields.NEEDED.get(kind, ("kind",)))
     missing = [name for name in needed if not subject.get(name) or (name == "kind" and kind not in fields.NEEDED)]
     identity = f"urn:uuid:{subject.get(fields.SUBJECT.get(kind, ''))}"
     if subject.get("id") != identity:
@@ -230,11 +292,14 @@ def complete(document: dict[str, Any], cited: Sequence[Evidence]) -> Check:
     if kind == "tracking":
         have = {str(step.get("step")) for step in _rows(subject.get("steps"))}
         missing += [f"steps: {step}" for step in STEPS_NEEDED if step not in have]
+        missing += [] if have & ARRIVALS else ["steps: received"]
         missing += _uncertified(subject)
+    if kind == "lot":
+        missing += _unlisted(subject, cited)
     if missing or not cited:
         listed = "、".join(missing) or "evidence"
         return Check("completeness", "failed", f"足りないものがあります: {listed}。", f"Missing: {listed}.")
-    count = len(subject["steps"]) if kind == "tracking" else len(cited)
+    count = {"tracking": len(subject.get("steps", ())), "lot": len(subject.get("lines", ()))}.get(kind, len(cited))
     return Check("completeness", "ok", f"必要な記録 {count} / {count}。", f"Records needed: {count} of {count}.")
 
 
@@ -249,22 +314,30 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _issuer(document: dict[str, Any]) -> str:
+def _issuer(document: Mapping[str, Any]) -> str:
     issuer = document.get("issuer")
     return str(issuer.get("id") if isinstance(issuer, dict) else issuer)
 
 
-def _trusted_key(document: dict[str, Any], keys: Keys) -> bytes:
+def signer(document: Mapping[str, Any]) -> bytes:
+    """Return the public key that a document says it is signed with. Raises Wrong."""
     name = _issuer(document)
     key = _base58(name.removeprefix("did:key:z")) if name.startswith("did:key:z") else b""
     if key[:2] != b"\xed\x01" or len(key) != 2 + 32:
         raise Wrong("発行者の鍵（did:key）が読めません。", "The issuer's key (did:key) cannot be read.")
-    if key[2:] not in {known.public for known in keys.credentials}:
+    return key[2:]
+
+
+def _trusted_key(document: dict[str, Any], keys: Keys) -> Key:
+    public = signer(document)
+    known = [one for one in keys.credentials if one.public == public]
+    if not known:
         raise Wrong(
             "JSONに署名した鍵は、鍵の一覧にありません。発行元か、鍵の一覧の古さを確かめてください。",
             "The key that signed the JSON is not on the list of keys: check the issuer, or the age of the list.",
         )
-    return key[2:]
+    revoked = [one.revoked for one in known if one.revoked]
+    return replace(known[0], revoked=min(revoked, default=None))  # revoked under one name is revoked under any
 
 
 def _check_proof(document: dict[str, Any], key: bytes) -> None:
@@ -310,6 +383,7 @@ def _evidence(n: int, given: Any) -> Evidence:
     try:
         text, salt = given["entry"], bytes.fromhex(given["salt"])
         entry = json.loads(text, object_pairs_hook=_once)
+        json.dumps(entry, ensure_ascii=False).encode()  # as in `load`: what cannot be spelled cannot be shown
         proof, shapes = given["proof"], (entry["kind"], entry["data"])
     except (KeyError, ValueError, TypeError, RecursionError) as wrong:
         raise Wrong(f"引用した記録 {n} が読めません。", f"Cited entry {n} cannot be read.") from wrong

@@ -6,7 +6,7 @@ what a certificate says beyond it (names, places, models) is only *signed*.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any
 
 from verifier.verdict import Difference
@@ -23,12 +23,13 @@ class Field:
     ja: str
     en: str
     read: Callable[[Any], Any] = str
+    later: bool = False  # papers of before do not say it: compared where the certificate does
 
 
 def instant(value: Any) -> datetime:
-    """Read a moment, so that 09:00+09:00 equals 00:00Z. Raises ValueError for one without zone."""
+    """Read a moment, so that 09:00+09:00 equals 00:00Z. Raises ValueError for one without zone or at time's ends."""
     found = datetime.fromisoformat(value)
-    if found.tzinfo is None:
+    if found.tzinfo is None or found.year in (MINYEAR, MAXYEAR):  # a step past either end cannot be counted
         raise ValueError("a moment has a zone")
     return found
 
@@ -54,18 +55,27 @@ CITED = {
     "destruction": "erasure.medium-destroyed.v1",
     "erasure": "erasure.medium-erased.v1",
     "tracking": "tracking.custody-closed.v1",
+    "lot": "certificates.lot-requested.v1",
 }
-SUBJECT = {"destruction": "medium", "erasure": "medium", "tracking": "item"}  # what credentialSubject.id names
+SUBJECT = {
+    "destruction": "medium",
+    "erasure": "medium",
+    "tracking": "item",
+    "lot": "engagement",
+}  # what credentialSubject.id names
 TYPES = {
     "destruction": "DestructionCertificate",
     "erasure": "ErasureCertificate",
     "tracking": "TrackingCertificate",
+    "lot": "LotCertificate",
 }
 NEEDED = {  # what a certificate of a kind must say at least
-    "destruction": ("medium", "photos"),
-    "erasure": ("medium", "report"),
-    "tracking": ("steps",),
+    "destruction": ("item", "medium", "photos"),
+    "erasure": ("item", "medium", "report"),
+    "tracking": ("item", "steps"),
+    "lot": ("engagement", "lines", "list_sha256"),
 }
+LINE = ("label", "kind", "number", "issued_at", "pdf_sha256", "json_sha256")  # what a lot says of each certificate
 
 FIELDS: dict[str, tuple[Field, ...]] = {
     "erasure.medium-destroyed.v1": (
@@ -88,12 +98,36 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("tool", "data.evidence.tool", "道具", "tool"),
         Field("report.sha256", "data.evidence.sha256", "報告書の指紋", "report's hash"),
         Field("treated_at", "occurredAt", "消去した日時", "time of erasure", instant),
+        Field(
+            "report.started_at",
+            "data.started_at",
+            "道具の記録した開始",
+            "start, as the tool recorded it",
+            instant,
+            later=True,
+        ),
+        Field(
+            "report.finished_at",
+            "data.finished_at",
+            "道具の記録した終了",
+            "end, as the tool recorded it",
+            instant,
+            later=True,
+        ),
+        Field("report.started_said", "data.started_said", "開始（時間帯なし）", "start, no zone", later=True),
+        Field("report.finished_said", "data.finished_said", "終了（時間帯なし）", "end, no zone", later=True),
     ),
     "tracking.custody-closed.v1": (
         Field("item", "data.item", "機器の番号", "item"),
         Field("label", "data.label", "追跡ID", "tracking ID"),
         Field("certificates", "data.certificates", "証明書", "certificates", words),
         Field("steps", "data.steps", "段階と日時", "steps and times", steps),
+    ),
+    "certificates.lot-requested.v1": (
+        Field("engagement", "data.engagement", "契約の番号", "engagement"),
+        Field("number", "data.number", "証明書番号", "number"),
+        Field("list_sha256", "data.list_sha256", "一覧の指紋", "hash of the list"),
+        Field("as_of", "recordedAt", "一覧の時点", "as of", instant),
     ),
 }
 PHOTOS = Field("photos", "data.photos", "証拠写真", "evidence photos", photos)
@@ -108,7 +142,7 @@ def compare(field: Field, certificate: Any, entry: Any) -> list[Difference]:
     """Compare one field; lists are compared element by element, so that only what differs is named."""
     said, proved = _at(certificate, field.certificate), _at(entry, field.entry)
     ours, theirs = _value(field, said), _value(field, proved)
-    if ours == theirs:
+    if ours == theirs or (field.later and ours is None):
         return []
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
         return [
@@ -121,7 +155,8 @@ def compare(field: Field, certificate: Any, entry: Any) -> list[Difference]:
 
 def proved(entry: Any) -> tuple[tuple[str, str, str], ...]:
     """Return what the entry itself says of every field of the table, for the reader to hold against the page."""
-    return tuple((field.ja, field.en, _show(_at(entry, field.entry))) for field in FIELDS[entry["kind"]])
+    told = [(field, _at(entry, field.entry)) for field in FIELDS[entry["kind"]]]
+    return tuple((field.ja, field.en, _show(said)) for field, said in told if said is not None or not field.later)
 
 
 def differing(was: Any, now: Any, path: str = "") -> list[Difference]:

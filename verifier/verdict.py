@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Name = Literal["signature", "time", "log", "photos", "completeness"]
-Status = Literal["ok", "failed", "not-applicable"]
+Status = Literal["ok", "failed", "lost", "not-applicable"]
 
 TITLES: dict[Name, tuple[str, str]] = {  # the order in which they are told
     "signature": ("署名", "Signature"),
@@ -57,8 +57,9 @@ class Check:
         return cls(name, "failed", wrong.ja, wrong.en, wrong.differences)
 
     def but(self, other: "Check") -> "Check":
-        """Join two findings under one name: a failure outweighs, both sentences stay."""
-        status: Status = "failed" if "failed" in (self.status, other.status) else self.status
+        """Join two findings under one name: a failure outweighs, then what was lost; both sentences stay."""
+        found = (self.status, other.status)
+        status: Status = "failed" if "failed" in found else "lost" if "lost" in found else self.status
         return replace(
             self,
             status=status,
@@ -69,20 +70,42 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a list of revocations says of a certificate; "outdated": a lot of which single certificates were revoked."""
+
+    state: Literal["stands", "outdated", "revoked", "unknown"]
+    ja: str
+    en: str
+    replaced_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer for one file."""
 
     file: str
-    kind: Literal["pdf", "credential", "proof"]
+    kind: Literal["pdf", "credential", "proof", "bundle"]
     number: str | None
     checks: tuple[Check, ...]
     proved: tuple[tuple[str, str, str], ...] = ()  # (ja, en, value) of the logged entry: right whatever the page shows
+    standing: Standing | None = None  # by a list of revocations, where one was given
 
     @property
     def ok(self) -> bool:
-        """True when nothing failed and something was really checked."""
+        """True when nothing failed or was lost, something was checked, and no list given says that it is revoked."""
         states = {check.status for check in self.checks}
-        return "failed" not in states and "ok" in states
+        if self.standing and self.standing.state == "revoked":
+            return False
+        return states.isdisjoint(("failed", "lost")) and "ok" in states
+
+    @property
+    def stripped(self) -> bool:
+        """True when the page has lost its signature, and all that the file still holds is true.
+
+        Gateways that disarm files (無害化) do this. The page itself then proves nothing; what is `proved` does.
+        """
+        states = {check.status for check in self.checks}
+        return "lost" in states and "failed" not in states
 
     @property
     def differences(self) -> tuple[Difference, ...]:

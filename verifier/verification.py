@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from verifier import credential, fields, log, pdf
+from verifier.key_end import log_standing
 from verifier.keys import Keys
+from verifier.revocation_list import Revocations
 from verifier.verdict import Check, Name, Unreadable, Verdict, Wrong
 
 FILE_SIZE_MAX = 40 * 1024 * 1024  # bytes
@@ -17,26 +20,44 @@ NO_DATA = Wrong(
 )
 
 
-def verify(path: Path, keys: Keys, photos: Sequence[Path] = ()) -> Verdict:
+def verify(path: Path, keys: Keys, photos: Sequence[Path] = (), revocations: Revocations | None = None) -> Verdict:
     """Check a certificate (PDF or JSON) or a log proof, offline; `photos` are originals to compare, if at hand.
+
+    With a list of revocations the verdict also says whether the certificate stands.
 
     Raises Unreadable for a file that is none of these, OSError when it cannot be opened.
     """
     if path.stat().st_size > FILE_SIZE_MAX:
         most = f"{FILE_SIZE_MAX // 1024**2} MB"
         raise Unreadable(f"{most} を超えるファイルは調べません。", f"Files larger than {most} are not checked.")
-    return verify_bytes(path.name, path.read_bytes(), keys, {photo.name: photo.read_bytes() for photo in photos})
+    originals = {photo.name: photo.read_bytes() for photo in photos}
+    return verify_bytes(path.name, path.read_bytes(), keys, originals, revocations)
 
 
-def verify_bytes(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes] | None = None) -> Verdict:
+def verify_bytes(
+    name: str,
+    data: bytes,
+    keys: Keys,
+    photos: Mapping[str, bytes] | None = None,
+    revocations: Revocations | None = None,
+) -> Verdict:
     """Check what `verify` checks, from memory. Raises Unreadable."""
-    if data.startswith(log.HEADER.encode()):
-        return _proof(name, data, keys)
-    if b"%PDF-" in data[:1024] and not data.lstrip().startswith(b"{"):  # a JSON may speak of PDFs
-        return _pdf(name, data, keys, photos or {})
+    verdict, document = _checked(name, data, keys, photos or {})
+    if revocations is None or document is None:
+        return verdict
+    return replace(verdict, standing=revocations.standing(document, sha256(data).hexdigest()))
+
+
+def _checked(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]) -> tuple[Verdict, dict[str, Any] | None]:
+    """Return the verdict, and the certificate's document where there is one."""
+    looks_like_pdf = b"%PDF-" in data[:1024]  # where viewers look for it
+    if data.startswith(log.HEADER.encode()) and not looks_like_pdf:
+        return _proof(name, data, keys), None
+    if looks_like_pdf and not data.lstrip().startswith(b"{"):  # a JSON may speak of PDFs
+        return _pdf(name, data, keys, photos)
     document = credential.load(data)
     signature = credential.signature(document, keys)
-    return _verdict(name, document, signature, keys, photos or {})
+    return _verdict(name, document, signature, keys, photos), document
 
 
 def _verdict(
@@ -55,7 +76,7 @@ def _verdict(
     except Wrong as wrong:
         rest = (_skip("time", *_NO_ENTRY), Check.failed("log", wrong), _skip("photos", *_NO_ENTRY))
         return replace(shell, checks=(signature, *rest, Check.failed("completeness", wrong)))
-    ledger, proved = credential.ledger(document, cited, keys)
+    ledger, proved = credential.ledger(document, cited, keys, paper.vouched_at if paper else None)
     checks = (
         signature,
         _time(document, signature, cited, paper),
@@ -78,27 +99,26 @@ def _time(document: dict[str, Any], signature: Check, cited: list[credential.Evi
     return credential.in_order(moments, vouched=bool(paper and paper.timestamped))
 
 
-def _pdf(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]) -> Verdict:
+def _pdf(name: str, data: bytes, keys: Keys, photos: Mapping[str, bytes]) -> tuple[Verdict, dict[str, Any] | None]:
     paper = pdf.read(data, keys)
     if len(paper.attached) != 1:
         failed = Check.failed("completeness", NO_DATA)
         skipped: tuple[Name, ...] = ("time", "log", "photos")
-        return Verdict(
-            name, "pdf", None, (paper.signature, *(_skip(one, NO_DATA.ja, NO_DATA.en) for one in skipped), failed)
-        )
+        nothing = (_skip(one, NO_DATA.ja, NO_DATA.en) for one in skipped)
+        return Verdict(name, "pdf", None, (paper.signature, *nothing, failed)), None
     try:
         document = credential.load(paper.attached[0])
     except Unreadable as wrong:
         broken = Wrong(f"添付の certificate.json: {wrong.ja}", f"The attached certificate.json: {wrong.en}")
         checks = [paper.signature, *(_skip(one, broken.ja, broken.en) for one in ("time", "log", "photos"))]
-        return Verdict(name, "pdf", None, (*checks, Check.failed("completeness", broken)))
-    content = credential.signature(document, keys)
+        return Verdict(name, "pdf", None, (*checks, Check.failed("completeness", broken))), None
+    content = credential.signature(document, keys, paper.vouched_at)
     signature = paper.signature.but(content)
     if paper.signature.status == "failed" and content.status == "ok":
         signature = signature.but(_PAGE_CHANGED)
     if len(paper.signed) == 1 and paper.signed != paper.attached:
         signature = signature.but(_replaced(paper, document))
-    return _verdict(name, document, signature, keys, photos, paper=paper)
+    return _verdict(name, document, signature, keys, photos, paper=paper), document
 
 
 _PAGE_CHANGED = Check(
@@ -134,7 +154,8 @@ def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
     except Wrong as wrong:
         raise Unreadable(wrong.ja, wrong.en) from wrong
     try:
-        log.check_checkpoint(proof, keys)
+        log.check_checkpoint(proof.head, keys)
+        log_standing(proof.head, keys, None)
         signature = Check(
             "signature", "ok", f"台帳 {proof.origin} の署名は合っています。", f"Signed by the log {proof.origin}."
         )

@@ -6,7 +6,7 @@ the replay has, and all it needs: nothing acknowledged is lost and nothing happe
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,7 +129,7 @@ class Actor:
     async def upload(
         self,
         path: str,
-        fields: Mapping[str, str],
+        fields: Mapping[str, str | Sequence[str]],
         files: list[tuple[str, tuple[str, bytes, str]]],
         *,
         params: Mapping[str, Any] | None = None,

@@ -90,7 +90,7 @@ def write(folder: Path, machines: list[Machine], failing: set[str], now: datetim
     spoilt = [*rows]
     spoilt[11] = [*spoilt[11][:6], "庁内のどこか", *spoilt[11][7:]]
     inputs.spoilt_inventory.write_bytes(_csv(HEADS, spoilt, "cp932"))
-    began = now - timedelta(minutes=30)
+    began = now - tool_reports.LASTS  # they end as the replay begins, and registering follows at once
     for machine in machines:
         failed = machine.asset_number in failing
         inputs.report(machine).write_bytes(tool_reports.session(machine, began, fails=failed))

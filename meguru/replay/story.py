@@ -5,7 +5,7 @@ get wrong is tried on the way, and the sentence they get is kept for the story.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from meguru.replay import inputs, pilot
-from meguru.replay.actor import Actor, Answer, Traffic, Unexpected
+from meguru.replay.acting import recorded, scan, until_heard
+from meguru.replay.actor import Actor, Traffic, Unexpected
 from meguru.replay.pilot import CARRIER, CENTRE, TOWN, WHOLE, Machine, Plan
 from services.tracking.commands.cages import cage_of
 from services.tracking.commands.parties import engagement_of
@@ -121,7 +122,7 @@ async def found(world: World) -> None:
                 "carrier": CARRIER,
                 "title": pilot.TITLE,
                 "contract": pilot.CONTRACT,
-                "starts_on": today.isoformat(),
+                "starts_on": (today - timedelta(days=1)).isoformat(),  # the tools may have begun before midnight
                 "ends_on": (today + timedelta(days=180)).isoformat(),
                 "certificate_days": 43,
             },
@@ -321,28 +322,37 @@ async def try_ready_too_early(world: World) -> None:
     """再生の途中：媒体が粉砕される前の筐体は、どの媒体が残っているかを示して止まる."""
     async with people(world, "itad-refurbisher") as (hands,):
         path = f"/api/refurb/items/{world.labels[world.undelivered().asset_number]}"
-        await until_heard(lambda: hands.ask(f"{path}/accept", {"grade": "B", "reasons": ["天板に傷"]}), recorded)
+        lid = inputs.photo(world.undelivered(), "before", now())
+        seen = await hands.upload(f"{path}/photos", {}, [("photo", ("lid.jpg", lid, "image/jpeg"))])
+        graded = {"grade": "B", "reasons": ["天板に傷"], "photos": [seen.body["sha256"]]}
+        await until_heard(lambda: hands.ask(f"{path}/accept", graded), recorded)
         world.refused("媒体が残る筐体の再生完了", (await hands.ask(f"{path}/ready", {"spec": SPEC})).refused)
 
 
 async def recycle(world: World) -> None:
-    """再資源化：112台を素材ごとの重さで."""
-    reborn = {machine.asset_number for machine in world.reborn()}
+    """再資源化：112台を1枚の管理票で引き渡し、事業者の結果と重さの収支を合わせる."""
+    gone = [machine for machine in world.machines if machine not in world.reborn()]
+    out: dict[str, float] = {
+        name: round(sum(kg[machine.kind] for machine in gone), 1) for name, kg in pilot.MATERIALS_KG.items()
+    }
+    kg = round(sum(out.values()) * (1 + pilot.DUST + pilot.SCALES), 1)
+    handing = {
+        "labels": [world.labels[machine.asset_number] for machine in gone],
+        "manifest": "見本-0928",
+        "operator": "見本リサイクル",
+        "kg": kg,
+    }
     async with people(world, "itad-refurbisher") as (hands,):
-
-        async def one(machine: Machine) -> None:
-            heavy = machine.kind == "desktop"
-            weights = [
-                {"material": "ferrous", "kg": 4.1 if heavy else 0.4},
-                {"material": "non-ferrous", "kg": 0.6 if heavy else 0.5},
-                {"material": "plastic", "kg": 0.9 if heavy else 0.8},
-                {"material": "circuit-board", "kg": 0.7 if heavy else 0.3},
-            ]
-            asked = {"weights": weights, "manifest": "見本-0928", "operator": "見本リサイクル"}
-            path = f"/api/refurb/items/{world.labels[machine.asset_number]}/recycle"
-            await until_heard(lambda: hands.ask(path, asked), recorded)
-
-        await each(world, "再資源化", [m for m in world.machines if m.asset_number not in reborn], one)
+        sent = await until_heard(lambda: hands.ask("/api/refurb/consignments", handing), recorded)
+        at = f"/api/refurb/consignments/{sent.body['stream']}"
+        scan = ("file", ("再資源化証明書.jpg", world.files.photo(gone[0], "after").read_bytes(), "image/jpeg"))
+        paper = await hands.upload(f"{at}/certificates", {}, [scan], params={"town": TOWN})
+        report = {
+            "weights": [{"material": name, "kg": kg} for name, kg in out.items()],
+            "loss_kg": round(pilot.DUST * kg, 1),
+        }
+        await hands.do(f"{at}/reports", report | {"certificate": paper.body}, params={"town": TOWN})
+    world.progress("再資源化", len(gone), len(gone))
 
 
 async def take_over(world: World) -> None:
@@ -359,7 +369,7 @@ async def take_over(world: World) -> None:
 
 
 async def give(world: World) -> None:
-    """公募・寄贈：2回。1回目はポスターの15台のデスクトップ、2回目は両方の種類。紙・電子申請・Webが1つの列に並ぶ."""
+    """公募・寄贈：1つの公募を2回。ポスターの15台のデスクトップ、追加で両方の種類。紙・電子申請・Webが1つの列に並ぶ."""
     async with people(world, "mogami-clerk") as (clerk,):
         await until_heard(
             lambda: clerk.get("/api/donations/overview", town=TOWN),
@@ -367,7 +377,7 @@ async def give(world: World) -> None:
         )
     for round_, kinds in ((1, ["desktop"]), (2, ["notebook", "desktop"])):
         async with people(world, "mogami-clerk") as (clerk,):
-            number = await _open_call(world, clerk, round_, kinds)
+            number = await (_open_call if round_ == 1 else _open_round)(world, clerk, kinds)
             receipts = await _apply(world, clerk, number, round_)
             await clerk.do(f"/api/donations/calls/{number}/close")
             if round_ == 1:
@@ -380,16 +390,16 @@ async def give(world: World) -> None:
             world.progress("寄贈", round_, 2)
 
 
-async def _open_call(world: World, clerk: Actor, round_: int, kinds: list[str]) -> str:
-    number = f"{pilot.TOWN_CODE}-R8-{round_}"
+async def _open_call(world: World, clerk: Actor, kinds: list[str]) -> str:
+    number = f"{pilot.TOWN_CODE}-R8-1"
     world.calls.append(number)
     opens = now().replace(microsecond=0)
     call = {
         "number": number,
-        "title": f"再生パソコンを無償でお譲りします（第{round_}回）",
+        "title": "再生パソコンを無償でお譲りします",
         "rule": "first-come",
         "item_kinds": kinds,
-        "units": world.plan.asked(round_),
+        "units": world.plan.asked(1),
         "opens_at": opens.isoformat(),
         "closes_at": (opens + timedelta(days=25)).isoformat(),
         "spec": SPEC,
@@ -399,9 +409,27 @@ async def _open_call(world: World, clerk: Actor, round_: int, kinds: list[str]) 
         "contact": "最上町役場 総務課まちづくり推進室 情報企画係 0233-43-2261",
     }
     await clerk.do("/api/donations/calls", call)
-    inputs.write_applications(world.files, round_, opens, world.plan.groups)
-    await asyncio.sleep(1)  # what came on paper and through the portal has arrived by now
+    await _arrive(world, 1, opens)
     return number
+
+
+async def _open_round(world: World, clerk: Actor, kinds: list[str]) -> str:
+    number, opens = world.calls[-1], now().replace(microsecond=0)
+    further = {
+        "item_kinds": kinds,
+        "units": world.plan.asked(2),
+        "opens_at": opens.isoformat(),
+        "closes_at": (opens + timedelta(days=25)).isoformat(),
+    }
+    await clerk.do(f"/api/donations/calls/{number}/rounds", further)
+    await _arrive(world, 2, opens)
+    return number
+
+
+async def _arrive(world: World, round_: int, opens: datetime) -> None:
+    """Let what came on paper and through the portal have arrived."""
+    inputs.write_applications(world.files, round_, opens, world.plan.groups)
+    await asyncio.sleep(1)
 
 
 async def _apply(world: World, clerk: Actor, number: str, round_: int) -> list[str]:
@@ -478,11 +506,6 @@ CHAPTERS: tuple[tuple[str, Callable[[World], Awaitable[None]]], ...] = (
 )
 
 
-def recorded(answer: Answer) -> bool:
-    """Tell whether a write was recorded."""
-    return answer.status in (200, 201)
-
-
 async def each(world: World, what: str, things: Sequence[T], do: Callable[[T], Awaitable[None]]) -> None:
     """Do something with every thing, a few at once, and tell how far it is."""
     gate, done = asyncio.Semaphore(AT_ONCE), 0
@@ -495,29 +518,6 @@ async def each(world: World, what: str, things: Sequence[T], do: Callable[[T], A
         world.progress(what, done, len(things))
 
     await asyncio.gather(*(one(thing) for thing in things))
-
-
-async def scan(actor: Actor, work: str, labels: Iterable[str]) -> list[dict[str, Any]]:
-    """Send scans as the capture module does."""
-    stamp = actor.stamp()
-    scans = [
-        {"requestId": actor.stamp()["request"], "work": work, "label": label, "capturedAt": stamp["captured_at"]}
-        for label in labels
-    ]
-    answer = await actor.send("/api/tracking/scans", {"sentAt": stamp["sent_at"], "scans": scans})
-    return list(answer["results"])
-
-
-async def until_heard(ask: Callable[[], Awaitable[T]], heard: Callable[[T], bool], seconds: float = 30) -> T:
-    """Ask again until what is needed has come over the bus: a late view refuses with the reason."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        answer = await ask()
-        if heard(answer):
-            return answer
-        if asyncio.get_running_loop().time() > deadline:
-            raise Unexpected(f"nothing came: {answer}")
-        await asyncio.sleep(0.1)
 
 
 def cage(nth: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from meguru.replay.pilot import Machine
 
+LASTS = timedelta(minutes=3)
 _STATUS_IDLE = "\n/dev/sda:\nIssuing SANITIZE_STATUS command\nSanitize status:\n    State:    SD0 Sanitize Idle\n"
 _STATUS_DONE = _STATUS_IDLE + "    Last Sanitize Operation Completed Without Error\n"
 _REJECTED = (
@@ -24,9 +25,10 @@ _REJECTED = (
 def session(machine: Machine, started: datetime, *, fails: bool = False) -> bytes:
     """Return the on-site session document of one drive, completed or failed."""
     documents = _nvme(machine, fails=fails) if machine.drive == "nvme" else _ata(machine, fails=fails)
-    finished = started + timedelta(minutes=3)
+    finished = started + LASTS
     for nth, document in enumerate(documents):
-        document["at"] = (started + timedelta(seconds=20 + 30 * nth)).isoformat()
+        elapsed = 20 + 30 * nth
+        document |= {"at": (started + timedelta(seconds=elapsed)).isoformat(), "elapsed": elapsed}
     return json.dumps(
         {
             "meguru-session": 1,
@@ -35,6 +37,7 @@ def session(machine: Machine, started: datetime, *, fails: bool = False) -> byte
             "host_serial": machine.serial,
             "started": started.isoformat(),
             "finished": finished.isoformat(),
+            "elapsed": int(LASTS.total_seconds()),
             "documents": documents,
         },
         ensure_ascii=False,

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from meguru.simulator import folder as files
-from meguru.simulator.running import simulate
+from meguru.simulator.running import RUN_AGO, simulate
 from meguru.standing import NoStack, Running, standing
 from shared.simulated import MARK
 
@@ -16,7 +16,7 @@ async def simulate_fleet(into: Path | None, data: Path | None, count: int, seed:
     """Write files or act on a stack, and say what was made. Raises FileExistsError, NoStack when none runs."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     if into:
-        written = await asyncio.to_thread(files.write, into, count, seed, datetime.now(UTC))
+        written = await asyncio.to_thread(files.write, into, count, seed, datetime.now(UTC) - RUN_AGO)
         console.print(
             f"{MARK} {into} に {count} 台の物品台帳と、報告 {written} 件を書きました。"
             f" {count} drives and {written} reports are in {into}."

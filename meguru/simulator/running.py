@@ -24,6 +24,7 @@ PEOPLE = (
 )
 AT_ONCE = 100  # reports of one request
 LIST_MAX = 1000  # rows of one list
+RUN_AGO = timedelta(hours=10)  # when the tools began: nwipe's longest run is over since
 HEARD_S = 60.0  # until the services know of the contract and the items
 
 Told = Callable[[str, int, int], None]  # what, how many, of how many
@@ -49,7 +50,7 @@ async def simulate(
             told("登録", min(at + LIST_MAX, count), count)
     async with Actor(origin, authority, WORKER) as worker:
         await _until_known(worker, engagement, count)
-        return await _file(worker, engagement, list(reports(drives, datetime.now(UTC) - timedelta(hours=10))), told)
+        return await _file(worker, engagement, list(reports(drives, datetime.now(UTC) - RUN_AGO)), told)
 
 
 async def _found(operator: Actor) -> None:
@@ -69,7 +70,8 @@ async def _found(operator: Actor) -> None:
 async def _engage(admin: Actor, contract: str, title: str) -> None:
     today = datetime.now(ZoneInfo("Asia/Tokyo")).date()
     asked = {"centre": CENTRE, "title": marked(title), "contract": contract, "certificate_days": 30}
-    days = {"starts_on": today.isoformat(), "ends_on": (today + timedelta(days=90)).isoformat()}
+    begins = today - timedelta(days=1)  # the tools began RUN_AGO
+    days = {"starts_on": begins.isoformat(), "ends_on": (today + timedelta(days=90)).isoformat()}
     for path, body in (
         ("/api/tracking/policies", {"version": marked("総務省 R2.12"), "on_site": "clear"}),
         ("/api/tracking/engagements", asked | days),

@@ -1,190 +1,32 @@
 """The audit against one planted change at a time, on ledgers that real commands and consumers have filled."""
 
-import asyncio
-import hashlib
-import io
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
-from importlib import import_module
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import nats
 import pytest
-from PIL import Image
 
 from meguru import audit as auditing
 from meguru.audit import Finding, examine
 from meguru.heads import BadHead, brought_by
-from services.donations import commands as donations
-from services.erasure.commands import media, witnesses
+from meguru.tests.world import LOG, World, a_call, found, kept, worlds
 from services.tracking import loops
-from services.tracking.commands import items, rolls, scans
+from services.tracking.keys import PUBLIC, Ring, log_signer, published, retire, rotate
 from services.tracking.log.note import Checkpoint, NoteSigner
-from services.tracking.reading.rolls import printed_roll
-from services.tracking.tests import world as town
 from shared import ledger
-from shared.entry import Entry, Event, Request
-from shared.events.donations import CallOpened, Category
-from shared.events.erasure import Photo
-from shared.events.refurb import Spec
-from shared.ids import Label, uuid7
+from shared.ids import uuid7
 from shared.ledger import History
-from shared.settings import SERVICES
-from shared.settings import Service as Name
+from shared.outbox import Parcel, parcel_of
 from shared.stack.stack import Stack
-from shared.testing import NOW, TOWN, WORKER, Service, project, service
-
-LOG = "meguru.test/log"
-
-
-@dataclass(slots=True)
-class World:
-    """The five services with a short story in their ledgers; the bus is carried by hand."""
-
-    stack: Stack
-    services: dict[Name, Service]
-    carried: set[UUID] = field(default_factory=set)
-
-    @property
-    def names(self) -> tuple[Name, ...]:
-        return tuple(self.services)
-
-    async def entries(self, name: Name) -> list[Entry[Event]]:
-        rows = await self.services[name].rows("SELECT body, salt FROM entries ORDER BY id")
-        return [Entry.read(bytes(row.body), bytes(row.salt)) for row in rows]
-
-    async def carry(self) -> None:
-        """Take every entry to every service, until nothing new is recorded; then the log takes what came."""
-        while new := [e for name in self.names for e in await self.entries(name) if e.id not in self.carried]:
-            for name, made in self.services.items():
-                consumers = import_module(f"services.{name}.consumers").consumers
-                async with made.consuming() as tx:
-                    await consumers.handle(tx, new)
-            self.carried |= {entry.id for entry in new}
-        for made in self.services.values():
-            async with made.owner.begin() as connection:
-                await connection.exec_driver_sql("DELETE FROM outbox")
-        await self.integrate()
-
-    async def integrate(self) -> None:
-        signer = loops.log_signer(self.stack.folder / "keys", LOG)
-        async with self.services["tracking"].consumer.connect() as connection:
-            while await loops.integrate(connection, signer, loops.Kept(self.stack.kept_head)):
-                pass
-
-    async def execute(self, name: Name, statement: str, *values: Any) -> None:
-        """Do as superuser what no role may do: the guards of the ledger are stepped around."""
-        connection = await self.stack.connect(name)
-        try:
-            await connection.execute("SET session_replication_role = replica")
-            await connection.execute(statement, *values)
-        finally:
-            await connection.close()
-
-
-@asynccontextmanager
-async def worlds(servers: Stack) -> AsyncIterator[World]:
-    """Make the services' databases new and tell the story in them."""
-    present = [name for name in SERVICES if (project() / "services" / name / "migrations").exists()]
-    async with AsyncExitStack() as closing:
-        made = {name: await closing.enter_async_context(service(servers, name)) for name in present}
-        for key in (servers.folder / "keys").glob("log.*"):
-            key.unlink()
-        world = World(servers, made)
-        await tell(world)
-        yield world
-
-
-async def tell(world: World) -> None:
-    """Three items are registered, one is a candidate, two media are destroyed, one report waits, a call is open."""
-    tracking = world.services["tracking"]
-    engagement = await town.founded(tracking)
-    known = await town.registered(tracking, engagement, [town.row(f"S{n}") for n in range(3)])
-    async with tracking.acting(by=WORKER) as tx:
-        await items.register_lot(tx, engagement, "monitor", 59)
-        asked = Request(id=uuid7(), digest="received")
-        await scans.scan(tx, [scans.Scanned(known[0].stream, "received", asked, NOW)])
-        await items.name_candidate(tx, known[0].stream)
-    async with tracking.acting() as tx:
-        roll = await rolls.draw_roll(tx, engagement, 2)
-        (one, _) = await printed_roll(tx.connection, engagement, roll.stream)
-        await rolls.bind_serial(tx, Label(one.label), engagement, "PC-S2")
-    await world.carry()
-    photos = [await asyncio.to_thread(keep_photo, world.stack, n) for n in range(2)]
-    crusher = world.services["erasure"]
-    async with crusher.acting(by=WORKER) as tx:
-        for n, item in enumerate(known[:2]):
-            await media.destroy(
-                tx,
-                item.stream,
-                media.Which(),
-                technique="crush",
-                machine="M-1",
-                photos=(Photo(sha256=photos[n], role="after"),),
-                witness=None,
-            )
-    async with crusher.acting() as tx:
-        await witnesses.witness(tx, engagement, witness="clerk", place="庁舎", began_at=NOW, ended_at=None)
-    async with world.services["donations"].acting() as tx:
-        await donations.open_call(tx, a_call())
-    await world.carry()
-
-
-def keep_photo(stack: Stack, nth: int) -> str:
-    """Keep a picture under the town, as erasure does; return its hash."""
-    made = io.BytesIO()
-    Image.new("RGB", (64 + nth, 48), "grey").save(made, "JPEG")
-    name = hashlib.sha256(made.getvalue()).hexdigest()
-    path = stack.folder / "blobs" / TOWN / name[:2] / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(made.getvalue())
-    return name
-
-
-def a_call() -> CallOpened:
-    return CallOpened(
-        call=uuid7(),
-        number="063622-2026-1",
-        title="再生パソコンを無償でお譲りします",
-        rule="first-come",
-        item_kinds=("desktop", "notebook"),
-        units=15,
-        categories=(Category(code="hamlet", name="集落", cap=2),),
-        opens_at=NOW - timedelta(hours=1),
-        closes_at=NOW + timedelta(days=7),
-        spec=Spec(os="Windows 10 Home", ssd_gb=240, memory_gb=8, office="WPS Office 2", support_months=3),
-        consent="取材に応じます",
-        consent_version="1",
-        contact="最上町役場",
-    )
+from shared.testing import TOWN
 
 
 @pytest.fixture(scope="module")
 async def world(servers: Stack) -> AsyncIterator[World]:
     async with worlds(servers) as made:
         yield made
-
-
-@asynccontextmanager
-async def kept(world: World, name: Name, *tables: str) -> AsyncIterator[None]:
-    """Put the rows of the tables back at the end."""
-    for table in tables:
-        await world.execute(name, f"CREATE TABLE kept_{table} AS TABLE {table}")
-    try:
-        yield
-    finally:
-        for table in tables:
-            await world.execute(name, f"DELETE FROM {table}")  # noqa: S608 - a test's own words
-            await world.execute(name, f"INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE kept_{table}")
-            await world.execute(name, f"DROP TABLE kept_{table}")
-
-
-async def found(world: World) -> list[Finding]:
-    return (await examine(world.stack, world.names)).findings
 
 
 def about(findings: Sequence[Finding], row: Any) -> set[str]:
@@ -273,19 +115,6 @@ async def test_an_entry_recorded_twice_is_found(world: World) -> None:
     assert {"twice", "sequence"} <= {one.what for one in findings}
 
 
-async def empty_bus(stack: Stack) -> None:
-    """Take what other tests of this run left on the bus for tracking: while it is there, an entry may be on its way."""
-    client = await nats.connect(**stack.nats_options())
-    stream = client.jetstream()
-    for name, durable in (("CUSTODY", "tracking"), ("REPLAY", "tracking-replay")):
-        left = await stream.pull_subscribe_bind(durable, name)
-        while (info := await stream.consumer_info(name, durable)).num_pending or info.num_ack_pending:
-            with suppress(TimeoutError):
-                for message in await left.fetch(500, timeout=1):
-                    await message.ack_sync()
-    await client.close()
-
-
 async def test_an_entry_that_never_came_into_the_log_is_found_and_one_on_its_way_is_not(world: World) -> None:
     made = world.services["donations"]
     stream = uuid7()
@@ -296,9 +125,21 @@ async def test_an_entry_that_never_came_into_the_log_is_found_and_one_on_its_way
         result = await examine(world.stack, world.names)
         assert (result.findings, result.waiting) == ([], 1)
         await world.execute("donations", "DELETE FROM outbox")
-        await empty_bus(world.stack)
-        findings = await found(world)
-        assert about(findings, ("donations", stream, 1)) == {"not-in-log"}
+        assert about(await found(world), ("donations", stream, 1)) == {"not-in-log"}
+        (row,) = await made.rows("SELECT body, salt FROM entries WHERE stream = :stream", stream=stream)
+        await publish_to_tracking(world.stack, parcel_of(0, bytes(row.body), bytes(16), None))
+        assert about(await found(world), ("donations", stream, 1)) == {"not-in-log"}, "other bytes are on the bus"
+        await publish_to_tracking(world.stack, parcel_of(0, bytes(row.body), bytes(row.salt), None))
+        result = await examine(world.stack, world.names)
+        assert (result.findings, result.waiting) == ([], 1)
+
+
+async def publish_to_tracking(stack: Stack, parcel: Parcel) -> None:
+    client = await nats.connect(**stack.nats_options())
+    headers = {name: value for name, value in parcel.headers.items() if name != "Nats-Msg-Id"}
+    subject = f"replay.tracking.{parcel.subject.partition('.')[2]}"
+    await client.jetstream().publish(subject, parcel.body, headers=headers)
+    await client.close()
 
 
 async def test_a_removed_leaf_is_found_at_its_place(world: World) -> None:
@@ -409,14 +250,14 @@ async def test_a_kept_head_that_is_gone_or_broken_is_found(world: World, content
 
 
 async def test_a_head_that_somebody_brings_along_is_compared_whatever_its_day(world: World, tmp_path: Path) -> None:
-    signer = loops.log_signer(world.stack.folder / "keys", LOG)
+    signer = log_signer(world.stack.folder / "keys", LOG)
     heads = await world.services["tracking"].rows("SELECT size, root, note FROM checkpoints ORDER BY size")
     size = heads[-1].size
 
     async def brought(signed: str) -> list[Finding]:
         file = tmp_path / "their head"
         file.write_text(signed, encoding="utf-8")
-        theirs = [brought_by(file, signer.vkey)]
+        theirs = [brought_by(file, published(world.stack.folder / "keys"))]
         return (await examine(world.stack, world.names, brought=theirs)).findings
 
     for head in heads:
@@ -430,6 +271,30 @@ async def test_a_head_that_somebody_brings_along_is_compared_whatever_its_day(wo
     for signed in (NoteSigner.new(LOG).sign(str(Checkpoint(LOG, 1, bytes(32)))), "", heads[0].note[:-9]):
         with pytest.raises(BadHead, match="/log/checkpoint"):
             await brought(signed)
+
+
+async def test_a_head_under_a_key_that_had_ended_is_found_and_earlier_ones_stand(world: World) -> None:
+    folder = world.stack.folder / "keys"
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    (head,) = await world.services["tracking"].rows("SELECT max(size) AS size FROM checkpoints")
+    ring = Ring(folder, LOG)
+    await ring.look(head.size)
+    rotate(folder, datetime.now(UTC))
+    await ring.look(head.size)
+    retire(folder, datetime.now(UTC))
+    await ring.look(head.size)
+    assert len(published(folder)) == 2
+    assert await found(world) == [], "what the old key signed is as true as ever"
+    public = (folder / PUBLIC).read_text()
+    (folder / PUBLIC).write_text(public.replace(f"until={head.size}", f"until={head.size - 1}"))
+    (finding,) = await found(world)
+    assert (finding.what, finding.index) == ("checkpoint", head.size - 1)
+    for path in folder.iterdir():
+        if path in before:
+            path.write_bytes(before[path])
+        else:
+            path.unlink()
+    assert await found(world) == []
 
 
 async def test_a_removed_file_of_an_earlier_head_is_found_while_its_tile_still_grows(world: World) -> None:

@@ -19,6 +19,7 @@ from meguru.founding import PREPARE, settings_of
 from meguru.standing import NoStack, Running, standing
 from services.tracking import loops
 from services.tracking.consumers import consumers
+from services.tracking.keys import log_signer
 from services.tracking.log.note import Checkpoint
 from services.tracking.tests import world as town
 from shared.database import engine
@@ -47,7 +48,7 @@ async def fill(stack: Stack) -> None:
     entries = await made.rows("SELECT body, salt FROM entries")
     async with made.consuming() as tx:
         await consumers.handle(tx, [Entry.read(bytes(row.body), bytes(row.salt)) for row in entries])
-    signer = loops.log_signer(stack.folder / "keys", made.settings.log_origin)
+    signer = log_signer(stack.folder / "keys", made.settings.log_origin)
     async with made.consumer.connect() as connection:
         assert await loops.integrate(connection, signer, loops.Kept(stack.kept_head)) == len(entries)
     for each in (made.app, made.consumer, made.owner):
@@ -119,7 +120,7 @@ async def test_taken_while_the_town_goes_on_registering_it_is_one_moment(alive: 
 
 async def register_on_and_on(made: Service) -> None:
     """Register, log, and again: ledger, leaves, tiles and heads change all the time."""
-    signer = loops.log_signer(made.stack.folder / "keys", made.settings.log_origin)
+    signer = log_signer(made.stack.folder / "keys", made.settings.log_origin)
     (row,) = await made.rows("SELECT engagement FROM engagements")
     for n in range(10_000):
         entries = await town.registered(made, row.engagement, [town.row(f"LIVE{n}")])
@@ -156,7 +157,7 @@ def test_as_typed_it_is_restored_where_run_looks_and_every_command_answers(taken
     assert audited.exit_code == 0
     assert '"clean": true' in audited.output
     own, later, none = folder / "stack" / "head" / "checkpoint", tmp_path / "later", tmp_path / "none"
-    signer = loops.log_signer(folder / "stack" / "keys", LOG_ORIGIN)
+    signer = log_signer(folder / "stack" / "keys", LOG_ORIGIN)
     later.write_text(signer.sign(str(Checkpoint(LOG_ORIGIN, 10_000, bytes(32)))), encoding="utf-8")
     none.write_text("no head\n", encoding="utf-8")
     for head, code, said in (

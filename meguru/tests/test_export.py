@@ -3,19 +3,23 @@
 import asyncio
 import hashlib
 import json
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tlog_scales import tlog as theirs
+from tlog_scales.backend import LocalBackend
+from tlog_scales.reader import TilesReader
+from tlog_scales.signing import Vkey, VkeySet
 from typer.testing import CliRunner
 
 from meguru import doctor
 from meguru.cli import app
 from meguru.export import Incomplete, export
-from meguru.tests.test_audit import LOG, World, kept, worlds
-from services.certificates import keys
+from meguru.tests.world import LOG, World, kept, worlds
 from services.certificates.consumers import consumers
 from services.certificates.loops import Issuer
 from services.certificates.pressroom import PressRoom
@@ -24,8 +28,9 @@ from services.tracking.log.note import Checkpoint, VerifierKey
 from shared.messaging import Notice
 from shared.settings import settings
 from shared.stack.stack import Stack
-from shared.testing import NOW, project
-from verifier import Keys, verify
+from shared.testing import project
+from verifier.keys import Keys
+from verifier.verification import verify
 
 FONTS = project() / "shared" / "web" / "static" / "vendor" / "fonts"
 
@@ -46,8 +51,7 @@ async def issue(world: World) -> None:
         _, tenant, kind = row.subject.split(".", 2)
         async with certificates.consuming() as tx:
             await consumers.handle(tx, [Notice(uuid4(), f"notice.{kind}", tenant, row.subject, bytes(row.body))])
-    await asyncio.to_thread(keys.prepare, folder, LOG, NOW)
-    room = PressRoom(FONTS, folder)
+    room = PressRoom(FONTS, folder, LOG)
     issuer = Issuer(certificates.consumer, room, settings().origin)
     assert await issuer.take()
     await issuer.rest()
@@ -168,3 +172,32 @@ def test_the_doctor_masks_secrets_and_says_what_to_do(tmp_path: Path, monkeypatc
     assert ill.exit_code == 1
     assert {line["name"] for line in missing} >= {"BIZUDPGothic_400Regular.ttf", "tokens.css"}
     assert all("make setup" in line["ja"] and line["en"] for line in missing)
+
+
+async def test_every_certificate_s_proof_and_every_tile_is_what_a_reader_not_ours_expects(
+    world: World, left: Path
+) -> None:
+    reader = TilesReader(LocalBackend(left / "log"))
+    last = reader.get_checkpoint()
+    assert reader.calculate_root_hash() == last.root_hash
+    vkeys = [line for line in (left / "log" / "key.txt").read_text().splitlines() if line.startswith(f"{LOG}+")]
+    known = VkeySet(*(Vkey.from_string(line.split()[0]) for line in vkeys))
+    assert known.verify(last.signatures, last)
+    for row in await world.services["tracking"].rows("SELECT note FROM checkpoints ORDER BY size"):
+        head = theirs.Checkpoint.from_text(row.note)
+        reader.get_consistency_proof(head.size, last.size).check(head.root_hash, last.root_hash)
+    for index in range(last.size):
+        leaf = merkle.leaf_hash(reader.get_entry(index))
+        reader.get_inclusion_proof(index, last.size).check(leaf, last.root_hash)
+    proved = 0
+    for path in (left / "certificates").glob("*.json"):
+        for one in json.loads(path.read_text())["evidence"]:
+            text, head_text = one["proof"].split("\n\n", 1)
+            index, *steps = text.split("\n")[1:]
+            head = theirs.Checkpoint.from_text(head_text)
+            digest = hashlib.sha256(one["entry"].encode() + bytes.fromhex(one["salt"])).digest()
+            proof = theirs.InclusionProof(int(index.split()[1]), head.size, [b64decode(step) for step in steps])
+            proof.check(merkle.leaf_hash(digest), head.root_hash)
+            assert known.verify(head.signatures, head)
+            proved += 1
+    assert proved > 0

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from meguru.rebuild import NotCaughtUp, compare, left_alone, rebuild, views_of
-from meguru.tests.test_audit import World, found, worlds
+from meguru.tests.world import World, found, worlds
 from services.tracking.commands import items, scans
 from services.tracking.tests import world as town
 from shared.entry import Request

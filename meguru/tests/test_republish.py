@@ -16,10 +16,11 @@ import typer
 from meguru import republish as publishing
 from meguru.rebuild import compare
 from meguru.republish import parked, replay_parked, republish
-from meguru.tests.test_audit import LOG, World, worlds
+from meguru.tests.world import LOG, World, worlds
 from services.refurb.consumers import consumers
-from services.tracking.log import merkle, note
-from services.tracking.log.note import Checkpoint, VerifierKey
+from services.tracking.keys import published
+from services.tracking.log import merkle
+from services.tracking.log.keys import open_head
 from shared.entry import Entry
 from shared.ids import uuid7
 from shared.messaging import message_of
@@ -132,11 +133,11 @@ async def test_places_in_the_log_are_proved_again(world: World) -> None:
     async with listening(world.stack, f"notice.{TOWN}.tracking.logged.v1") as heard:
         sent = await republish(world.stack, "certificates")
     digests = {str(entry.id): entry.digest for name in world.names for entry in await world.entries(name)}
-    key = VerifierKey.parse((world.stack.folder / "keys" / "log.vkey").read_text())
+    keys = published(world.stack.folder / "keys")
     proved = 0
     for message in heard:
         said = json.loads(message.data)
-        head = Checkpoint.parse(note.open_note(said["checkpoint"], [key]))
+        head = open_head(said["checkpoint"], keys)
         assert head.origin == LOG
         for leaf in said["leaves"]:
             path = [b64decode(step) for step in leaf["path"]]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from meguru.founding import PREPARE
+from meguru.replay.acting import until_heard
 from meguru.replay.actor import Actor
 from meguru.replay.inputs import photo
-from meguru.replay.story import until_heard
 from meguru.simulator.fleet import Fault, fleet
 from meguru.simulator.running import CENTRE, CLERK, TOWN, WORKER, simulate
 from services.certificates.document.inputs import DestructionInput

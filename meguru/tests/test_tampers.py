@@ -10,20 +10,25 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from meguru.audit import Finding
-from meguru.tests.test_audit import CHANGES, LOG, World, found, kept, worlds
+from meguru.tests.test_audit import CHANGES
+from meguru.tests.world import LOG, World, found, kept, worlds
+from services.erasure.commands import witnesses
+from services.tracking.commands import items
+from services.tracking.keys import log_signer
 from services.tracking.log import tiles
 from services.tracking.log.note import Checkpoint
-from services.tracking.loops import log_signer
 from services.tracking.tests import world as town
 from shared.entry import digest
 from shared.ids import uuid7
 from shared.settings import Service as Name
 from shared.stack.stack import Stack
+from shared.testing import NOW
 
 TAMPERS = int(os.environ.get("MEGURU_TAMPERS", "32"))
 SEED = int(os.environ.get("MEGURU_TAMPERS_SEED", "20261124"))
@@ -284,6 +289,42 @@ async def an_outbox(it: Tamper) -> None:
     await it.world.execute(name, "INSERT INTO outbox (stream, sequence) VALUES ($1, 1)", stream)
 
 
+# What a command writes beside the ledger and the outbox.
+BESIDE: Mapping[Name, tuple[str, ...]] = {"tracking": ("labels", "lots", "timeline"), "erasure": ("witnesses",)}
+
+
+async def waiting(it: Tamper) -> tuple[Name, Any]:
+    """Record what nobody has carried yet, and say that one of it is to be found; return its real row of the outbox."""
+    name = it.dice.choice([*BESIDE])
+    await it.keep(name, "entries", "outbox", *BESIDE[name])
+    made = it.world.services[name]
+    (engagement,) = {
+        row.engagement for row in await it.world.services["tracking"].rows("SELECT engagement FROM labels")
+    }
+    async with made.acting() as tx:
+        for nth in range(1, 4):
+            if name == "tracking":
+                await items.register_lot(tx, engagement, "keyboard", nth)
+            else:
+                began = NOW + timedelta(hours=nth)
+                await witnesses.witness(tx, engagement, witness="clerk", place="庁舎", began_at=began, ended_at=None)
+    assert await found(it.world) == [], "what waits to be sent is no finding"
+    row = await it.one(name, "outbox", "position, stream, sequence")
+    it.places = {(name, row.stream, row.sequence)}
+    return name, row
+
+
+async def a_waiting_row_gone(it: Tamper) -> None:
+    name, row = await waiting(it)
+    await it.world.execute(name, "DELETE FROM outbox WHERE position = $1", row.position)
+
+
+async def a_waiting_row_altered(it: Tamper) -> None:
+    name, row = await waiting(it)
+    change = it.dice.choice(["sequence = sequence + 7", "stream = gen_random_uuid()"])
+    await it.world.execute(name, f"UPDATE outbox SET {change} WHERE position = $1", row.position)  # noqa: S608 - a test's own words
+
+
 KINDS: Mapping[str, Drawn] = {
     each.__name__: each
     for each in (
@@ -303,6 +344,8 @@ KINDS: Mapping[str, Drawn] = {
         a_head,
         the_last_head,
         an_outbox,
+        a_waiting_row_gone,
+        a_waiting_row_altered,
     )
 }
 

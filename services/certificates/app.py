@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.certificates import api, files, pages
+from services.certificates import api, bundles, deadlines, files, pages
 from services.certificates.worker import life
 from shared.assembly import assemble
 
@@ -10,6 +10,6 @@ app = assemble(
     "certificates",
     title="Meguru certificates",
     life=life,
-    routers=(api.router, files.router, pages.router),
+    routers=(bundles.router, api.router, deadlines.router, files.router, pages.router),
     templates=Path(__file__).parent / "templates",
 )

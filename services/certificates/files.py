@@ -1,4 +1,4 @@
-"""Certificates' files: a PDF, a JSON, all of a lot in one zip, and the public keys."""
+"""Certificates' files: a PDF, a JSON, all of a town's in one zip, the public keys, the list of revocations."""
 
 import csv
 import io
@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from services.certificates import keys, reading
-from services.certificates.api import TEXT_MAX, GivenNumber, entitled, unknown
-from services.certificates.domain.certificate import JST
+from services.certificates.api import TEXT_MAX, GivenNumber, entitled, nothing_issued, unknown
 from shared import blobs
+from shared.deadline import JST
 from shared.door import TheDoor
 from shared.identity import SignedIn
 from shared.refused import Refused
@@ -33,8 +33,22 @@ async def public_keys() -> PlainTextResponse:
     return PlainTextResponse(keys.published(settings().keys), headers={"cache-control": "public, max-age=300"})
 
 
-@router.get("/lot.zip")
-async def lot(
+@router.get("/revoked.json")
+async def revoked(door: TheDoor) -> Response:
+    """Return the newest signed list of revoked certificates, for everybody; `verifier` checks it offline."""
+    async with door.asking() as connection:
+        body = await reading.revoked_list(connection)
+    if body is None:
+        raise Refused(
+            "no-list-yet",
+            "取り消しの一覧がまだありません。証明書の発行が始まるのを待って、もう一度お試しください。",
+            "There is no list of revocations yet. Wait until the issuer has started, then try again.",
+        )
+    return Response(body, media_type=MEDIA_TYPES["json"], headers={"cache-control": "public, max-age=60"})
+
+
+@router.get("/all.zip")
+async def everything(
     door: TheDoor,
     who: SignedIn,
     town: Annotated[str | None, Query(max_length=TEXT_MAX)] = None,
@@ -43,13 +57,9 @@ async def lot(
     """Return every issued certificate of a town (or of one engagement) as it is packed, with a list."""
     tenant = town or who.party
     async with door.look(tenant, who) as connection:
-        rows = await reading.issued(connection, tenant, engagement)
+        rows = await reading.issued(connection, tenant, engagement, party=who.party)
     if not rows:
-        raise Refused(
-            "nothing-issued",
-            "まだ1通も発行されていません。発行されてから受け取ってください。",
-            "Not one certificate is issued yet. Come back when they are.",
-        )
+        raise nothing_issued()
     name = f"{tenant}-certificates.zip"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     parts = _packed(tenant, rows)

@@ -1,69 +1,33 @@
 """The instrument that makes a certificate: everything it needs is handed in, nothing here knows a transaction.
 
 The steps are apart because each may be the last one before a crash: whatever was done is done again, to the same bytes
-before the signature, and only the first `issued` counts.
+before the signature, and only the first `issued` counts. `python -m services.certificates.issuing FONTS KEYS ORIGIN` is
+the press room's process (`pressroom.py`): it alone loads the compiler, the signer and the private keys.
 """
 
 import hashlib
-from base64 import b64decode
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import time_ns
-from typing import NamedTuple
-from uuid import UUID
+from typing import Any
 
-import pillow_heif
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import TypeAdapter
 
 from services.certificates.document import credential
-from services.certificates.document.inputs import DestructionInput, Input, LogPlace
 from services.certificates.document.render import Press
 from services.certificates.domain.certificate import Made
-from services.certificates.signing import Signer, load_credential_key
+from services.certificates.order import Files, Order, Step, read_input
+from services.certificates.pressroom import Job, Outcome
+from services.certificates.signing import ALONE, BadKey, Means, Signer, edition, load_credential_key, publish
+from shared.annex import serve
+from shared.settings import SigningSettings
 from verifier import log
 from verifier.verdict import Wrong
 
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
-_INPUT: TypeAdapter[Input] = TypeAdapter(Input)
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A certificate that has its event and its proof and is not issued."""
-
-    certificate: UUID
-    tenant: str
-    number: str
-    kind: str
-    item: UUID
-    medium: UUID | None
-    traceparent: str | None
-    input_sha256: str | None
-    body: bytes  # of the cited entry
-    salt: bytes
-    log_index: int
-    path: tuple[str, ...]
-    checkpoint: str
-
-
-class Step(NamedTuple):
-    """What took how long, in ns since 1970; the process that makes a certificate has no traces of its own."""
-
-    name: str
-    began_ns: int
-    ended_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """A certificate's two files, what is recorded of them, and the steps in which they were made."""
-
-    pdf: bytes
-    json: bytes
-    made: Made
-    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +39,20 @@ class Instrument:
     key: Ed25519PrivateKey
 
     @classmethod
-    def load(cls, fonts: Path, keys: Path) -> "Instrument":
-        """Prepare. Raises FileNotFoundError for fonts or keys that are not there, BadKey."""
-        pillow_heif.register_heif_opener()  # phones take HEIC
-        return cls(Press(fonts), Signer.load(keys), load_credential_key(keys))
+    def load(cls, fonts: Path, keys: Path, means: Means = ALONE) -> "Instrument":
+        """Prepare. Raises FileNotFoundError for fonts or keys that are not there, BadKey, DeviceAway."""
+        return cls(Press(fonts), Signer.load(keys, means), load_credential_key(keys))
 
-    def make(self, order: Order, stored: bytes, originals: Mapping[str, bytes]) -> Files:
+    def make(self, order: Order, stored: bytes, copies: Mapping[str, bytes]) -> Files:
         """Render and sign from the stored input.
 
-        Raises MissingPhoto and BadPhoto for what cannot be printed, ValueError for a proof that does not hold.
+        `copies` are its photos by the originals' hashes. Raises MissingPhoto for one that is not among them, ValueError
+        for a proof that does not hold, NoStamp, DeviceAway.
         """
         given = read_input(stored)
         began = time_ns()
         written = credential.issue(given, [cited(order)], self.key)
-        unsigned = self.press.render(given, originals, written)
+        unsigned = self.press.render(given, copies, written)
         rendered = time_ns()
         pdf = self.signer.sign(unsigned, at=given.issued_at)
         steps = (Step("certificate render", began, rendered), Step("certificate sign", rendered, time_ns()))
@@ -100,17 +64,6 @@ class Instrument:
             log_index=order.log_index,
         )
         return Files(pdf, written, made, steps)
-
-
-def read_input(stored: bytes) -> Input:
-    """Read an input from its stored bytes. Raises ValueError."""
-    return _INPUT.validate_json(stored)
-
-
-def photos_of(stored: bytes) -> list[str]:
-    """Return the hashes of the photos an input shows."""
-    given = read_input(stored)
-    return [photo.sha256 for photo in given.photos] if isinstance(given, DestructionInput) else []
 
 
 def cited(order: Order) -> credential.Cited:
@@ -126,7 +79,55 @@ def cited(order: Order) -> credential.Cited:
     return credential.Cited(order.body, order.salt, text)
 
 
-def place(order: Order) -> LogPlace:
-    """Return where the cited entry stands, as the document prints it."""
-    lines = order.checkpoint.split("\n", 3)
-    return LogPlace(index=order.log_index, size=int(lines[1]), root=b64decode(lines[2]).hex())
+def work(fonts: Path, keys: Path, origin: str) -> Callable[[bytes], bytes]:
+    """Return what does one job after the other, with the instrument that the first one loads.
+
+    Keys that are missing are made then, and their public halves published under the log's `origin`. The instrument is
+    loaded anew when a key's file was exchanged, or when the device that holds a key went away.
+    """
+    instrument: Instrument | None = None
+    loaded: object = None
+
+    def do(asked: bytes) -> bytes:
+        nonlocal instrument, loaded
+        job = Job.model_validate_json(asked)
+        try:
+            if instrument is None or loaded != edition(keys):
+                instrument, means = None, Means.of(SigningSettings())
+                publish(keys, origin, datetime.now(UTC), means)
+                if job.document is not None:  # needs no fonts
+                    return _signed(job.document, job.issuer, load_credential_key(keys)).model_dump_json().encode()
+                loaded = edition(keys)
+                instrument = Instrument.load(fonts, keys, means)
+        except (OSError, BadKey) as failure:
+            instrument = None
+            return Outcome(not_ready=str(failure)).model_dump_json().encode()
+        try:
+            outcome = _outcome(instrument, job)
+        except OSError as gone:
+            instrument, outcome = None, Outcome(unmakeable=str(gone))
+        return outcome.model_dump_json().encode()
+
+    return do
+
+
+def _signed(document: Mapping[str, Any], issuer: str, key: Ed25519PrivateKey) -> Outcome:
+    return Outcome(document=credential.sign(document, issuer, key))
+
+
+def _outcome(instrument: Instrument, job: Job) -> Outcome:
+    """Do a job. Raises OSError for what is of the instrument and not of this certificate."""
+    try:
+        if job.document is not None:
+            return _signed(job.document, job.issuer, instrument.key)
+        if job.order is None:
+            return Outcome()
+        return Outcome(files=instrument.make(job.order, job.stored, job.copies))
+    except OSError:
+        raise
+    except Exception as failure:  # noqa: BLE001 - of this certificate: no photo, no proof, an odd document
+        return Outcome(unmakeable=str(failure) or repr(failure))
+
+
+if __name__ == "__main__":
+    serve(work(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))

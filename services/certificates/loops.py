@@ -1,4 +1,4 @@
-"""What certificates does by itself: the issuer, and the clock that notes a missed deadline.
+"""What certificates does by itself: the issuer, the clock that notes a missed deadline, and the post.
 
 The issuer asks its instrument first (render, sign, outside any transaction), keeps both files by their hashes, and only
 then opens the transaction that appends `issued`. That commit is the moment a certificate exists; a second attempt,
@@ -11,22 +11,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.certificates import commands, filling, issuing, keys, views, waiting
+from services.certificates import bindery, commands, filling, reminders, views, waiting
 from services.certificates.document.inputs import canonical
-from services.certificates.domain.certificate import JST
-from services.certificates.issuing import Files, Order
+from services.certificates.order import Files, Order, photos_of, place
 from services.certificates.pressroom import PressRoom
-from services.certificates.signing import BadKey
-from shared import bell, blobs
+from shared import bell, blobs, photos
 from shared.database import service_transaction
+from shared.deadline import day_in_japan
 from shared.entry import Entry
 from shared.ledger import LostRace
+from shared.post import send_for_ever
+from shared.refused import Invalid
 from shared.telemetry import about, past, span
 from shared.worker import Work
 
@@ -35,40 +37,58 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.5
 UNREADY_PAUSE_S = 5.0
 OVERDUE_PAUSE_S = 60.0
+BUNDLE_PAUSE_S = 1.0
+REMIND_PAUSE_S = 600.0
 SERVICE = "certificates"
 IN_HAND_MAX = 2  # one is made while the next is prepared or the last recorded; more would make a new one wait
 PASSING = (DBAPIError, OSError, LostRace)  # the database is away, or somebody was faster: of no certificate
 
 
-async def issue(work: Work) -> None:
-    """Issue what has its event and its proof, for ever."""
-    known, heard = work.settings, bell.listen()
-    room = PressRoom(known.fonts, known.keys)
-    issuer = Issuer(work.consumer, room, known.origin)
+async def press(work: Work) -> None:
+    """Issue certificates and make bundles, for ever, by one instrument."""
+    known = work.settings
+    room = PressRoom(known.fonts, known.keys, known.log_origin)
     try:
-        await _prepare(work, room)
-        while True:
-            heard.clear()
-            try:
-                taken = await issuer.take()
-            except PASSING as failure:
-                log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
-                await bell.rest(RETRY_S)
-            else:
-                if not taken:
-                    await bell.wait(heard, bell.pause_s(known.role))
+        await _prepare(room)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(issue(work, room))
+            group.create_task(bundle(work, room))
     finally:
         await room.close()
 
 
-async def _prepare(work: Work, room: PressRoom) -> None:
-    """Prepare keys and instrument; without fonts, requests go on being recorded and wait for whoever mends it."""
-    known = work.settings
+async def issue(work: Work, room: PressRoom) -> None:
+    """Issue what has its event and its proof, for ever."""
+    known, heard = work.settings, bell.listen()
+    issuer = Issuer(work.consumer, room, known.origin)
+    while True:
+        heard.clear()
+        try:
+            taken = await issuer.take()
+        except PASSING as failure:
+            log.warning("the issuer goes on in %s s: %r", RETRY_S, failure)
+            await bell.rest(RETRY_S)
+        else:
+            if not taken:
+                await bell.wait(heard, bell.pause_s(known.role))
+
+
+async def bundle(work: Work, room: PressRoom) -> None:
+    """Make the bundles that were asked for, for ever."""
     while True:
         try:
-            await asyncio.to_thread(keys.prepare, known.keys, known.log_origin, datetime.now(UTC))
+            await bindery.make_open(work.consumer, room, datetime.now(UTC))
+        except PASSING as failure:
+            log.warning("bundles are made again in %s s: %r", RETRY_S, failure)
+        await bell.rest(BUNDLE_PAUSE_S)
+
+
+async def _prepare(room: PressRoom) -> None:
+    """Prepare keys and instrument; without fonts, requests go on being recorded and wait for whoever mends it."""
+    while True:
+        try:
             await room.prepare()
-        except (OSError, BadKey) as failure:
+        except OSError as failure:  # NotReady, Died
             log.critical("no certificate can be issued; tried again in %s s: %s", UNREADY_PAUSE_S, failure)
             await bell.rest(UNREADY_PAUSE_S)
         else:
@@ -116,7 +136,11 @@ class Issuer:
     async def _make_and_finish(self, order: Order, stored: bytes) -> None:
         try:
             files = await make(self.room, order, stored)
-        except (ValueError, LookupError) as failure:  # of this certificate: no photo, no proof, an odd document
+        except (
+            ValueError,
+            LookupError,
+            Invalid,
+        ) as failure:  # of this certificate: no photo, no proof, an odd document
             await _note(self.engine, order, failure)
         else:
             await finish(self.engine, order, files)
@@ -140,26 +164,34 @@ async def _fix(engine: AsyncEngine, orders: Sequence[Order], origin: str, at: da
     if not orders:
         return {}
     async with engine.connect() as connection:
-        facts = await views.facts(connection, [order.item for order in orders])
+        facts = await views.facts(connection, [order.item for order in orders if order.item])
     hashes = {}
     for order in orders:
         try:
-            given = filling.fill(order, facts[order.item], issuing.place(order), origin=origin, at=at)
-        except (ValueError, LookupError) as failure:
+            known = facts[order.item] if order.item else await _lot(engine, order)
+            given = filling.fill(order, known, place(order), origin=origin, at=at)
+        except (ValueError, LookupError, blobs.Missing) as failure:
             await _note(engine, order, failure)
         else:
-            hashes[order.certificate] = await blobs.put(order.tenant, canonical(given))
+            hashes[order.certificate, order.cited] = await blobs.put(order.tenant, canonical(given))
     async with engine.begin() as connection:
         return await waiting.fix_inputs(connection, hashes)
 
 
+async def _lot(engine: AsyncEngine, order: Order) -> views.LotFacts:
+    asked: Entry[Any] = Entry.read(order.body, order.salt)
+    listed = await blobs.get(order.tenant, asked.event.list_sha256)
+    async with engine.connect() as connection:
+        return await views.lot_facts(connection, order.engagement, listed)
+
+
 async def make(room: PressRoom, order: Order, stored: bytes) -> Files:
     """Render and sign, then keep both files. Raises what the instrument raises."""
-    originals = {}
-    for sha256 in issuing.photos_of(stored):
+    copies = {}
+    for photo in photos_of(stored):
         with suppress(blobs.Missing):  # the instrument says which photo is missing
-            originals[sha256] = await blobs.get(order.tenant, sha256)
-    files = await room.make(order, stored, originals)
+            copies[photo.sha256] = await photos.for_print(order.tenant, photo.sha256, photo.copy_sha256)
+    files = await room.make(order, stored, copies)
     for step in files.steps:
         past(*step)
     with span("certificate store"):
@@ -170,7 +202,7 @@ async def make(room: PressRoom, order: Order, stored: bytes) -> Files:
 async def finish(engine: AsyncEngine, order: Order, files: Files) -> Entry[Any]:
     """Append `issued`: from this commit on the certificate exists."""
     async with service_transaction(engine, SERVICE) as tx:
-        entry = await commands.issue(tx, order.certificate, files.made)
+        entry = await commands.issue(tx, order.certificate, files.made, cited=order.cited)
     bell.ring()
     return entry
 
@@ -192,8 +224,22 @@ async def note_overdue(work: Work) -> None:
 async def overdue_round(engine: AsyncEngine, at: datetime) -> int:
     """Append `overdue` for what is late, each in a transaction of its own. Returns how many were late."""
     async with engine.connect() as connection:
-        late = await waiting.overdue(connection, at.astimezone(JST).date())
+        late = await waiting.overdue(connection, day_in_japan(at))
     for one in late:
         async with service_transaction(engine, SERVICE, at=at) as tx:
-            await commands.fall_due(tx, one)
+            if await commands.fall_due(tx, one):
+                await reminders.write_overdue(tx, one.tenant, one.engagement, one.due_on)
     return len(late)
+
+
+async def remind(work: Work) -> None:
+    """Write what reminds of a deadline that is near, for ever."""
+    while True:
+        with suppress(DBAPIError, OSError):
+            await reminders.write_before(work.consumer, datetime.now(UTC))
+        await bell.rest(REMIND_PAUSE_S)
+
+
+async def send_letters(work: Work) -> None:
+    """Send what is written, one after the other, for ever; where no mail server is named, letters wait."""
+    await send_for_ever(work, partial(reminders.compose, origin=work.settings.origin))

@@ -1,14 +1,16 @@
-"""The instrument in a process of its own: setting and signing a certificate takes a core for some 40 ms."""
+"""The instrument in a process of its own (`issuing.py`): setting and signing a certificate takes a core for some 40 ms.
 
-import sys
-from collections.abc import Callable, Mapping
+Only that process loads the compiler, the signer and the private keys.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from services.certificates.issuing import Files, Instrument, Order
-from services.certificates.signing import BadKey
-from shared.annex import Annex, serve
+from services.certificates.order import Files, Order
+from shared.annex import Annex
 
 
 class NotReady(OSError):
@@ -20,12 +22,14 @@ class Unmakeable(ValueError):
 
 
 class Job(BaseModel):
-    """What to make; without an order: only get ready."""
+    """What to make: a certificate, or a document to sign; with neither: only get ready."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+    document: dict[str, Any] | None = None  # needs the credential's key alone
+    issuer: str = ""
     order: Order | None = None
     stored: bytes = b""
-    originals: dict[str, bytes] = {}
+    copies: dict[str, bytes] = {}
 
 
 class Outcome(BaseModel):
@@ -33,6 +37,7 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
     files: Files | None = None
+    document: bytes | None = None
     not_ready: str | None = None
     unmakeable: str | None = None
 
@@ -40,19 +45,27 @@ class Outcome(BaseModel):
 class PressRoom:
     """Makes one certificate after the other; the process starts with the first."""
 
-    def __init__(self, fonts: Path, keys: Path) -> None:
-        self._annex = Annex(("services.certificates.pressroom", str(fonts), str(keys)))
+    def __init__(self, fonts: Path, keys: Path, origin: str, *, idle_max_s: float | None = None) -> None:
+        module = "services.certificates.issuing"
+        self._annex = Annex((module, str(fonts), str(keys), origin), idle_max_s=idle_max_s)
 
     async def prepare(self) -> None:
-        """Start, and load fonts and keys. Raises NotReady, Died."""
+        """Start, load fonts and keys, and make and publish what is missing of these. Raises NotReady, Died."""
         await self._do(Job())
 
-    async def make(self, order: Order, stored: bytes, originals: Mapping[str, bytes]) -> Files:
+    async def make(self, order: Order, stored: bytes, copies: Mapping[str, bytes]) -> Files:
         """Render and sign from the stored input. Raises Unmakeable, NotReady, Died."""
-        outcome = await self._do(Job(order=order, stored=stored, originals=dict(originals)))
+        outcome = await self._do(Job(order=order, stored=stored, copies=dict(copies)))
         if outcome.files is None:
             raise Unmakeable(outcome.unmakeable)
         return outcome.files
+
+    async def sign(self, document: Mapping[str, Any], issuer: str) -> bytes:
+        """Return a document signed with the credential key in the name of `issuer`. Raises as `make` does."""
+        outcome = await self._do(Job(document=dict(document), issuer=issuer))
+        if outcome.document is None:
+            raise Unmakeable(outcome.unmakeable)
+        return outcome.document
 
     async def close(self) -> None:
         """End the process after what it has in hand."""
@@ -63,32 +76,3 @@ class PressRoom:
         if outcome.not_ready is not None:
             raise NotReady(outcome.not_ready)
         return outcome
-
-
-def work(fonts: Path, keys: Path) -> Callable[[bytes], bytes]:
-    """Return what does one job after the other, with the instrument that the first one loads."""
-    instrument: Instrument | None = None
-
-    def do(asked: bytes) -> bytes:
-        nonlocal instrument
-        job = Job.model_validate_json(asked)
-        try:
-            instrument = instrument or Instrument.load(fonts, keys)
-        except (OSError, BadKey) as failure:
-            return Outcome(not_ready=str(failure)).model_dump_json().encode()
-        return _outcome(instrument, job).model_dump_json().encode()
-
-    return do
-
-
-def _outcome(instrument: Instrument, job: Job) -> Outcome:
-    if job.order is None:
-        return Outcome()
-    try:
-        return Outcome(files=instrument.make(job.order, job.stored, job.originals))
-    except Exception as failure:  # noqa: BLE001 - of this certificate: no photo, no proof, an odd document
-        return Outcome(unmakeable=str(failure) or repr(failure))
-
-
-if __name__ == "__main__":
-    serve(work(Path(sys.argv[1]), Path(sys.argv[2])))

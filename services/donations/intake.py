@@ -1,204 +1,36 @@
-"""What both doors of donations take in: shapes of what is asked, whose call or receipt it is, a portal's file."""
+"""What both doors of donations take in: whose call or receipt it is, a portal's file."""
 
 import hashlib
 import hmac
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Depends, Path
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from starlette.exceptions import HTTPException
 
 from services.donations import commands
 from services.donations.domain import portal
-from services.donations.domain.applicant import Applicant, Attested, is_phone
-from services.donations.domain.application import Difficulty, Use
-from services.donations.domain.receipt import RECEIPT, hashed
-from services.donations.tables import applicants
+from services.donations.domain.receipt import LINK, RECEIPT, hashed, link_token, passphrase
+from services.donations.shapes import NUMBER, Imported
+from services.donations.tables import applicants, desks
 from shared.database import Transaction
-from shared.door import Ask, Door, scanned
-from shared.entry import Request
-from shared.events.donations import CallOpened, Category
-from shared.events.refurb import Spec
-from shared.identity import Principal, holding
+from shared.door import Door, scanned
+from shared.events.donations import CallOpened
+from shared.identity import Principal
+from shared.limiter import limiter
 from shared.refused import Forbidden, Invalid, Unknown
+from shared.settings import settings
 
-UNITS_MAX = 999
-USES_MAX = CATEGORIES_MAX = 20
 FILE_BYTES_MAX = 5 * 1024 * 1024
 PROBLEMS_SHOWN_MAX = 100
 GUESSES = RateLimitItemPerMinute(10)  # wrong passphrases for one receipt and process; 40 bits outlast anybody
-_guesses = MovingWindowRateLimiter(MemoryStorage())
+_guesses = limiter()
 
 _CALL = text("SELECT call, tenant FROM public_call(:number)")
 _RECEIPT = text("SELECT application, call, tenant, number FROM public_receipt(:receipt)")
-
-NUMBER = r"^[0-9]{6}-[0-9A-Z][0-9A-Z-]{0,20}$"
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-Number = Annotated[str, Path(pattern=NUMBER)]
-Receipt = Annotated[str, Path(pattern=f"^{RECEIPT.pattern}$")]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
-Optional = Annotated[str, Field(max_length=200, pattern=PRINTABLE)]
-PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-Prose = Annotated[str, Field(max_length=2000, pattern=PROSE)]
-Units = Annotated[int, Field(ge=1, le=UNITS_MAX)]
-Code = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
-Clerk = Annotated[Principal, Depends(holding("clerk", "town-admin"))]
-
-PERSONAL = frozenset({"group", "representative", "address", "phone", "mail", "uses", "purpose", "network"})
-
-
-class GivenSpec(Spec):
-    """The specification as typed, within bounds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    os: Line
-    ssd_gb: Annotated[int, Field(ge=1, le=99_999)]
-    memory_gb: Annotated[int, Field(ge=1, le=9_999)]
-    office: Line
-    support_months: Annotated[int, Field(ge=0, le=120)]
-
-
-class GivenCategory(Category):
-    """A category as typed, within bounds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    code: Code
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=PRINTABLE)]
-    cap: Units
-
-
-class Opening(Ask):
-    """A call to be opened. The rule is said, never implied."""
-
-    number: Annotated[str, Field(pattern=NUMBER)]
-    title: Line
-    rule: Literal["first-come"]
-    item_kinds: Annotated[tuple[Literal["notebook", "desktop"], ...], Field(min_length=1, max_length=2)]
-    units: Annotated[int, Field(ge=1, le=10_000)]
-    categories: Annotated[tuple[GivenCategory, ...], Field(min_length=1, max_length=CATEGORIES_MAX)]
-    opens_at: AwareDatetime
-    closes_at: AwareDatetime
-    spec: GivenSpec
-    consent: Annotated[Prose, Field(min_length=1)]
-    consent_version: Line
-    contact: Line
-
-    @property
-    def event(self) -> CallOpened:
-        """What is asked for, as the event it becomes; the command gives it its stream."""
-        asked = self.model_dump(exclude={"request", "captured_at", "sent_at"})
-        return CallOpened.model_validate(asked | {"call": self.request})
-
-
-class Application(Ask):
-    """Who applies for what. Personal data stays out of what the ledger keeps of a request, its digest too."""
-
-    category: Code
-    units: Units
-    group: Line
-    representative: Line
-    address: Line
-    phone: Line
-    mail: Optional = ""
-    uses: Annotated[tuple[Use, ...], Field(max_length=USES_MAX)] = ()
-    network: bool | None = None
-    purpose: Prose = ""
-    consent_version: Optional = ""
-
-    @property
-    def identity(self) -> Request:
-        """The request without anything personal; another applicant under the same id is told by the applicants' row."""
-        return self.identified_without(*PERSONAL)
-
-    @property
-    def applicant(self) -> Applicant:
-        """Who applies. Raises Invalid for a phone number that cannot be one."""
-        if not is_phone(self.phone):
-            raise Invalid(
-                "bad-phone",
-                "電話番号のけたが合いません。0233-43-2261 のように、市外局番から入れてください。",
-                "The phone number's digits do not fit. Give it with its area code, as in 0233-43-2261.",
-                field="phone",
-            )
-        return Applicant(
-            group_name=self.group,
-            representative=self.representative,
-            address=self.address,
-            phone=self.phone,
-            mail=self.mail,
-            uses=self.uses,
-            purpose=self.purpose,
-            network=self.network,
-            consent_version=self.consent_version,
-        )
-
-
-class Applying(Application):
-    """An application of the web form: all of it is asked for, the consent too."""
-
-    uses: Annotated[tuple[Use, ...], Field(min_length=1, max_length=USES_MAX)]
-    network: bool
-    consent: Literal[True]
-    consent_version: Line
-
-
-class Keyed(Application):
-    """An application on paper or by fax, keyed by a clerk who says when it arrived; paper may leave things out."""
-
-    arrived_at: AwareDatetime
-
-    @property
-    def attested(self) -> Attested:
-        """What the clerk stands for."""
-        return Attested(str(self.request), "paper", self.category, self.units, self.arrived_at, self.applicant)
-
-
-class Imported(Ask):
-    """A portal's file, by its hash."""
-
-    sha256: str
-
-
-class HandingOver(Ask):
-    """The machines at the counter, when they were scanned."""
-
-    labels: Annotated[tuple[Line, ...], Field(min_length=1, max_length=200)] | None = None
-
-
-class Reported(Ask):
-    """How the machines are used, told by the recipient: what can be tapped, so that nobody is named."""
-
-    passphrase: Annotated[str, Field(max_length=40)]
-    uses: Annotated[tuple[Use, ...], Field(min_length=1, max_length=USES_MAX)]
-    difficulty: Difficulty | None = None
-
-    @property
-    def identity(self) -> Request:
-        """The request without the passphrase."""
-        return self.identified_without("passphrase")
-
-
-class ToldUse(Ask):
-    """How the machines are used, as a clerk writes it down; no names."""
-
-    uses: Annotated[tuple[Line, ...], Field(min_length=1, max_length=USES_MAX)]
-    difficulty: Line | None = None
-
-
-class Look(BaseModel):
-    """A receipt and what opens it; in a body, so that no log of addresses keeps it."""
-
-    model_config = ConfigDict(extra="forbid")
-    receipt: Annotated[str, Field(max_length=40)]
-    passphrase: Annotated[str, Field(max_length=40)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,23 +83,54 @@ async def find_own(door: Door, number: str, who: Principal) -> Place:
     return place
 
 
-async def hold(door: Door, receipt: str, passphrase: str) -> Held:
+async def hold(door: Door, receipt: str, words: str) -> Held:
     """Open a receipt with its passphrase. A wrong one and an unknown receipt are answered alike, and counted."""
     given = unicodedata.normalize("NFKC", receipt).strip()
     if not _guesses.test(GUESSES, given):
         raise HTTPException(429)
     if RECEIPT.fullmatch(given):
-        if held := await _opened(door, given, passphrase):
+        if held := await _opened(door, given, words):
             return held
         _guesses.hit(GUESSES, given)
-    raise Unknown(
+    raise _wrong()
+
+
+async def hold_by_link(door: Door, receipt: str, token: str) -> tuple[Held, str]:
+    """Open a receipt by its private link; return it with its passphrase. Raises Unknown for a link that opens none."""
+    if not RECEIPT.fullmatch(receipt) or not LINK.fullmatch(token):
+        raise _wrong()
+    async with door.asking() as connection:
+        row = (await connection.execute(_RECEIPT, {"receipt": receipt})).one_or_none()
+    if row is not None:
+        place = Place(row.call, row.tenant, row.number)
+        async with door.look(place.tenant, public(place)) as connection:
+            kept = await connection.scalar(
+                select(desks.c.secret).where(
+                    desks.c.tenant == row.tenant, exists().where(applicants.c.application == row.application)
+                )
+            )
+        if kept is not None and hmac.compare_digest(link_token(bytes(kept), row.application), token):
+            return Held(place, row.application, receipt), passphrase(bytes(kept), row.application)
+    raise _wrong()  # 125 bits need no counter, and whoever guesses at a receipt must not lock its owner's link
+
+
+async def private_link(door: Door, held: Held) -> str:
+    """Return the private link of an application that was opened."""
+    async with door.look(held.place.tenant, public(held.place)) as connection:
+        found = await connection.execute(select(desks.c.secret).where(desks.c.tenant == held.place.tenant))
+        secret = found.scalar_one()
+    return f"{settings().origin}/calls/mine/{held.receipt}/{link_token(bytes(secret), held.application)}"
+
+
+def _wrong() -> Unknown:
+    return Unknown(
         "receipt-or-passphrase",
         "受付番号か照会コードが違います。控えを見て、もう一度入れてください。",
         "The receipt number or the passphrase is wrong. Look at your slip and enter them again.",
     )
 
 
-async def _opened(door: Door, receipt: str, passphrase: str) -> Held | None:
+async def _opened(door: Door, receipt: str, words: str) -> Held | None:
     async with door.asking() as connection:
         row = (await connection.execute(_RECEIPT, {"receipt": receipt})).one_or_none()
     if row is None:
@@ -277,7 +140,7 @@ async def _opened(door: Door, receipt: str, passphrase: str) -> Held | None:
         kept = await connection.scalar(
             select(applicants.c.passphrase_sha256).where(applicants.c.application == row.application)
         )
-    if kept is None or not hmac.compare_digest(bytes(kept), hashed(row.application, passphrase)):
+    if kept is None or not hmac.compare_digest(bytes(kept), hashed(row.application, words)):
         return None
     return Held(place, row.application, receipt)
 

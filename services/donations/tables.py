@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from shared.letters import letters as letters_of
 from shared.tables import ground
 
 metadata = MetaData()
@@ -30,35 +31,62 @@ calls = Table(
     Column("opened_at", DateTime(timezone=True), nullable=False),
 )
 
+rounds = Table(  # further rounds of a call; the first is the call itself
+    "rounds",
+    metadata,
+    Column("call", Uuid, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("call", "round"),
+)
+
 closings = Table(
     "closings",
     metadata,
-    Column("call", Uuid, primary_key=True),
+    Column("call", Uuid, nullable=False),
+    Column("round", Integer, nullable=False, server_default="1"),
     Column("tenant", Text, nullable=False),
+    Column("entry", Uuid),  # what a notice of the log names; null in rows of the first release
     Column("closed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("call", "round"),
 )
 
 allocations = Table(
     "allocations",
     metadata,
-    Column("call", Uuid, primary_key=True),
+    Column("call", Uuid, nullable=False),
+    Column("round", Integer, nullable=False, server_default="1"),
     Column("tenant", Text, nullable=False),
     Column("entry", Uuid, nullable=False),
     Column("stock", ARRAY(Uuid), nullable=False),
     Column("waiting", ARRAY(Text), nullable=False),
     Column("allocated_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("call", "round"),
 )
 
 grants = Table(
     "grants",
     metadata,
-    Column("item", Uuid, primary_key=True),  # no machine is given twice
+    Column("item", Uuid, nullable=False),
     Column("tenant", Text, nullable=False),
     Column("call", Uuid, nullable=False),
     Column("application", Uuid, nullable=False),
     Column("receipt", Text, nullable=False),
     Column("category", Text, nullable=False),
+    PrimaryKeyConstraint("item", "application"),
     Index("grants_call", "call"),
+)
+
+releases = Table(  # a grant that was given up: the machine moved on
+    "releases",
+    metadata,
+    Column("item", Uuid, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("released_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("item", "receipt"),
 )
 
 applications = Table(
@@ -73,6 +101,7 @@ applications = Table(
     Column("units", Integer, nullable=False),
     Column("channel", Text, nullable=False),
     Column("keyed_by", Text),
+    Column("round", Integer, nullable=False, server_default="1"),
     Column("arrived_at", DateTime(timezone=True), nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Index("applications_call", "call"),
@@ -99,6 +128,29 @@ refusals = Table(
     Index("refusals_nth", "tenant", "nth"),
 )
 
+corrections = Table(  # the last one of an application counts
+    "corrections",
+    metadata,
+    Column("application", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("units", Integer, nullable=False),
+    PrimaryKeyConstraint("application", "sequence"),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("application", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("call", Uuid, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default="withdrawn"),  # or returned
+    Column("withdrawn_at", DateTime(timezone=True), nullable=False),
+    Index("withdrawals_call", "call"),
+)
+
 hand_overs = Table(
     "hand_overs",
     metadata,
@@ -108,8 +160,23 @@ hand_overs = Table(
     Column("receipt", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("items", ARRAY(Uuid), nullable=False),
+    Column("scanned", Boolean),
+    Column("agreed", Text),
+    Column("photo_sha256", Text),
+    Column("approval", Text),
+    Column("basis", Text),
     Column("handed_over_at", DateTime(timezone=True), nullable=False),
     Index("hand_overs_call", "call"),
+)
+
+returns = Table(
+    "returns",
+    metadata,
+    Column("application", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("call", Uuid, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("returned_at", DateTime(timezone=True), nullable=False),
 )
 
 usage_reports = Table(
@@ -123,6 +190,7 @@ usage_reports = Table(
     Column("category", Text, nullable=False),
     Column("uses", ARRAY(Text), nullable=False),
     Column("difficulty", Text),
+    Column("difficulties", ARRAY(Text), nullable=False, server_default="{}"),
     Column("reported_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("stream", "sequence"),
     Index("usage_reports_call", "call"),
@@ -189,6 +257,79 @@ applicants = Table(
     Column("passphrase_sha256", LargeBinary, nullable=False),
     Index("applicants_name", "call", "name_key"),
     Index("applicants_phone", "call", "phone_key"),
+)
+
+# Why a review gave what it gave: words about a group, deletable like its name; an entry holds their digest.
+review_reasons = Table(
+    "review_reasons",
+    metadata,
+    Column("review", Uuid, nullable=False),  # the entry
+    Column("application", Uuid, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("call", Uuid, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("review", "application"),
+    Index("review_reasons_call", "call"),
+)
+
+hand_over_photos = Table(  # of the signed receipt or the hand-over: personal, deletable
+    "hand_over_photos",
+    metadata,
+    Column("application", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("call", Uuid, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+usage_notes = Table(  # a recipient's own words and picture: personal, deletable, shown only with consent and by a clerk
+    "usage_notes",
+    metadata,
+    Column("report", Uuid, primary_key=True),  # the entry
+    Column("application", Uuid, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("call", Uuid, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("photo", LargeBinary),
+    Column("consent", Boolean, nullable=False),
+    Column("interview", Boolean, nullable=False),
+    Column("released_by", Text),
+    Column("released_at", DateTime(timezone=True)),
+    Index("usage_notes_application", "application"),
+)
+
+retentions = Table(  # how long a town keeps what is personal
+    "retentions",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("months", Integer, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+
+erasures = Table(  # that something personal was deleted, and nothing of it
+    "erasures",
+    metadata,
+    Column("application", Uuid, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # request or retention
+    Column("erased_by", Text, nullable=False),
+    Column("erased_at", DateTime(timezone=True), nullable=False),
+)
+
+letters = letters_of(metadata)  # to applicants; not rebuilt: what was mailed is no view
+
+letter_words = Table(  # a town's own words; ours stand in domain/wording.py
+    "letter_words",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("tenant", "what"),
 )
 
 # One row a town: its lock makes applications queue up one after the other, its secret makes passphrases.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.erasure import intake, views
+from services.erasure import intake, regrading, views
 from services.erasure.tables import metadata
 from shared.database import Transaction
 from shared.directory import join
@@ -38,8 +38,9 @@ async def on_label_bound(tx: Transaction, entries: Sequence[Entry[LabelBound]]) 
 
 @consumers.on(MediumCorrected)
 async def on_medium_corrected(tx: Transaction, entries: Sequence[Entry[MediumCorrected]]) -> None:
-    """Know the media as the directory has just taken over, and bind the reports that waited for the right serial."""
+    """Know the media as the directory has just taken over; bind what waited for the serial, judge again by the kind."""
     await views.describe(tx, [entry.event.item for entry in entries])
+    await regrading.judge_corrected(tx, entries)
     await intake.bind_arrived(tx)
 
 

@@ -255,6 +255,12 @@ def _check(given: Sequence[Shot], told: Telling) -> None:
 async def _keep(town: str, given: Sequence[Shot]) -> tuple[Photo, ...]:
     originals = await photos.keep(town, [content for _, content, _, _ in given])
     return tuple(
-        Photo(sha256=one.sha256, role=role, taken_at=at or one.taken_at, hashed_on_device=True if stated else None)
+        Photo(
+            sha256=one.sha256,
+            copy_sha256=one.copy_sha256,
+            role=role,
+            taken_at=at or one.taken_at,
+            hashed_on_device=True if stated else None,
+        )
         for (role, _, at, stated), one in zip(given, originals, strict=True)
     )

@@ -19,9 +19,12 @@ from services.erasure import reading
 from services.erasure.commands import reports, witnesses
 from services.erasure.commands.reports import Bound, Stray
 from services.erasure.domain.finding import Finding
+from services.erasure.domain.likeness import the_one
 from services.erasure.domain.medium import Filing, Place, speaks_of_erasure
+from services.erasure.domain.placeholder import named, without_placeholders
 from services.erasure.reading import Candidate
-from services.erasure.reports.read import Report, Unreadable, read
+from services.erasure.readingroom import read_apart
+from services.erasure.reports.read import Report, Unreadable
 from services.erasure.reports.text import SERIAL_MAX, visible
 from services.erasure.waiting import arrived
 from shared import blobs
@@ -97,7 +100,7 @@ async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Droppe
 
     Raises Invalid for a witness who is nobody, the one who files, or not of the town where its staff must stand by.
     """
-    opened = await asyncio.to_thread(lambda: [_open(file) for file in files])
+    opened = [await _open(file) for file in files]
     serials = [finding.serial for _, report in opened if report for finding in report.findings]
     async with door.look(who.party, who) as connection:
         candidates = await reading.media_by_serial(connection, serials, who.party)
@@ -116,26 +119,28 @@ async def take_in(door: Door, who: Principal, files: Sequence[File], ask: Droppe
     return [result for result, _ in opened]
 
 
-def findings(content: bytes, filename: str, serial: str) -> list[Finding]:
+async def findings(content: bytes, filename: str, serial: str) -> list[Finding]:
     """Read kept bytes again and return what they say of one serial."""
-    return [one for one in read(content, filename).findings if one.serial == serial and speaks_of_erasure(one)]
+    meant = named(serial)
+    told = [without_placeholders(one) for one in (await read_apart(content, filename)).findings]
+    return [one for one in told if one.serial == meant and speaks_of_erasure(one)]
 
 
-def _open(file: File) -> tuple[Result, Report | None]:
+async def _open(file: File) -> tuple[Result, Report | None]:
     result = Result(visible(file.filename, FILENAME_MAX), hashlib.sha256(file.content).hexdigest())
     try:
-        report = read(file.content, file.filename)
+        report = await read_apart(file.content, file.filename)
     except Unreadable as wrong:
         result.wrong = str(wrong)
         return result, None
     result.tool = report.tool
-    return result, report
+    return result, replace(report, findings=tuple(without_placeholders(one) for one in report.findings))
 
 
 def _filing(who: Principal, result: Result, report: Report | None, ask: Dropped) -> Filing:
     version = report.tool_version if report else ""
-    named = Evidence(sha256=result.sha256, filename=result.filename, tool=result.tool, tool_version=version or None)
-    return Filing(named, who.person, ask.place, ask.witness)
+    kept = Evidence(sha256=result.sha256, filename=result.filename, tool=result.tool, tool_version=version or None)
+    return Filing(kept, who.person, ask.place, ask.witness)
 
 
 @dataclass(slots=True)
@@ -155,14 +160,10 @@ class _Work:
             return Said(finding.serial, "not-evidence")
         near = by_fold.get(loose(finding.serial), [])
         exact = [one for one in near if one.serial == finding.serial]
-        if len(exact) > 1 and self.ask.engagement:
-            exact = [one for one in exact if one.engagement == self.ask.engagement] or exact
-        if len(exact) > 1 and (host := finding.host_serial.strip()):
-            there = [one for one in exact if one.host == host]
-            exact, filing = there or exact, replace(filing, by_host=len(there) == 1)
-        if len(exact) == 1:
+        meant, by_host = the_one(exact, self.ask.engagement, finding.host_serial)
+        if meant:
             said = Said(finding.serial, "bound")
-            self.bound[exact[0].tenant].append((said, Bound(exact[0].medium, finding, filing)))
+            self.bound[meant.tenant].append((said, Bound(meant.medium, finding, replace(filing, by_host=by_host))))
             return said
         said = Said(finding.serial, "waiting", proposed=tuple(near))
         self.strays.setdefault(filing.evidence.sha256, (filing, []))[1].append(said)
@@ -231,7 +232,7 @@ async def bind(door: Door, who: Principal, report: UUID, found: Found, ask: Bind
     filed = await door.act(who.party, who, lambda tx: reports.filed(tx, report))
     named = filed.event.evidence
     content = await blobs.get(who.party, named.sha256)
-    said = findings(content, named.filename, serial)
+    said = await findings(content, named.filename, serial)
     if not said:
         raise Unknown
     await blobs.put(found.tenant, content)
@@ -252,23 +253,36 @@ async def put_aside(door: Door, who: Principal, report: UUID, ask: Aside) -> Ent
     )
 
 
+class Back(Ask):
+    """Which serial that was put aside is to wait again."""
+
+    serial: str = Field(max_length=SERIAL_MAX, pattern=PRINTABLE)
+
+
+async def put_back(door: Door, who: Principal, report: UUID, ask: Back) -> Entry[Any]:
+    """Let one serial of a report that was put aside wait again (see commands.put_back)."""
+    return await door.act(who.party, who, lambda tx: reports.put_back(tx, report, ask.serial), ask=ask)
+
+
 async def bind_arrived(tx: Transaction) -> list[Entry[Any]]:
     """Bind every waiting report whose medium has been registered since. Crosses tenants; nothing to do is usual.
+
+    Of several media of one serial the computer decides that the report names, if one of them sits in it.
 
     The bytes are read inside the transaction: they are local, write-once and few, and the entry must not stand
     without them.
     """
     entries = []
-    for waiting, medium in await arrived(tx.connection):
+    for waiting, medium, by_host in await arrived(tx.connection):
         try:
             content = await blobs.get(waiting.tenant, waiting.sha256)
-            said = findings(content, waiting.filename, waiting.serial)
+            said = await findings(content, waiting.filename, waiting.serial)
         except (blobs.Missing, Unreadable):
             log.exception("the waiting report %s cannot be read again", waiting.report)
             continue
         (there,) = await reading.registered(tx.connection, media=[medium])
         await blobs.put(there.tenant, content)
-        entries += await reports.bind_arrived(tx, waiting, medium, said)
+        entries += await reports.bind_arrived(tx, waiting, medium, said, by_host=by_host)
     return entries
 
 

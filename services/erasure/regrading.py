@@ -1,13 +1,15 @@
 """Kept originals graded again when the table changes: read outside any transaction, recorded in one a portion.
 
+Or when a medium's kind is corrected: then in the transaction that hears of it, since they are local and few.
+
 What comes of it is heard like every judgement: tracking weighs the media anew, certificates that come later say it.
 """
 
-import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,9 +19,13 @@ from services.erasure.commands import reports
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT
 from services.erasure.domain.medium import speaks_of_erasure
-from services.erasure.reports.read import Unreadable, read
+from services.erasure.domain.placeholder import without_placeholders
+from services.erasure.readingroom import read_apart
+from services.erasure.reports.read import Unreadable
 from shared import blobs
-from shared.database import service_transaction
+from shared.database import Transaction, service_transaction
+from shared.entry import Entry
+from shared.events.tracking import MediumCorrected
 from shared.ledger import LostRace
 
 log = logging.getLogger(__name__)
@@ -62,6 +68,24 @@ async def grade_again(consumer: AsyncEngine, *, version: str = TABLE_CURRENT, to
         after = media[-1]
 
 
+async def judge_corrected(tx: Transaction, corrected: Sequence[Entry[MediumCorrected]]) -> list[Entry[Any]]:
+    """Judge again what is kept of media whose registered kind was corrected, each report beside its old judgement.
+
+    By the kind that stands now, so twice and in any order the last is the same.
+    """
+    entries: list[Entry[Any]] = []
+    for entry in {one.event.medium: one for one in corrected if one.event.field == "kind"}.values():
+        media = [entry.event.medium]
+        named = await reading.reports_of(tx.connection, media)
+        kept = {sha256: await _findings(tenant, sha256, filename) for tenant, sha256, filename in named}
+        readable = {sha256: found for sha256, found in kept.items() if found}
+        done = await reports.grade_again(tx.following(entry), media, readable, kind_corrected=True)
+        entries += done.entries
+        for medium, sha256 in done.unclear:
+            log.warning("the medium %s is not judged again: its report %s says several things", medium, sha256)
+    return entries
+
+
 async def _record(
     consumer: AsyncEngine, media: list[UUID], kept: dict[str, list[Finding]], version: str, counted: Counted
 ) -> None:
@@ -91,8 +115,8 @@ async def _findings(tenant: str, sha256: str, filename: str) -> list[Finding] | 
     """Return what a kept original says of erasures; None when it is gone or cannot be read."""
     try:
         content = await blobs.get(tenant, sha256)
-        report = await asyncio.to_thread(read, content, filename)
+        report = await read_apart(content, filename)
     except (blobs.Missing, Unreadable) as wrong:
         log.warning("the report %s is not graded again: %s", sha256, wrong)
         return None
-    return [one for one in report.findings if speaks_of_erasure(one)]
+    return [without_placeholders(one) for one in report.findings if speaks_of_erasure(one)]

@@ -159,19 +159,22 @@ unmatched = Table(  # a report's serial that meant no medium when it was filed; 
     Index("unmatched_tenant", "tenant"),
 )
 
-put_aside = Table(  # a waiting serial that a person said is not ours; its tenant is the centre that filed it
-    "put_aside",
-    metadata,
-    Column("stream", Uuid, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("tenant", Text, nullable=False),
-    Column("report", Uuid, nullable=False),
-    Column("serial", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("person", Text, nullable=False),
-    Column("recorded_at", DateTime(timezone=True), nullable=False),
-    PrimaryKeyConstraint("stream", "sequence"),
-    Index("put_aside_report", "report"),
+put_aside = (
+    Table(  # a waiting serial that a person said is not ours, or put back; its tenant is the centre that filed it
+        "put_aside",
+        metadata,
+        Column("stream", Uuid, nullable=False),
+        Column("sequence", Integer, nullable=False),
+        Column("tenant", Text, nullable=False),
+        Column("report", Uuid, nullable=False),
+        Column("serial", Text, nullable=False),
+        Column("reason", Text, nullable=False),  # none is asked of one who puts it back
+        Column("person", Text, nullable=False),
+        Column("recorded_at", DateTime(timezone=True), nullable=False),
+        Column("back", Boolean, nullable=False, server_default=text("false")),  # of one serial's rows the last stands
+        PrimaryKeyConstraint("stream", "sequence"),
+        Index("put_aside_report", "report"),
+    )
 )
 
 bindings = Table(  # which entry of a medium came out of which waiting report; its tenant is the town
@@ -196,6 +199,7 @@ session_steps = Table(  # what was said in on-site sessions, one row an entry: `
     Column("kind", Text, nullable=False),
     Column("recorded_at", DateTime(timezone=True), nullable=False),
     Column("data", JSONB, nullable=False),
+    Column("occurred_at", DateTime(timezone=True)),  # null in rows of before it was kept, until they are rebuilt
     PrimaryKeyConstraint("stream", "sequence"),
 )
 

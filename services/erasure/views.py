@@ -28,6 +28,8 @@ from shared.events.erasure import (
     ErasureFailed,
     ErasureVerified,
     Evidence,
+    ItemPlaced,
+    ItemTakenOut,
     MediumDestroyed,
     MediumErased,
     MediumRemoved,
@@ -36,6 +38,8 @@ from shared.events.erasure import (
     RackLoaded,
     ReportFiled,
     ReportPutAside,
+    ReportPutBack,
+    SessionClosed,
     SessionOpened,
     WitnessRecorded,
 )
@@ -80,7 +84,10 @@ async def relabel(tx: Transaction, items: Sequence[UUID]) -> None:
 
 
 async def describe(tx: Transaction, items: Sequence[UUID]) -> None:
-    """Write the media of items as the directory knows each."""
+    """Write the media of items as the directory knows each; `reading.registered` holds them in the same order."""
+    await tx.connection.execute(
+        text("SELECT 1 FROM media WHERE item = ANY(:items) ORDER BY item, nth FOR UPDATE"), {"items": list(items)}
+    )
     there = await tx.connection.execute(text("SELECT data FROM items WHERE item = ANY(:items)"), {"items": list(items)})
     for (data,) in there:
         for medium in ItemRegistered.model_validate(data).media:
@@ -97,12 +104,16 @@ def _rows_of(entry: Entry[Any], rows: Rows) -> None:
             rows[reports].append(_report(key, entry, e.evidence, None))
             hosts = dict(zip(e.serials, e.host_serials, strict=False))  # none in what was filed before they were kept
             rows[unmatched] += [_waiting(entry, e, serial, hosts.get(serial)) for serial in dict.fromkeys(e.serials)]
-        case ReportPutAside() as e:
+        case ReportPutAside() | ReportPutBack() as e:
             said = {"person": entry.by.person, "recorded_at": entry.recorded_at}
-            rows[put_aside].append(key | said | e.model_dump(include={"report", "serial", "reason"}))
-        case SessionOpened() | RackLoaded() | RackBegan() | RackEnded() as e:
-            said = {"kind": entry.kind, "recorded_at": entry.recorded_at}
-            rows[session_steps].append(key | said | {"data": e.model_dump(mode="json")})
+            said |= {"report": e.report, "serial": e.serial, "reason": getattr(e, "reason", "")}
+            rows[put_aside].append(key | said | {"back": isinstance(e, ReportPutBack)})
+        case (
+            SessionOpened() | RackLoaded() | RackBegan() | RackEnded() | ItemPlaced() | ItemTakenOut() | SessionClosed()
+        ):
+            moments = {"occurred_at": entry.occurred_at, "recorded_at": entry.recorded_at}
+            said = {"kind": entry.kind, "data": entry.event.model_dump(mode="json")}
+            rows[session_steps].append(key | moments | said)
         case WitnessRecorded() as e:
             rows[witnesses].append(key | e.model_dump())
         case MediumErased() | ErasureFailed() | MediumDestroyed() | MediumRemoved() | ErasureVerified():

@@ -9,6 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.erasure.domain.likeness import the_one
+from services.erasure.domain.placeholder import is_placeholder
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -32,19 +35,22 @@ _WAITING = (
     "SELECT u.report, u.serial, u.entry, u.sha256, u.filename, u.tool, u.engagement, u.operator, u.filed_at, u.tenant, "
     "u.loose, u.host_serial FROM unmatched u WHERE NOT EXISTS (SELECT FROM bindings b WHERE b.filed = u.entry "
     "AND (b.loose = u.loose OR u.serial = '')) "
-    "AND NOT EXISTS (SELECT FROM put_aside p WHERE p.report = u.report AND p.serial = u.serial)"
+    "AND NOT coalesce((SELECT NOT p.back FROM put_aside p WHERE p.report = u.report AND p.serial = u.serial "
+    "ORDER BY p.sequence DESC LIMIT 1), false)"
 )
 
 _OF_REPORT = text(_WAITING + " AND (CAST(:report AS uuid) IS NULL OR u.report = :report) ORDER BY u.filed_at, u.serial")
 _ARRIVED = text(
     "WITH w AS ("  # noqa: S608 - joined from constants of this module alone
     + _WAITING
-    + ") SELECT w.*, m.medium FROM w CROSS JOIN LATERAL ("
-    "SELECT min(m.medium::text)::uuid AS medium FROM media m JOIN engagements e USING (engagement) "
+    + ") SELECT w.*, m.media, m.engagements, m.hosts FROM w CROSS JOIN LATERAL ("
+    "SELECT array_agg(m.medium) AS media, array_agg(m.engagement) AS engagements, "
+    "array_agg(coalesce(i.data->>'serial', '')) AS hosts "
+    "FROM media m LEFT JOIN items i USING (item) JOIN engagements e ON e.engagement = m.engagement "
     "WHERE m.loose = w.loose AND m.serial = w.serial AND w.tenant IN (e.centre, e.town) "
     "AND e.ends_on >= (now() AT TIME ZONE 'Asia/Tokyo')::date "
     "AND NOT EXISTS (SELECT FROM ended_engagements x WHERE x.engagement = e.engagement) "
-    "HAVING count(*) = 1) m WHERE w.loose <> ''"
+    "HAVING count(*) > 0) m WHERE w.loose <> ''"
 )
 
 
@@ -54,13 +60,29 @@ async def unbound(connection: AsyncConnection, *, report: UUID | None = None) ->
     return [Waiting(*row) for row in rows]
 
 
-async def arrived(connection: AsyncConnection) -> list[tuple[Waiting, UUID]]:
-    """Return what waits and the one medium, registered since, that has exactly this serial under the filer's contract.
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A medium of exactly the serial that a report waits for."""
 
-    Only a transaction that crosses tenants sees both sides. A serial that two media share stays for a person.
+    medium: UUID
+    engagement: UUID
+    host: str
+
+
+async def arrived(connection: AsyncConnection) -> list[tuple[Waiting, UUID, bool]]:
+    """Return what waits, the one medium, registered since, that it means, and whether its computer decided.
+
+    Under the filer's contract, of exactly its serial; what `the_one` leaves open, and a placeholder, is for a person.
+    Only a transaction that crosses tenants sees both sides.
     """
-    rows = await connection.execute(_ARRIVED)
-    return [(Waiting(*row[:-1]), row[-1]) for row in rows]
+    found = []
+    for *waits, media, engagements, hosts in await connection.execute(_ARRIVED):
+        waiting = Waiting(*waits)
+        equal = [Arrived(*one) for one in zip(media, engagements, hosts, strict=True)]
+        meant, by_host = the_one(equal, waiting.engagement, waiting.host_serial)
+        if meant and not is_placeholder(waiting.serial):
+            found.append((waiting, meant.medium, by_host))
+    return found
 
 
 async def circumstances_of(connection: AsyncConnection, report: UUID) -> tuple[str, str | None]:
@@ -73,8 +95,9 @@ async def circumstances_of(connection: AsyncConnection, report: UUID) -> tuple[s
 
 @dataclass(frozen=True, slots=True)
 class PutAside:
-    """A serial of a report that a person said is not ours."""
+    """A serial of a report that a person said is not ours, and nobody put back since."""
 
+    report: UUID
     serial: str
     filename: str
     sha256: str
@@ -87,8 +110,10 @@ async def put_aside(connection: AsyncConnection, count: int) -> list[PutAside]:
     """Return what was put aside last, newest first, as far as this transaction may see it."""
     rows = await connection.execute(
         text(
-            "SELECT p.serial, u.filename, u.sha256, p.reason, p.person, p.recorded_at FROM put_aside p "
-            "JOIN unmatched u USING (report, serial) ORDER BY p.recorded_at DESC, p.stream, p.serial LIMIT :count"
+            "SELECT p.report, p.serial, u.filename, u.sha256, p.reason, p.person, p.recorded_at FROM put_aside p "
+            "JOIN unmatched u USING (report, serial) WHERE NOT p.back AND NOT EXISTS (SELECT FROM put_aside later "
+            "WHERE later.report = p.report AND later.serial = p.serial AND later.sequence > p.sequence) "
+            "ORDER BY p.recorded_at DESC, p.stream, p.serial LIMIT :count"
         ),
         {"count": count},
     )

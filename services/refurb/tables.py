@@ -1,4 +1,4 @@
-"""Refurb's views: the history of work orders and what is known of the original media."""
+"""Refurb's views: the history of work orders and of consignments, and what is known of the original media."""
 
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
@@ -22,6 +22,31 @@ works = Table(
     PrimaryKeyConstraint("stream", "sequence"),
     Index("works_item", "item"),
     Index("works_tenant", "tenant"),
+)
+
+consignments = Table(
+    "consignments",
+    metadata,
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream", "sequence"),
+    Index("consignments_tenant", "tenant"),
+)
+
+hand_overs = Table(
+    "hand_overs",
+    metadata,
+    Column("item", Uuid, nullable=False),
+    Column("entry", Uuid, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("handed", Boolean, nullable=False),  # to a recipient; else given back
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("item", "entry"),
 )
 
 clearances = Table(

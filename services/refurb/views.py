@@ -13,26 +13,35 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.refurb.domain.work_order import Stage, WorkOrder, fold
-from services.refurb.tables import clearances, metadata, works
-from shared.database import Transaction
+from services.refurb.tables import clearances, consignments, hand_overs, metadata, works
+from shared.database import Transaction, add
 from shared.entry import Entry, Event
+from shared.events.donations import HandedOver, Returned
 from shared.events.refurb import (
     CandidateAccepted,
     CandidateRejected,
+    Consigned,
     DeliveredToTown,
+    MaterialReported,
     Ready,
     Recycled,
     Step,
+    Weight,
     WorkStarted,
 )
 from shared.events.tracking import Medium, MediumCleared, MediumReopened
+from shared.support import Term, term
+from shared.web.wareki import tokyo_day
 
 REBUILT: tuple[Table, ...] = (
     works,
+    consignments,
     clearances,
+    hand_overs,
     *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
 )
 OWN = "refurb."
+OF_CONSIGNMENTS = {Consigned.kind, MaterialReported.kind}
 MOVES = {  # the events that move an order to another column of the board
     event.kind for event in (WorkStarted, CandidateAccepted, CandidateRejected, Ready, DeliveredToTown, Recycled)
 }
@@ -40,22 +49,22 @@ MOVES = {  # the events that move an order to another column of the board
 
 async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Put refurb's own entries on the view; repetition and order do not matter."""
-    rows = [
-        {
-            "stream": entry.stream,
-            "sequence": entry.sequence,
-            "tenant": entry.tenant,
-            "item": entry.event.item,
-            "kind": entry.kind,
-            "occurred_at": entry.occurred_at,
-            "person": entry.by.person,
-            "data": entry.event.model_dump(mode="json", exclude_none=True),
-        }
-        for entry in entries
-        if entry.kind.startswith(OWN)
-    ]
-    if rows:
-        await tx.connection.execute(insert(works).on_conflict_do_nothing(), rows)
+    own = [entry for entry in entries if entry.kind.startswith(OWN)]
+    of_orders = [entry for entry in own if entry.kind not in OF_CONSIGNMENTS]
+    await add(tx.connection, works, [_row(entry) | {"item": entry.event.item} for entry in of_orders])
+    await add(tx.connection, consignments, [_row(entry) for entry in own if entry.kind in OF_CONSIGNMENTS])
+
+
+def _row(entry: Entry[Any]) -> dict[str, Any]:
+    return {
+        "stream": entry.stream,
+        "sequence": entry.sequence,
+        "tenant": entry.tenant,
+        "kind": entry.kind,
+        "occurred_at": entry.occurred_at,
+        "person": entry.by.person,
+        "data": entry.event.model_dump(mode="json", exclude_none=True),
+    }
 
 
 async def keep_clearances(tx: Transaction, entries: Sequence[Entry[MediumCleared | MediumReopened]]) -> None:
@@ -85,6 +94,36 @@ async def keep_clearances(tx: Transaction, entries: Sequence[Entry[MediumCleared
         )
 
 
+async def keep_hand_overs(tx: Transaction, entries: Sequence[Entry[HandedOver | Returned]]) -> None:
+    """Keep who got what when; repetition and order do not matter."""
+    rows = [
+        {
+            "item": item,
+            "entry": entry.id,
+            "tenant": entry.tenant,
+            "handed": isinstance(entry.event, HandedOver),
+            "occurred_at": entry.occurred_at,
+        }
+        for entry in entries
+        for item in entry.event.items
+    ]
+    await add(tx.connection, hand_overs, rows)
+
+
+async def handed_over(connection: AsyncConnection, item: UUID) -> datetime | None:
+    """Return since when somebody has the machine; None while nobody has, or since it came back."""
+    row = (
+        await connection.execute(
+            text(
+                "SELECT handed, occurred_at FROM hand_overs WHERE item = :item ORDER BY occurred_at DESC, entry DESC "
+                "LIMIT 1"
+            ),
+            {"item": item},
+        )
+    ).one_or_none()
+    return row.occurred_at if row is not None and row.handed else None
+
+
 async def media(connection: AsyncConnection, item: UUID) -> tuple[Medium, ...] | None:
     """Return the original media of an item as registered; None while its registration has not come."""
     found = await connection.scalar(text("SELECT data->'media' FROM items WHERE item = :item"), {"item": item})
@@ -97,6 +136,11 @@ async def cleared(connection: AsyncConnection, item: UUID) -> set[UUID]:
         text("SELECT medium FROM clearances WHERE item = :item AND cleared"), {"item": item}
     )
     return {row.medium for row in rows}
+
+
+async def names_of_people(connection: AsyncConnection) -> dict[str, str]:
+    """Return the names, by person, that this transaction may see."""
+    return {row.person: row.name for row in await connection.execute(text("SELECT person, name FROM people"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +215,15 @@ class Order:
     open_media: tuple[Medium, ...]
     reopened: tuple[str, ...]  # serials whose clearance was taken back
     moments: tuple[Moment, ...] = field(default=())
+    handed_over: datetime | None = None  # since when a recipient has it
+
+    @property
+    def support(self) -> Term | None:
+        """The term of the support that came with it; None before the hand-over, or where none was promised."""
+        if self.order.ready is None:
+            return None
+        since = self.handed_over and tokyo_day(self.handed_over)
+        return term(since, self.order.ready.spec.support_months)
 
     @property
     def on_hold(self) -> bool:
@@ -218,9 +271,9 @@ async def overview(connection: AsyncConnection, tenant: str) -> Overview:
     """Count a town's chassis by where they are; nobody types a total."""
     orders = [order for order, _ in await _orders(connection, tenant)]
     weights: defaultdict[str, float] = defaultdict(float)
-    for order in orders:
-        for weight in order.recycled.weights if order.recycled else ():
-            weights[weight.material] += weight.kg
+    alone = [weight for order in orders if order.recycled for weight in order.recycled.weights]
+    for weight in (*alone, *await _reported(connection, tenant)):
+        weights[weight.material] += weight.kg
     return Overview(
         refurbished=_count(order for order in orders if order.ready),
         delivered=_count(order for order in orders if order.delivered),
@@ -229,6 +282,18 @@ async def overview(connection: AsyncConnection, tenant: str) -> Overview:
         not_delivered=sorted(order.label for order in orders if order.ready and not order.delivered),
         weights_kg={material: round(kg, 3) for material, kg in sorted(weights.items())},
     )
+
+
+async def _reported(connection: AsyncConnection, tenant: str) -> list[Weight]:
+    """Return what the last report of each consignment says came out."""
+    rows = await connection.execute(
+        text(
+            "SELECT DISTINCT ON (stream) data->'weights' AS weights FROM consignments "
+            "WHERE tenant = :tenant AND kind = :kind ORDER BY stream, sequence DESC"
+        ),
+        {"tenant": tenant, "kind": MaterialReported.kind},
+    )
+    return [Weight.model_validate(weight) for row in rows for weight in row.weights]
 
 
 async def one(connection: AsyncConnection, item: UUID) -> Order:
@@ -253,6 +318,7 @@ async def one(connection: AsyncConnection, item: UUID) -> Order:
         open_media=tuple(medium for medium in originals if medium.id not in done),
         reopened=tuple(medium.serial for medium in originals if medium.id in reopened),
         moments=moments,
+        handed_over=await handed_over(connection, item),
     )
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from services.tracking import api, pages
+from services.tracking import api, pages, sessions
+from services.tracking.pages import public
 from services.tracking.worker import life
 from shared.assembly import assemble
 
@@ -10,6 +11,7 @@ app = assemble(
     "tracking",
     title="Meguru tracking",
     life=life,
-    routers=(api.router, pages.router),
+    routers=(public.router, api.router, pages.router),
     templates=Path(__file__).parent / "templates",
 )
+app.state.sessions = sessions.holder

@@ -11,8 +11,8 @@ from shared.database import Transaction
 from shared.directory import join
 from shared.entry import Entry
 from shared.events.certificates import CertificateIssued
-from shared.events.erasure import ErasureFailed, ErasureVerified, MediumDestroyed, MediumErased
-from shared.events.tracking import LossEnded, Received
+from shared.events.erasure import ErasureFailed, ErasureVerified, LotReopened, LotSettled, MediumDestroyed, MediumErased
+from shared.events.tracking import LossEnded, Received, RequirementRaised
 from shared.messaging import Consumers
 
 consumers = Consumers("tracking")
@@ -37,6 +37,20 @@ async def on_evidence(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     await custody.close_uncertified(tx, entries)
 
 
+@consumers.on(LotReopened, LotSettled)
+async def on_lot(tx: Transaction, entries: Sequence[Entry[LotReopened | LotSettled]]) -> None:
+    """Take back what was cleared of a lot in doubt, and clear it again when the lot stands."""
+    for entry in entries:
+        await custody.weigh_lot(tx.following(entry), entry.event.engagement)
+
+
+@consumers.on(RequirementRaised)
+async def on_requirement_raised(tx: Transaction, entries: Sequence[Entry[RequirementRaised]]) -> None:
+    """Take back what was cleared by less than is asked now."""
+    for entry in entries:
+        await custody.weigh_lot(tx.following(entry), entry.event.engagement)
+
+
 @consumers.on(Received)
 async def on_received(tx: Transaction, entries: Sequence[Entry[Received]]) -> None:
     """Close the custody of what was proved in the town hall and needs nothing more than to have arrived."""
@@ -47,7 +61,7 @@ async def on_received(tx: Transaction, entries: Sequence[Entry[Received]]) -> No
 async def on_certificate_issued(tx: Transaction, entries: Sequence[Entry[CertificateIssued]]) -> None:
     """Close custody when the last certificate that the policy requires has come."""
     for entry in entries:
-        if entry.event.certificate_kind != "tracking":
+        if entry.event.item and entry.event.certificate_kind != "tracking":
             await custody.close(tx.following(entry), entry.event.item)
 
 

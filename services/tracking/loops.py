@@ -15,7 +15,6 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +22,9 @@ from sqlalchemy import BigInteger, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.tracking.keys import CannotSign, Ring, Signer
 from services.tracking.log import merkle, note, tiles
-from services.tracking.log.note import BadNote, Checkpoint, NoteSigner
+from services.tracking.log.note import BadNote, Checkpoint
 from shared import bell, keepsake
 from shared.database import alone
 from shared.ids import derived
@@ -37,8 +37,15 @@ ROUND_LEAVES_MAX = 1000
 NOTICE_LEAVES_MAX = 100
 ROUND_S = 0.1  # rounds are at least this far apart, so that leaves share their tiles and checkpoint
 RETRY_S = 0.5
+KEYS_AGAIN_S = 10.0  # after a key that may not sign: an operator is about to put it right
 LOOK_AGAIN_S = 60.0  # after the log was found changed: somebody has to mend it first
-CITED = ("erasure.medium-erased.v1", "erasure.medium-destroyed.v1", "tracking.custody-closed.v1")
+CITED = (
+    "erasure.medium-erased.v1",
+    "erasure.medium-destroyed.v1",
+    "tracking.custody-closed.v1",
+    "certificates.lot-requested.v1",
+    "donations.call-closed.v1",  # a lottery's seed follows from where it stands
+)
 
 
 class Inconsistent(RuntimeError):
@@ -115,38 +122,23 @@ async def _extends(connection: AsyncConnection, tree: tiles.Tree, kept: Checkpoi
         ) from other
 
 
-def log_signer(folder: Path, origin: str) -> NoteSigner:
-    """Load the log's key, made on first run, and leave its public half as `log.vkey` for everybody."""
-    private = folder / "log.pem"
-    if private.exists():
-        signer = NoteSigner.from_pem(origin, private.read_bytes())
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        signer = NoteSigner.new(origin)
-        private.touch(mode=0o600)
-        private.write_bytes(signer.to_pem())
-    public = folder / "log.vkey"
-    if not public.exists():
-        public.write_text(f"{signer.vkey}\n")
-    return signer
-
-
 async def sequence(work: Work) -> None:
     """Integrate what is new a few times a second, for ever.
 
     A log that was changed is never signed again: the sequencer says so and waits, the doors of the house stay open.
     """
-    signer = log_signer(work.settings.keys, work.settings.log_origin)
+    ring = Ring(work.settings.keys, work.settings.log_origin)
     heard = bell.listen()
     while True:
         try:
             async with alone(work.consumer, "sequencer") as connection:
                 kept = Kept(work.settings.kept_head)
-                await kept.check(connection, signer.name)
+                await kept.check(connection, ring.name)
                 await connection.commit()
                 while True:
                     heard.clear()
-                    if grown := await integrate(connection, signer, kept):
+                    await ring.look(kept.head.size if kept.head else None)
+                    if grown := await integrate(connection, ring, kept):
                         bell.ring()  # the relay has notices to send
                         if grown < ROUND_LEAVES_MAX:  # more wait already: their round is full without a rest
                             await bell.rest(ROUND_S)
@@ -157,12 +149,15 @@ async def sequence(work: Work) -> None:
         except Inconsistent:
             log.critical("the log is not what was signed; nothing more is signed until it is", exc_info=True)
             await bell.rest(LOOK_AGAIN_S)
+        except CannotSign:
+            log.critical("the log's keys must be put right; nothing is signed until they are", exc_info=True)
+            await bell.rest(KEYS_AGAIN_S)
         except Exception:
             log.exception("the sequencer lost its database or the place of its head; it goes on in %s s", RETRY_S)
             await bell.rest(RETRY_S)
 
 
-async def integrate(connection: AsyncConnection, signer: NoteSigner, kept: Kept) -> int:
+async def integrate(connection: AsyncConnection, signer: Signer, kept: Kept) -> int:
     """Run one round, commit it, keep its head. Returns how many leaves the log grew by. Raises Inconsistent, Away."""
     waiting = list(
         await connection.execute(

@@ -1,18 +1,20 @@
 """Signing in on one machine: a server-side session, one `__Host-` cookie, and tokens of five minutes from it.
 
-The gateway asks `/session/token` for every request that carries the cookie and passes the answer's Authorization on,
-so that services see bearer tokens only, and an ended session is dead at once.
+The gateway asks `/session/token` for every request to another service that carries the cookie and passes the answer's
+Authorization on, so that those see bearer tokens only. Tracking itself looks the cookie up (`holder`). In both cases an
+ended session is dead at once.
 """
 
 import hashlib
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Cookie, Depends, Form
+from fastapi import APIRouter, Cookie, Depends, Form, Request
 from joserfc.jwk import OKPKey
 from sqlalchemy import Row, text
 from starlette.responses import RedirectResponse, Response
@@ -102,18 +104,29 @@ async def end(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)
 @router.get("/session/token")
 async def token(door: TheDoor, session: Annotated[str | None, Cookie(alias=COOKIE)] = None) -> Response:
     """Turn the cookie into a bearer token for the gateway; without a live session the request is the public's."""
-    now = datetime.now(UTC)
-    if not session:
+    who = await _holder(door, session) if session else None
+    if who is None:
         return Response()
+    signed = _signed(who, int(time.time() // TOKEN_SHARED_S))
+    return Response(headers={"Authorization": f"Bearer {signed}"})
+
+
+async def holder(request: Request) -> Principal | None:
+    """Return whose live session the request's cookie names, None for the public."""
+    session = request.cookies.get(COOKIE)
+    return await _holder(request.app.state.door, session) if session else None
+
+
+async def _holder(door: Door, session: str) -> Principal | None:
     (row,) = await door.gather.ask("sessions", [_hash(session)], partial(_live, door))
     if row is None:
-        return Response()
+        return None
+    now = datetime.now(UTC)
     if now - row.seen_at > SEEN_EVERY:
         async with door.engine.begin() as connection:
             await connection.execute(_SESSION, {"s": _hash(session)})
             await connection.execute(_SEEN, {"s": _hash(session), "now": now})
-    signed = _signed(principal_of(row), int(now.timestamp() // TOKEN_SHARED_S))
-    return Response(headers={"Authorization": f"Bearer {signed}"})
+    return principal_of(row)
 
 
 async def _live(door: Door, sessions: Sequence[str]) -> list[Row[Any] | None]:

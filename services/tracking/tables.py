@@ -125,6 +125,15 @@ checkpoints = Table(
     Column("note", Text, nullable=False),
 )
 
+cosignatures = Table(  # of each witness the largest head it cosigned
+    "cosignatures",
+    metadata,
+    Column("witness", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("line", Text, nullable=False),
+)
+
 sessions = Table(
     "sessions",
     metadata,

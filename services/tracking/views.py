@@ -18,6 +18,7 @@ from services.tracking.tables import breaches, caged, leaves, lots, metadata, ti
 from shared.database import Transaction, add
 from shared.entry import Entry
 from shared.events.tracking import CageOpened, CageSealed, EngagementOpened, ItemRegistered, LotRegistered, Required
+from shared.ids import derived
 from shared.levels import Level
 
 REBUILT: tuple[Table, ...] = (
@@ -206,15 +207,20 @@ async def broken(
     return {item: conformance.breaches(s, told[item], centres.get(s.engagement)) for item, s in subjects.items()}
 
 
+async def take_turns(connection: AsyncConnection, tenants: Sequence[str]) -> None:
+    """Let what bears on these towns' items be heard one transaction at a time; the towns come in one order."""
+    for tenant in tenants:
+        lock = "SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))"
+        await connection.execute(text(lock), {"tenant": tenant})
+
+
 async def _judge(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Write anew what the facts of the items break that these entries bear on; one at a time for each town."""
     bearing = [e for e in entries if e.kind in conformance.JOURNEY or e.kind == "tracking.engagement-opened.v1"]
     items = {e.event.item for e in bearing if hasattr(e.event, "item")}
     items |= {one for e in bearing if isinstance(e.event, CageOpened) for one in e.event.surplus}
     tenants = sorted({e.tenant for e in bearing})
-    for tenant in tenants:
-        lock = "SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 1))"
-        await tx.connection.execute(text(lock), {"tenant": tenant})
+    await take_turns(tx.connection, tenants)
     engagements = [str(e.event.engagement) for e in bearing if isinstance(e.event, EngagementOpened)]
     if engagements:  # heard late: whose centre it is was not known before
         found = await tx.connection.execute(_OF_ENGAGEMENTS, {"tenants": tenants, "engagements": engagements})
@@ -259,6 +265,40 @@ async def levels(connection: AsyncConnection, items: Sequence[UUID]) -> dict[UUI
     return reached(_seen(row) for row in rows)
 
 
+_REOPENED = text(
+    "SELECT stream FROM (SELECT DISTINCT ON (stream) stream, kind FROM timeline WHERE stream = ANY(:lots) "
+    "ORDER BY stream, sequence DESC) last WHERE kind = 'erasure.lot-reopened.v1'"
+)
+_LOOKED_AT = text(  # the last look, by its place in the medium's stream: whichever was heard first
+    "SELECT DISTINCT ON (stream) stream AS medium, data->>'passed' AS passed FROM timeline "
+    "WHERE item = ANY(:items) AND kind = 'erasure.erasure-verified.v1' ORDER BY stream, sequence DESC"
+)
+
+
+async def in_doubt(connection: AsyncConnection, items: Collection[ItemRegistered]) -> set[UUID]:
+    """Return which media of the items are of a lot that a failed re-check reopened, and have not passed one since.
+
+    Erasure keeps one stream an engagement and says there when the lot stands again; a medium that somebody looked at
+    and found empty is in no doubt itself (services/erasure/domain/recheck.py).
+    """
+    lots = {derived(one.engagement, "recheck"): one.engagement for one in items}
+    reopened = {lots[row.stream] for row in await connection.execute(_REOPENED, {"lots": list(lots)})}
+    meant = [one for one in items if one.engagement in reopened]
+    if not meant:
+        return set()
+    looked = await connection.execute(_LOOKED_AT, {"items": [one.item for one in meant]})
+    passed = {row.medium for row in looked if row.passed == "true"}
+    return {medium.id for one in meant for medium in one.media} - passed
+
+
+async def items_of(connection: AsyncConnection, engagement: UUID) -> list[UUID]:
+    """Return the items of an engagement that this view has heard of."""
+    found = await connection.scalars(
+        text("SELECT item FROM items WHERE engagement = :engagement ORDER BY item"), {"engagement": engagement}
+    )
+    return list(found)
+
+
 def _seen(row: Any) -> Seen:
     achieved = Level(row.achieved) if row.achieved else None
     return Seen(
@@ -274,7 +314,10 @@ def _seen(row: Any) -> Seen:
 
 
 async def uncertified(connection: AsyncConnection, items: Collection[UUID]) -> set[UUID]:
-    """Return those of the items whose custody no certificate of destruction will close."""
+    """Return those of the items whose custody may close by an erasure or a receipt: they need not be destroyed.
+
+    Those that must be are left out for speed: their certificate always comes last.
+    """
     rows = await connection.execute(
         text(
             "SELECT item FROM items WHERE item = ANY(:items) "
@@ -286,12 +329,13 @@ async def uncertified(connection: AsyncConnection, items: Collection[UUID]) -> s
 
 
 async def issued(connection: AsyncConnection, item: UUID) -> dict[UUID, frozenset[str]]:
-    """Return the kinds of certificate issued for each medium of an item."""
+    """Return the kinds of certificate that stand for each medium of an item: a revoked one closes nothing."""
     kinds: defaultdict[UUID, set[str]] = defaultdict(set)
     for row in await connection.execute(
         text(
             "SELECT (data->>'medium')::uuid AS medium, data->>'certificate_kind' AS kind FROM timeline "
-            "WHERE item = :item AND kind = 'certificates.issued.v1' AND data ? 'medium'"
+            "WHERE item = :item AND kind = 'certificates.issued.v1' AND data ? 'medium' AND NOT EXISTS (SELECT "
+            "FROM timeline v WHERE v.stream = timeline.stream AND v.kind = 'certificates.revoked.v1')"
         ),
         {"item": item},
     ):

@@ -32,6 +32,7 @@ class Photo(Part):
     """An evidence photo, kept untouched under its hash."""
 
     sha256: str
+    copy_sha256: str | None = None  # of the upright copy without EXIF that is printed, made when the photo came
     role: Literal["before", "after"]
     taken_at: datetime | None = None
     hashed_on_device: bool | None = None  # the device that took it stated this very hash before it sent the photo
@@ -73,6 +74,17 @@ class ReportPutAside(Event):
     reason: str
 
 
+class ReportPutBack(Event):
+    """What was put aside waits again: it may be ours after all. Both entries stay, and the last of them stands."""
+
+    kind: ClassVar[str] = "erasure.report-put-back.v1"
+    report: UUID
+    serial: str
+
+
+UNCONFIRMED = "reader-unconfirmed"  # a reason's code: nobody could try the reader on a real report of that tool
+
+
 class MediumErased(Event):
     """The evidence proves a level for this medium; `achieved` is below `required` when more is needed."""
 
@@ -92,10 +104,19 @@ class MediumErased(Event):
     witness: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    started_said: str | None = None  # the tool's own digits where it gives no zone, ISO 8601: nobody knows the moment
+    finished_said: str | None = None
     place: Literal["on-site", "centre"]
     regrades: UUID | None = (
         None  # the entry whose report a later table grades again: this judgement stands for that one
     )
+    received_at: datetime | None = None  # when the report came for the first time: its times are held against that
+    policy_version: str | None = None  # of the town's table it was measured by
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether it rests on a reader that is not confirmed: wherever the level is shown, that is shown with it."""
+        return any(reason.code == UNCONFIRMED for reason in self.reasons)
 
 
 class ErasureFailed(Event):
@@ -112,6 +133,8 @@ class ErasureFailed(Event):
     evidence: Evidence
     operator: str
     regrades: UUID | None = None  # as in MediumErased
+    received_at: datetime | None = None  # as in MediumErased
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class ErasureVerified(Event):
@@ -184,6 +207,33 @@ class RackEnded(Event):
     exceptions: tuple[UUID, ...] = ()  # items scanned out
 
 
+class ItemPlaced(Event):
+    """A machine was put on erasure in a session, in a rack or by itself: what a device saw, whenever that arrives."""
+
+    kind: ClassVar[str] = "erasure.item-placed.v1"
+    session: UUID
+    label: str
+    item: UUID | None = None  # none: no item of the town had this label when it was recorded
+    rack: str = ""  # none: by itself
+
+
+class ItemTakenOut(Event):
+    """A machine was scanned out of a session as not finished."""
+
+    kind: ClassVar[str] = "erasure.item-taken-out.v1"
+    session: UUID
+    label: str
+    item: UUID | None = None
+    rack: str = ""
+
+
+class SessionClosed(Event):
+    """The work in the room is done. What happened before and arrives later is recorded all the same."""
+
+    kind: ClassVar[str] = "erasure.session-closed.v1"
+    session: UUID
+
+
 class WitnessRecorded(Event):
     """The town's staff stood by while media of an engagement were treated (立会い)."""
 
@@ -225,3 +275,4 @@ class MediumDestroyed(Event):
     tray: Tray | None = None
     video: Video | None = None
     remarks: tuple[str, ...] = ()  # what a reader should know although no policy asks for it: `not-removed`
+    policy_version: str | None = None  # of the town's table it was measured by

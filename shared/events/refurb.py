@@ -20,6 +20,8 @@ class Spec(Part):
     memory_gb: int
     office: str
     support_months: int
+    os_licence: str | None = None  # how it may run it: a programme's certificate, a reused key's last digits
+    office_licence: str | None = None
 
 
 class Weight(Part):
@@ -29,8 +31,15 @@ class Weight(Part):
     kg: float = Field(gt=0)
 
 
+class Picture(Part):
+    """A photo in its original bytes under its hash, and the copy without EXIF that pages show."""
+
+    sha256: str
+    copy_sha256: str
+
+
 class CandidateAccepted(Event):
-    """The centre's refurbisher accepted the chassis, with a grade and its reasons."""
+    """The centre's refurbisher accepted the chassis, with a grade, its reasons and what it looks like."""
 
     kind: ClassVar[str] = "refurb.candidate-accepted.v1"
     item: UUID
@@ -38,6 +47,7 @@ class CandidateAccepted(Event):
     item_kind: ItemKind
     grade: Literal["A", "B", "C"]
     reasons: tuple[str, ...]
+    photos: tuple[Picture, ...] = ()
 
 
 class CandidateRejected(Event):
@@ -100,12 +110,62 @@ class DeliveredToTown(Event):
     item_kind: ItemKind
 
 
+Channel = Literal["phone", "remote", "mail", "visit"]
+Trouble = Literal["start", "network", "printer", "screen", "software", "account", "parts", "other"]
+Outcome = Literal["solved", "open", "replaced"]
+
+
+class SupportContacted(Event):
+    """The recipient asked for help, and what came of it. No free text: it would hold who rang, for ever."""
+
+    kind: ClassVar[str] = "refurb.support-contacted.v1"
+    item: UUID
+    label: str
+    channel: Channel
+    trouble: Trouble
+    outcome: Outcome
+    minutes: int | None = Field(default=None, ge=0)
+    in_term: bool  # of the support that came with the machine, counted on the day of the contact
+
+
 class Recycled(Event):
-    """The chassis became material, with weights and the waste manifest's number."""
+    """The chassis went to material under a waste manifest; weighed by itself, or with others in a consignment."""
 
     kind: ClassVar[str] = "refurb.recycled.v1"
     item: UUID
     label: str
-    weights: tuple[Weight, ...] = Field(min_length=1)
+    weights: tuple[Weight, ...] = ()  # none of a chassis that was weighed together with others
     manifest: str
     operator: str  # the downstream recycler
+    consignment: UUID | None = None
+
+
+class Consigned(Event):
+    """Chassis of one engagement left together under one waste manifest (産業廃棄物管理票), weighed on one scale."""
+
+    kind: ClassVar[str] = "refurb.consigned.v1"
+    consignment: UUID
+    engagement: UUID
+    manifest: str
+    operator: str  # the downstream recycler
+    labels: tuple[str, ...] = Field(min_length=1)
+    kg: float = Field(gt=0)  # what went in
+    tolerance: float = Field(ge=0, le=0.2)  # the share of it that may stay unexplained, agreed when it left
+
+
+class Document(Part):
+    """A paper of somebody else's, kept in its original bytes under its hash."""
+
+    sha256: str
+    filename: str
+
+
+class MaterialReported(Event):
+    """What the downstream recycler made of a consignment. A later report stands for an earlier one, which stays."""
+
+    kind: ClassVar[str] = "refurb.material-reported.v1"
+    consignment: UUID
+    weights: tuple[Weight, ...] = Field(min_length=1)
+    loss_kg: float = Field(ge=0)  # dust, water, what is thrown away: said, not computed
+    certificate: Document | None = None  # the recycler's own
+    reason: str | None = None  # why an earlier report was wrong

@@ -17,7 +17,7 @@ from shared.stack.ports import LOOPBACK, listens
 from shared.stack.supervisor import Program
 from shared.web import problems
 
-FRONT = "tracking"  # everything that is nobody else's, and the sessions
+FRONT = "tracking"  # everything that is nobody else's, and the sessions: it knows a cookie by itself
 PATHS: Mapping[str, tuple[str, ...]] = {
     "erasure": ("/erasure*", "/api/erasure*"),
     "certificates": ("/certificates*", "/api/certificates*", "/verify*"),
@@ -111,6 +111,7 @@ class Gateway:
             logs=self.logs,
             body_max=BODY_MAX,
             cookie=COOKIE,
+            others=" ".join(path for paths in PATHS.values() for path in paths),
             front=f"{LOOPBACK}:{self._upstreams[FRONT]}",
             keep_alive=KEEP_ALIVE,
             routes=routes,
@@ -156,8 +157,9 @@ _GUARD = """\
 \t\t\t}}
 """
 
-# A cookie becomes an Authorization header by asking the front desk. Without a live session the request goes on as the
-# public's, so an old cookie never locks anybody out of a public page. The token itself is for the gateway alone.
+# For other services a cookie becomes an Authorization header by asking the front desk; the front desk itself is given
+# the cookie. Without a live session the request goes on as the public's, so an old cookie never locks anybody out of a
+# public page. The token itself is for the gateway alone.
 _CADDYFILE = """\
 {{
 \tadmin off
@@ -185,7 +187,7 @@ _CADDYFILE = """\
 \t\t\troll_keep 2
 \t\t}}
 \t\tformat filter {{
-\t\t\trequest>uri regexp "(?i)^(/t/[^/?]+)/[^/?]+" "$1/…"
+\t\t\trequest>uri regexp "(?i)^(/t/[^/?]+/|/calls/mine/[^/?]+/)[^/?]+|([?&]key=)[^&]+" "${{1}}${{2}}…"
 \t\t\trequest>headers>Referer delete
 \t\t}}
 \t}}
@@ -199,7 +201,7 @@ _CADDYFILE = """\
 \t\t@session {{
 \t\t\theader Cookie *{cookie}=*
 \t\t\theader !Authorization
-\t\t\tnot path /static/* /session
+\t\t\tpath {others}
 \t\t}}
 \t\treverse_proxy @session {front} {{
 \t\t\tmethod GET

@@ -1,6 +1,7 @@
 """Ports on the loopback address: which are free, and who answers there."""
 
 import asyncio
+import atexit
 import contextlib
 import random
 import socket
@@ -14,6 +15,7 @@ LOOPBACK = "127.0.0.1"
 PORT_MIN, PORT_MAX = 15_000, 32_000
 TRIES_MAX = 200
 ANSWER_TIMEOUT_S = 1.0
+_promised: dict[int, socket.socket] = {}
 LISTENING = "0A"  # TCP_LISTEN, as /proc/net/tcp writes it (proc_net_tcp.rst of Linux)
 
 
@@ -43,6 +45,25 @@ def free_port(preferred: int | None = None, given: Collection[int] = ()) -> int:
         f"{PORT_MIN}〜{PORT_MAX}番に空きポートがありません。使っていないサーバーを止めてから、もう一度起動してください。"
         f" No free port between {PORT_MIN} and {PORT_MAX}: stop servers you do not need and start again."
     )
+
+
+def promise(port: int) -> bool:
+    """Keep a port for this process until it ends, before anything listens there; False where another was faster.
+
+    Servers that share ports (SO_REUSEPORT, socket(7); Caddy does) would answer for each other, and nobody would notice
+    but a client that finds a strange certificate. Linux knows names that end with their process (unix(7), abstract).
+    """
+    if port in _promised or sys.platform != "linux":
+        return True
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0meguru-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    _promised[port] = name
+    atexit.register(name.close)
+    return True
 
 
 def is_listening(pid: int, port: int) -> bool:

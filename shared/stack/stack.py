@@ -1,13 +1,11 @@
 """The whole of Meguru on one machine: no root, no containers, one folder, free ports on the loopback address."""
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import os
 import secrets
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,11 +16,12 @@ from typing import Any, Self
 
 import asyncpg
 
+from shared.settings import MAIL_SETTINGS, SIGNING_SETTINGS
 from shared.stack.fork import is_there
 from shared.stack.gateway import Gateway
 from shared.stack.nats import OPERATOR, Nats
 from shared.stack.passwords import Passwords, keep_passwords, write_private
-from shared.stack.ports import LOOPBACK, free_port, is_free, listens
+from shared.stack.ports import LOOPBACK, free_port, is_free, listens, promise
 from shared.stack.postgres import Postgres
 from shared.stack.supervisor import DidNotStart, Program, Supervisor
 
@@ -31,7 +30,18 @@ SERVICES = ("tracking", "erasure", "certificates", "refurb", "donations")
 FONTS = ROOT / "shared" / "web" / "static" / "vendor" / "fonts"
 LOG_ORIGIN = "meguru.localhost/log"
 GATEWAY_PORT = 8443  # wished for, so that the address stays the same from run to run; any other when it is taken
-PRELOADED = ("shared.assembly", "shared.worker", "uvicorn.loops.uvloop", "uvicorn.protocols.http.httptools_impl")
+PRELOADED = (
+    "shared.assembly",
+    "shared.worker",
+    "shared.blobs",
+    "shared.directory",  # and with it the events of all
+    "shared.web.forms",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.httptools_impl",
+)
+APART = frozenset(
+    {"tracking"}
+)  # their workers are processes of their own here too: devices wait at the door (ADR 0024)
 START_TRIES_MAX = 3
 KEEP_ALIVE_S = 75  # above the gateway's: it must never send into a connection that is being closed here
 GRACE_S = 10
@@ -135,6 +145,7 @@ class Stack:
             "MEGURU_FONTS": str(FONTS),
             "MEGURU_LOG_ORIGIN": self._log_origin,
             "MEGURU_KEPT_HEAD": self.kept_head,
+            **_outside(service),
         }
 
     def dsn(self, service: str, role: str = "owner") -> str:
@@ -217,7 +228,7 @@ class Stack:
         await self._timed("postgres", self._start_postgres())
         await self._timed("nats", self._start_nats())
         if self.services:
-            self.ports["gateway"] = self._port("gateway")
+            self.ports["gateway"] = self._own_port("gateway")
             await _together(
                 self._timed("nursery", self._start_nursery()),
                 self._timed("prepare", self._run_prepare()),
@@ -261,8 +272,9 @@ class Stack:
         await self._supervisor.start(self._programs["nursery"])
 
     async def _start_services(self) -> None:
-        starts = (self._start_on_free_port(name, partial(self._service, name), "services") for name in self.services)
-        await _together(*starts)
+        programs = {name: partial(self._service, name) for name in self.services}
+        programs |= {f"{name}-worker": partial(self._worker, name) for name in self.services if name in APART}
+        await _together(*(self._start_on_free_port(name, one, "services") for name, one in programs.items()))
 
     async def _start_on_free_port(self, name: str, program: Callable[[int], Program], stage: str | None = None) -> None:
         """Start a program on the port it had last time or a free one; somebody may take it in between: then another."""
@@ -286,8 +298,19 @@ class Stack:
         others = {port for ports in (self._wished, self.ports) for other, port in ports.items() if other != name}
         return free_port(self._wished.get(name), others)
 
+    def _own_port(self, name: str) -> int:
+        """Return a port that no other stack of this machine is about to listen on."""
+        while not promise(port := self._port(name)):
+            self._wished.pop(name, None)
+        return port
+
     def _service(self, name: str, port: int) -> Program:
-        return self._uvicorn(name, f"services.{name}.app:app", port, self.environment(name))
+        role = {"MEGURU_ROLE": "api"} if name in APART else {}
+        return self._uvicorn(name, f"services.{name}.app:app", port, self.environment(name) | role)
+
+    def _worker(self, name: str, port: int) -> Program:
+        settings = self.environment(name) | {"MEGURU_ROLE": "worker"}
+        return self._uvicorn(f"{name}-worker", f"services.{name}.worker:app", port, settings)
 
     def _traces(self, port: int) -> Program:
         return self._uvicorn("traces", "shared.stack.traces:app", port, {})
@@ -347,6 +370,16 @@ class Stack:
         write_private(self.folder / "stack.json", json.dumps(state, indent=1))
 
 
+def _outside(service: str) -> dict[str, str]:
+    """Return the settings of mail server, time stamps and signing device as whoever starts the stack gave them.
+
+    They are for the services that write, and for the one that signs.
+    """
+    wanted = {"certificates": (*MAIL_SETTINGS, *SIGNING_SETTINGS), "donations": MAIL_SETTINGS}.get(service, ())
+    given = ((name, os.environ.get(name)) for name in wanted)
+    return {name: value for name, value in given if value}
+
+
 def _environment(settings: dict[str, str]) -> dict[str, str]:
     """Return what a Python program sees: this process's own variables, but no setting of ours that is not given."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("MEGURU_")}
@@ -358,26 +391,3 @@ async def _together(*works: Awaitable[None]) -> None:
     for outcome in await asyncio.gather(*works, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
-
-
-def serve(stack: Stack, started: Callable[[Stack], None]) -> None:
-    """Run the stack until Ctrl-C or SIGTERM, and stop it in order; `started` is called once everything is ready."""
-    with contextlib.suppress(asyncio.CancelledError):  # ended by a signal before it was ready
-        asyncio.run(_serve(stack, started))
-
-
-async def _serve(stack: Stack, started: Callable[[Stack], None]) -> None:
-    loop, enough, work = asyncio.get_running_loop(), asyncio.Event(), asyncio.current_task()
-
-    def end() -> None:  # during the start: leave it, and stop in order what runs already
-        if work is not None and not begun and not enough.is_set():
-            work.cancel()
-        enough.set()
-
-    begun = False
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(sign, end)
-    async with stack:
-        begun = True
-        started(stack)
-        await enough.wait()

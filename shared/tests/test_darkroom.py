@@ -11,7 +11,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from shared import darkroom, photos, pictures
+from shared import annex, darkroom, photos, pictures
 from shared.annex import Annex
 from shared.blobs import BLOB_SIZE_MAX
 from shared.refused import Invalid
@@ -23,7 +23,7 @@ MEMORY_MAX = 300 * 1024 * 1024
 
 
 def running() -> psutil.Process:
-    room = darkroom._rooms[asyncio.get_running_loop()]
+    room = annex.room("shared.pictures", time_max_s=0, idle_max_s=0)
     assert room._process
     return psutil.Process(room._process.pid)
 
@@ -33,13 +33,13 @@ async def test_of_hostile_pictures_nothing_unclean_is_shown_and_none_takes_much(
     pids = set()
     for what, content in hostile.hostile(SEED):
         try:
-            seen = await darkroom.check(content)
+            seen = await darkroom.develop(content)
         except Invalid as refused:
             assert refused.ja.endswith("。"), what
             assert "JPEG" not in what or "GPS" not in what
             told["refused"] += 1
         else:
-            clean(await darkroom.derive(content), what)
+            clean(seen.copy, what)
             told[seen.format] += 1
         pids.add(running().pid)
     status = await asyncio.to_thread(Path(f"/proc/{running().pid}/status").read_text)
@@ -63,13 +63,13 @@ def clean(shown: bytes, what: str) -> None:
 
 
 async def test_a_killed_process_is_one_refusal_and_the_next_photo_has_a_new_one() -> None:
-    await darkroom.check(photo())
-    asked = asyncio.create_task(darkroom.check(photo("PNG", size=(3000, 2000))))
+    await darkroom.develop(photo())
+    asked = asyncio.create_task(darkroom.develop(photo("PNG", size=(3000, 2000))))
     await asyncio.sleep(0)
     os.kill(running().pid, signal.SIGKILL)
     with pytest.raises(Invalid, match="時間かメモリ"):
         await asked
-    assert (await darkroom.check(photo())).format == "JPEG"
+    assert (await darkroom.develop(photo())).format == "JPEG"
 
 
 async def test_what_takes_too_long_is_ended() -> None:
@@ -81,7 +81,7 @@ async def test_what_takes_too_long_is_ended() -> None:
 
 
 async def test_the_process_has_bounds_of_its_own() -> None:
-    await darkroom.check(photo())
+    await darkroom.develop(photo())
     process = running()
     assert process.rlimit(psutil.RLIMIT_DATA) == (MEMORY_MAX, MEMORY_MAX)
     seconds, _ = process.rlimit(psutil.RLIMIT_CPU)
@@ -89,14 +89,14 @@ async def test_the_process_has_bounds_of_its_own() -> None:
 
 
 async def test_an_idle_process_goes_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    await darkroom.close()
+    await annex.close()
     monkeypatch.setattr(darkroom, "IDLE_MAX_S", 0.05)
-    await darkroom.check(photo())
+    await darkroom.develop(photo())
     process = running()
     gone, _ = await asyncio.to_thread(psutil.wait_procs, [process], 10)
     assert gone == [process]
-    assert (await darkroom.check(photo())).format == "JPEG"
-    await darkroom.close()
+    assert (await darkroom.develop(photo())).format == "JPEG"
+    await annex.close()
 
 
 async def test_more_bytes_than_may_be_kept_are_refused_unread() -> None:
@@ -110,5 +110,6 @@ async def test_the_largest_that_may_come_can_be_opened(form: str) -> None:
     made = io.BytesIO()
     told = {"quality": 10, "enc_params": {"preset": "ultrafast"}} if form == "HEIF" else {}
     Image.new("RGB" if form in ("JPEG", "HEIF") else "RGBA", (side, side), "teal").save(made, form, **told)
-    assert (await darkroom.check(made.getvalue())).format == form
-    clean(await darkroom.derive(made.getvalue()), form)
+    seen = await darkroom.develop(made.getvalue())
+    assert seen.format == form
+    clean(seen.copy, form)

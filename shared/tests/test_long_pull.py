@@ -18,13 +18,14 @@ from faststream.nats.subscriber.usecases.stream_pull_subscriber import BatchPull
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
 from shared.jetstream import ACK_WAIT_S
-from shared.long_pull import DRAIN_S, LongPull
+from shared.long_pull import DRAIN_S, REST, LongPull
 from shared.messaging import Consumers, GroupCommit, broker
 from shared.outbox import parcel_of_entry, publish
 from shared.stack.stack import Stack
 from shared.testing import Service, recorded, service
 
 MESSAGES, EVERY_S = 5, 1.6
+TRICKLE, WORK_S = 40, 0.05
 LIMIT_S = 1.0  # no message waits longer in normal running
 LATE = b"NATS/1.0 408 Request Timeout\r\n\r\n"
 
@@ -132,3 +133,31 @@ async def test_what_nobody_took_at_the_stop_goes_to_the_next_at_once(tracking: S
 
 def moved(stream: UUID) -> Any:
     return recorded(LotMoved(lot=stream, step="received", count=1), stream=stream)
+
+
+async def test_what_trickles_in_while_a_consumer_rests_shares_a_batch(tracking: Service) -> None:
+    sent: set[UUID] = set()
+    batches: list[set[UUID]] = []
+    names = Consumers("tracking")
+
+    @names.on(LotMoved)
+    async def on_moved(_tx: Any, entries: Any) -> None:
+        batches.append({entry.id for entry in entries} & sent)
+        await asyncio.sleep(WORK_S)
+
+    bus = broker(tracking.settings, GroupCommit(tracking.consumer, names))
+    client = await tracking.client()
+    await bus.start()
+    try:
+        for _ in range(TRICKLE):
+            entry = recorded(LotMoved(lot=uuid7(), step="received", count=1))
+            sent.add(entry.id)
+            await publish(client, [parcel_of_entry(entry)])
+            await asyncio.sleep(WORK_S / 2)
+        async with asyncio.timeout(10):
+            while set().union(*batches) != sent:
+                await asyncio.sleep(0.05)
+    finally:
+        await bus.stop()
+        await client.close()
+    assert len(batches) <= 1 + TRICKLE / REST  # working all the time, it would have taken every second one by itself

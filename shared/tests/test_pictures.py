@@ -43,7 +43,7 @@ def gif() -> bytes:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_a_photo_is_taken(form: str) -> None:
-    assert pictures.check(photo(form)).format == form
+    assert pictures.develop(photo(form)).format == form
 
 
 NOT_PHOTOS = {
@@ -71,16 +71,14 @@ NOT_PHOTOS = {
 @pytest.mark.parametrize("what", NOT_PHOTOS)
 def test_what_is_not_a_photo_is_refused_with_a_sentence(what: str) -> None:
     with pytest.raises(NoPhoto) as refused:
-        pictures.check(NOT_PHOTOS[what])
+        pictures.develop(NOT_PHOTOS[what])
     assert refused.value.ja
     assert refused.value.en.isascii()
-    with pytest.raises(NoPhoto):
-        pictures.derive(NOT_PHOTOS[what])
 
 
 def test_the_camera_says_when_if_it_states_its_zone() -> None:
-    assert pictures.check(photo(exif=True)).taken_at == datetime.fromisoformat("2026-11-24T11:22:41+09:00")
-    assert pictures.check(photo()).taken_at is None
+    assert pictures.develop(photo(exif=True)).taken_at == datetime.fromisoformat("2026-11-24T11:22:41+09:00")
+    assert pictures.develop(photo()).taken_at is None
 
 
 def test_what_pages_show_is_upright_small_and_carries_no_place() -> None:
@@ -91,7 +89,7 @@ def test_what_pages_show_is_upright_small_and_carries_no_place() -> None:
     made = io.BytesIO()
     source.save(made, "JPEG", exif=data)
     assert b"Exif" in made.getvalue()
-    shown = pictures.derive(made.getvalue())
+    shown = pictures.develop(made.getvalue()).copy
     with Image.open(io.BytesIO(shown)) as picture:
         assert picture.size == (640, 1280)
         assert dict(picture.getexif()) == {}
@@ -100,5 +98,5 @@ def test_what_pages_show_is_upright_small_and_carries_no_place() -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "HEIF"])
 def test_every_kind_of_photo_becomes_a_jpeg_for_pages(form: str) -> None:
-    with Image.open(io.BytesIO(pictures.derive(photo(form)))) as picture:
+    with Image.open(io.BytesIO(pictures.develop(photo(form)).copy)) as picture:
         assert picture.format == "JPEG"

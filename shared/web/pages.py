@@ -1,7 +1,8 @@
 """Pages: templates of a service before the shared ones, in the reader's language, with the house's filters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Pages:
 
     def text(self, template: str, lang: Language, **context: Any) -> str:
         """Return a template's text in `lang`."""
-        return self.environments[lang].get_template(template).render(lang=lang, **context)
+        return self.environments[lang].get_template(template).render(context)
 
 
 class _Compiled(BytecodeCache):
@@ -106,14 +107,30 @@ def _environment(folders: list[Path], lang: Language, compiled: BytecodeCache) -
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     environment.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]  # added by the i18n extension
+    environment.globals |= dict.fromkeys(("_", "gettext"), _saying(lang))
     environment.filters |= filters(lang)
     environment.globals |= {
+        "lang": lang,  # a global, so that components, imported without the page's context, are made once and not a page
         "static_url": static_url,
         "qr_path": qr_path,
         "figures": figures,
         "lang_counter": lambda counter: counter if lang == "ja" else "",  # small, beside a big number
     }
     return environment
+
+
+def _saying(lang: Language) -> Callable[..., Markup]:
+    """Return `_()` as Jinja's newstyle gettext does it, with what a text of the templates is worked out once."""
+    said = translator(lang)
+
+    @lru_cache(maxsize=8192)
+    def plain(text: str) -> Markup:
+        return Markup(said(text)) % {}  # noqa: S704 - a text of our templates; what goes into it is escaped
+
+    def saying(text: str, **variables: object) -> Markup:
+        return Markup(said(text)) % variables if variables else plain(text)  # noqa: S704 - the same
+
+    return saying
 
 
 def filters(lang: Language) -> dict[str, Any]:

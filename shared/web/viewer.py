@@ -63,5 +63,6 @@ NAV: Mapping[Audience, tuple[Link, ...]] = {
         Link(_("経路と待ち行列"), "/traces"),
         Link(_("自治体"), "/towns"),
         Link(_("公開鍵"), "/keys"),
+        Link(_("メール"), "/certificates/letters"),
     ),
 }

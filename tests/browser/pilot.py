@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.async_api import Browser, BrowserContext, async_playwright
+from playwright.async_api import Browser, BrowserContext
 
 from meguru.demo import new_world
 from meguru.founding import PREPARE
@@ -25,7 +25,7 @@ from meguru.replay.story import CHAPTERS, SPEC, World, now
 from meguru.replay.summary import collect
 from services.donations.domain.portal import COLUMNS
 from services.tracking.municipalities import municipalities
-from shared.browser import DESK, FLAGS, chromium
+from shared.browser import DESK, launch
 from shared.settings import SERVICES
 from shared.stack.stack import Stack
 
@@ -113,7 +113,10 @@ async def look_around(stack: Stack, world: World, summary: dict[str, Any]) -> Pi
         "difference": next(event["discrepancy"] for event in events if "items" in event and "discrepancy" in event),
         "certificate": certificates[0]["number"],
         "report": next(event["evidence"]["sha256"] for event in events if "achieved" in event),
+        "consignment": next(event["consignment"] for event in events if "loss_kg" in event),
+        "paper": next(event["certificate"]["sha256"] for event in events if "loss_kg" in event),
         "photo": next(event["photos"][0]["sha256"] for event in events if event.get("photos") and "machine" in event),
+        "lid": next(event["photos"][0]["copy_sha256"] for event in events if event.get("photos") and "grade" in event),
         "cage": sealed["cage"],
         "session": str((await _rows(stack, "erasure", "SELECT stream FROM session_steps"))[0]["stream"]),
         "seal_photo": sealed["photos"][0]["sha256"],
@@ -162,18 +165,13 @@ def _texts(value: Any) -> list[str]:
 
 
 @asynccontextmanager
-async def browsing(stack: Stack) -> AsyncIterator[Browser]:
-    """Start Chromium, which trusts this stack's own certificate and no other wrong one."""
+async def browsing(stack: Stack, *flags: str) -> AsyncIterator[Browser]:
+    """Start Chromium, which trusts this stack's own certificate and no other wrong one; with more flags than usual."""
     origin = x509.load_pem_x509_certificate((stack.folder / "gateway" / "origin.pem").read_bytes())
     spki = origin.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     trusted = base64.b64encode(hashlib.sha256(spki).digest()).decode()
-    async with async_playwright() as playwright:
-        flags = [*FLAGS, f"--ignore-certificate-errors-spki-list={trusted}"]
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=flags)
-        try:
-            yield browser
-        finally:
-            await browser.close()
+    async with launch(f"--ignore-certificate-errors-spki-list={trusted}", *flags) as browser:
+        yield browser
 
 
 @asynccontextmanager

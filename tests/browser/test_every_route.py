@@ -1,5 +1,6 @@
 """A browser opens every page there is, as those who may: nothing outside is asked, nothing is in the way of anybody."""
 
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -57,6 +58,7 @@ CUT = """() => [
   ...[...document.querySelectorAll(".mg-scroll:not(figure), .mg-grade, .mg-grade__step")].filter(
     (one) => one.scrollWidth > one.clientWidth + 1),
 ].map((one) => `${one.tagName} ${one.textContent.trim().slice(0, 60)}`)"""
+RAW = r"\{'\w+':.{0,40}|\bNone\b|<\w+ object at|\bundefined\b"  # what a template writes of a value that is no text
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -110,6 +112,7 @@ async def look(page: Page, visit: Visit, pilot: Pilot, found: Findings) -> None:
     answer = await page.goto(address)
     found.note(visit, "status", answer is None or (answer.status != visit.status and answer.status))
     found.note(visit, "axe", await axe(page))
+    found.note(visit, "a value of ours, not its words", re.findall(RAW, await page.inner_text("body")))
     found.note(visit, "wider than the desk", await page.evaluate(OVERFLOW))
     found.note(visit, "cut off", await page.evaluate(CUT))
     await page.keyboard.press("Tab")

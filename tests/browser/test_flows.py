@@ -4,20 +4,24 @@ import csv
 import io
 import json
 import re
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from meguru.replay import inputs
 from meguru.replay.actor import Actor
+from meguru.replay.pilot import CARRIER, CENTRE
+from shared.ids import uuid7
 from shared.web.pages import grouped
-from tests.browser.hands import Hands
+from tests.browser.hands import Hands, wedge
 from tests.browser.pilot import Pilot, entered, fetching
-from tests.browser.visits import CLERK, PUBLIC, WORKER
+from tests.browser.visits import ADMIN, CLERK, PUBLIC, WORKER
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
 
 TABS_MAX = 80
+MACHINES = 12  # of the batch
 ZONE, WRONG_ZONE = "個人番号利用事務系", "庁内のどこか"
 
 
@@ -145,8 +149,7 @@ async def test_the_destroy_line_takes_photos_and_nothing_else(pilot: Pilot, chro
     await expect(page.get_by_role("alert")).to_contain_text("写真")
     await expect(page.locator("#machine")).to_have_value("粉砕機 2号")  # nothing typed is lost
     for role in ("before", "after"):
-        await page.set_input_files(f"#{role}", pilot.world.files.photo(machine, role))
-    await page.get_by_role("button", name="粉砕を記録する").click()
+        await page.set_input_files(f"#{role}", pilot.world.files.photo(machine, role))  # and it goes by itself
     await expect(page.get_by_role("status").first).to_contain_text("記録しました")
     pictures = page.locator(".mg-photo img")
     await expect(pictures).to_have_count(2)
@@ -268,3 +271,67 @@ async def test_an_open_page_follows_what_others_record_and_keeps_what_is_typed(
     assert await page.evaluate("window.untouched")  # not loaded again
     await expect(reason).to_have_value("書きかけの理由")
     await page.context.close()
+
+
+async def test_the_page_of_certificates_counts_a_batch_while_nobody_touches_it(pilot: Pilot, chrome: Browser) -> None:
+    opening: dict[str, Any] = {
+        "centre": CENTRE,
+        "carrier": CARRIER,
+        "title": "一度に粉砕する",
+        "contract": f"B-{uuid7()}",
+    }
+    dates: dict[str, Any] = {"starts_on": "2020-01-01", "ends_on": "2040-01-01", "certificate_days": 43}
+    async with Actor(pilot.origin, pilot.stack.certificate_authority, ADMIN) as admin:
+        made = await admin.do("/api/tracking/engagements", opening | dates)
+    async with Actor(pilot.origin, pilot.stack.certificate_authority, CLERK) as clerk:
+        content = inventory(*[ZONE] * MACHINES, mark="B")
+        file = [("file", ("batch.csv", content, "text/csv"))]
+        answer = await clerk.upload("/api/tracking/inventories", {"engagement": made["stream"]}, file)
+        batch = [one["label"] for one in answer.body["items"]]
+    page = await opened(chrome, pilot, WORKER)
+    await page.goto(f"/certificates?town={pilot.known['town']}&engagement={made['stream']}")
+    await page.evaluate("window.untouched = true")
+    photo = pilot.world.files.photo(pilot.world.machines[0], "after").read_bytes()
+    async with Actor(pilot.origin, pilot.stack.certificate_authority, WORKER) as worker:
+        fields = {"technique": "crush", "machine": "粉砕機 2号", "media": batch}
+        answer = await worker.upload("/api/erasure/trays", fields, [("after", ("a.jpg", photo, "image/jpeg"))])
+        assert answer.status == 201, answer.body
+    done = f"{2 * MACHINES}/ {2 * MACHINES}"  # of each its destruction, and its way
+    await expect(page.locator(".mg-count")).to_have_text(done, timeout=60_000)
+    assert await page.evaluate("window.untouched")  # not loaded again
+    await page.context.close()
+
+
+async def test_a_session_in_a_shielded_room_is_kept_through_a_reload_and_followed_by_another_device(
+    pilot: Pilot, chrome: Browser, labels: list[str]
+) -> None:
+    address = f"/erasure/sessions/{pilot.known['session']}?engagement={pilot.known['engagement']}&rack=R-77"
+    desk, room = await opened(chrome, pilot, WORKER), await opened(chrome, pilot, WORKER)
+    for page in (desk, room):
+        await page.goto(address)
+        await expect(page.locator("#capture[data-ready]")).to_be_attached()
+    await room.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+    await room.reload()  # now the worker rules the page and has kept its shell
+    await expect(room.locator("#capture[data-ready]")).to_be_attached()
+    await room.context.set_offline(True)
+    for label in labels:
+        await wedge(room, label)
+    await room.get_by_role("button", name="消去を始めた").click()
+    await wedge(room, labels[1])
+    await expect(room.locator("[data-part=answer]")).to_contain_text("終わらず外した")  # green, and so on the disk
+    await room.reload()
+    await expect(room.locator("[data-rack=out]")).to_have_text("1")
+    await room.get_by_role("button", name="消去が終わった 1").click()
+    await expect(room.locator(".mg-queue__n b").first).to_have_text("5")
+    await room.context.set_offline(False)
+    await expect(room.locator(".mg-queue__n b").first).to_have_text("0", timeout=10_000)
+    machines = desk.get_by_role("region", name="ラック R-77")
+    await expect(machines.get_by_text("終わらなかった")).to_have_count(1, timeout=30_000)  # live: nobody has touched it
+    await expect(machines.get_by_text("報告を待っています")).to_have_count(1)
+    async with Actor(pilot.origin, pilot.stack.certificate_authority, WORKER) as worker:
+        told = await worker.get(f"/api{address.partition('?')[0]}", engagement=pilot.known["engagement"])
+    (rack,) = [one for one in told["racks"] if one["rack"] == "R-77"]
+    expected = [{"label": label, "taken_out": label == labels[1], "proved": False} for label in labels]
+    assert (rack["state"], rack["machines"]) == ("ended", expected)
+    for page in (desk, room):
+        await page.context.close()

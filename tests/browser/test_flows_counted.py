@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from bench.world import inventory as media_of
 from meguru.replay import inputs
+from meguru.replay.acting import until_heard
 from meguru.replay.actor import Actor
 from meguru.replay.pilot import CARRIER, CENTRE
 from shared.ids import uuid7
+from shared.testing import photo
 from tests.browser.hands import Hands, wedge
 from tests.browser.pilot import Pilot, entered, fetching
 from tests.browser.visits import ADMIN, CLERK, PUBLIC, WORKER
@@ -150,6 +153,8 @@ async def test_a_cage_is_received_by_one_scan_and_a_difference_only_with_its_rea
             await wedge(series, label)
     count = page.locator(".mg-count")
     await expect(count).to_have_text("158/ 160", timeout=30_000)  # live: nobody has touched this page
+    high = await count.locator(".mg-count__n").evaluate("one => one.getBoundingClientRect().height")
+    assert high >= 100, "the number is readable from two metres, as the destroy line's"
     await page.bring_to_front()
     for nth in range(1, CAGES):
         await expect(page.locator("#scan")).to_be_focused()
@@ -170,6 +175,34 @@ async def test_a_cage_is_received_by_one_scan_and_a_difference_only_with_its_rea
         await other.do(f"/api/tracking/items/{missing[0]}/sighting")
     await expect(told).to_have_count(before + 1, timeout=10_000)
     await expect(page.get_by_role("alert")).to_be_visible()  # what others record wipes no refusal away
+    await page.context.close()
+
+
+async def test_a_medium_is_destroyed_by_one_scan_and_two_shutters(
+    pilot: Pilot, chrome: Browser, journey: Journey
+) -> None:
+    file = [("file", ("media.csv", media_of(["TS9K0ADD01", "TS9K0ADD02", "TS9K0ADD03"]), "text/csv"))]
+    async with Actor(pilot.origin, pilot.stack.certificate_authority, CLERK) as clerk:
+        answer = await clerk.upload("/api/tracking/inventories", {"engagement": journey.engagement}, file)
+        labels = [one["label"] for one in answer.body["items"]]
+    async with fetching(pilot, WORKER) as client:
+        known = f"{pilot.origin}/api/erasure/media/{labels[-1]}"
+        await until_heard(lambda: client.get(known), lambda answer: answer.is_success)
+    worker = await hands(chrome, pilot.origin, WORKER)
+    page = worker.page
+    shot = photo(size=(640, 480), exif=True)
+    await page.goto(f"/erasure/destroy?engagement={journey.engagement}")
+    for nth, label in enumerate(labels):
+        before = worker.actions
+        await expect(page.get_by_label("次の媒体のラベル")).to_be_focused()
+        await worker.scan(label)
+        await expect(page.locator("form[data-ready]")).to_be_visible()
+        if not nth:  # once a day: the machine; it stays
+            await worker.type(page.get_by_label("粉砕機"), "細断機 1号")
+        for name in ("before", "after"):
+            await worker.choose_file(page.locator(f"#{name}"), f"{name}.jpg", "image/jpeg", shot)
+        await expect(page.get_by_text("記録しました")).to_be_visible()
+        assert worker.actions - before <= (3 if nth else 4)
     await page.context.close()
 
 

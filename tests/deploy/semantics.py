@@ -19,6 +19,7 @@ LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+SECRET = re.compile("PASSWORD|SECRET|(?<!PKCS11_)TOKEN|_PIN$")  # a device's token is a name printed on it
 NAME_MAX = 63
 PORT_NAME_MAX = 15
 HANDLERS = {"httpGet", "tcpSocket", "exec", "grpc"}
@@ -275,7 +276,7 @@ def environment(documents: list[Document]) -> Found:
         for variable in container.get("env", []):
             if ("value" in variable) == ("valueFrom" in variable):
                 yield f"{words}: {variable['name']} needs a value or a source, and not both"
-            if "value" in variable and re.search("PASSWORD|SECRET|TOKEN", variable["name"]):
+            if "value" in variable and SECRET.search(variable["name"]):
                 yield f"{words}: {variable['name']} is spelt out instead of named"
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
+from services.certificates.signing import Means
+from services.certificates.timestamps import Authority
 from shared.jetstream import of as durables_of
+from shared.mail import Postman
 from shared.settings import SERVICES, Settings
 from tests.deploy.chart import CHART, EXAMPLES, Document, documents, helm, render
 from tests.deploy.semantics import amount, called, containers, defects, of_kind, pods
@@ -108,9 +111,79 @@ def test_keys_reach_their_service_only() -> None:
     }
 
 
-def test_settings_read_every_variable() -> None:
-    (shared,) = of_kind(render(), "ConfigMap")
-    for words, container, _ in containers(render()):
+MAIL = ("--set", "mail.host=smtp.example,mail.from=noreply@example.jp,mail.secret=meguru-mail")
+
+
+def test_the_password_of_the_mail_server_reaches_the_two_processes_that_write() -> None:
+    without, rendered = render(), render(*MAIL)
+    assert not any("SMTP" in name for _, container, _ in containers(without) for name in variables(container))
+    held = {words for words, container, _ in containers(rendered) if "MEGURU_SMTP_PASSWORD" in variables(container)}
+    writers = ("pilot-certificates-worker", "pilot-donations-worker")
+    assert sorted(next(one for one in writers if one in words) for words in held) == sorted(writers)
+    doors = [one for one in of_kind(rendered, "NetworkPolicy") if one["metadata"]["name"] == "pilot-to-mail"]
+    assert doors[0]["spec"]["egress"][0]["ports"] == [{"port": 587, "protocol": "TCP"}]
+    assert not [one for one in of_kind(without, "NetworkPolicy") if one["metadata"]["name"] == "pilot-to-mail"]
+
+
+STAMPS = ("--set", f"timestamps.url=https://tsa.example/tsr,timestamps.certificates={{{'ab' * 32},{'cd' * 32}}}")
+DEVICE = (
+    "--set",
+    "device.module=/usr/lib/softhsm/libsofthsm2.so,device.token=meguru,device.label=pdf,device.secret=meguru-pin,device.port=9000",
+)
+ALL = (*MAIL, "--set", "mail.return=bounces@example.jp,mail.authorities=meguru-mail-ca", *STAMPS, *DEVICE)
+
+
+def test_what_signs_reaches_the_process_that_signs_and_the_pin_by_name_alone() -> None:
+    rendered = render(*ALL)
+    given = {
+        words: {name: one for name, one in variables(container).items() if "TSA" in name or "PKCS11" in name}
+        for words, container, _ in containers(rendered)
+    }
+    ((words, held),) = [(words, held) for words, held in given.items() if held]
+    assert "pilot-certificates-worker" in words
+    assert held.pop("MEGURU_PKCS11_PIN")["valueFrom"] == {"secretKeyRef": {"name": "meguru-pin", "key": "pin"}}
+    assert {name: one["value"] for name, one in held.items()} == {
+        "MEGURU_TSA": "https://tsa.example/tsr",
+        "MEGURU_TSA_CERTIFICATE_SHA256": f"{'ab' * 32},{'cd' * 32}",
+        "MEGURU_PKCS11_MODULE": "/usr/lib/softhsm/libsofthsm2.so",
+        "MEGURU_PKCS11_TOKEN": "meguru",
+        "MEGURU_PKCS11_LABEL": "pdf",
+    }
+    doors = {
+        one["metadata"]["name"].removeprefix("pilot-to-"): one["spec"]["egress"][0]["ports"]
+        for one in of_kind(rendered, "NetworkPolicy")
+        if one["spec"].get("egress")
+    }
+    assert doors["timestamps"] == [{"port": 443, "protocol": "TCP"}]
+    assert doors["device"] == [{"port": 9000, "protocol": "TCP"}]
+    without = render()
+    names = [one["metadata"]["name"] for one in of_kind(without, "NetworkPolicy")]
+    assert not [name for name in names if name.endswith(("-timestamps", "-device"))]
+    assert not any("TSA" in name or "PKCS11" in name for _, one, _ in containers(without) for name in variables(one))
+    assert defects(rendered) == []
+    for document in rendered:
+        kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
+
+
+def test_settings_of_what_signs_and_of_mail_are_settings_the_service_accepts() -> None:
+    rendered = render(*ALL)
+    (shared,) = of_kind(rendered, "ConfigMap")
+    ((_, worker, _),) = [one for one in containers(rendered) if "pilot-certificates-worker container" in one[0]]
+    named = {name: one.get("value", "secret") for name, one in variables(worker).items()} | shared["data"]
+    known = Settings(**{name.removeprefix("MEGURU_").lower(): value for name, value in named.items()})
+    assert Means.of(known).authority == Authority("https://tsa.example/tsr", frozenset({"ab" * 32, "cd" * 32}))
+    assert (device := Means.of(known).device)
+    assert (device.token, device.label, device.pin.get_secret_value()) == ("meguru", "pdf", "secret")
+    assert (postman := Postman.of(known))
+    assert (postman.returns, postman.authorities) == ("bounces@example.jp", Path("/etc/meguru/mail/ca.pem"))
+    mounts = {one["name"]: one["mountPath"] for one in worker["volumeMounts"]}
+    assert mounts["mail"] == "/etc/meguru/mail"
+
+
+@pytest.mark.parametrize("given", [(), MAIL, ALL])
+def test_settings_read_every_variable(given: tuple[str, ...]) -> None:
+    (shared,) = of_kind(render(*given), "ConfigMap")
+    for words, container, _ in containers(render(*given)):
         names = {*variables(container), *shared["data"]}
         strangers = {n for n in names if n.removeprefix("MEGURU_").lower() not in Settings.model_fields}
         assert {n for n in strangers if not n.startswith("AWS_")} == set(), words
@@ -242,6 +315,13 @@ def test_revisions_leave_room_in_the_longest_name() -> None:
         ("worker.autoscaling.lagThreshold=500", "lagThreshold"),
         ("blobs.volume.enabled=true", "blobs"),
         ("network.nats.to=null", "network.nats"),
+        ("mail.host=smtp.example", "mail"),  # and no address to send from
+        ("mail.tls=maybe", "mail"),
+        ("mail.return=nobody", "mail.return"),
+        ("timestamps.url=https://tsa.example", "timestamps"),  # and no certificate to know its stamps by
+        ("timestamps.certificates={abc}", "timestamps"),
+        ("device.module=/usr/lib/module.so", "device"),  # and neither token nor label
+        ("device.pin=1234", "pin is not allowed"),  # a secret's value is no value of the chart
         ("api.autoscaling.minReplicas=30", "is above maxReplicas"),
         ("worker.autoscaling.minReplicas=30,worker.autoscaling.enabled=true", "is above maxReplicas"),
     ],

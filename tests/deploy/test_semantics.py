@@ -217,6 +217,10 @@ PLANTED: dict[str, tuple[Plant, str]] = {
         lambda d: api(d)["env"].append({"name": "MEGURU_NATS_PASSWORD", "value": "hunter2"}),
         "spelt out",
     ),
+    "pin spelt out": (
+        lambda d: api(d)["env"].append({"name": "MEGURU_PKCS11_PIN", "value": "1234"}),
+        "spelt out",
+    ),
     "value and source": (set_("env", 3, "value", to="x", at=api), "a value or a source"),
     "settings missing": (set_("envFrom", 0, "configMapRef", "name", to="gone", at=api), "which is not there"),
     "settings not text": (

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +20,15 @@ import pytest
 from joserfc.jwk import OKPKey
 
 from bench.world import Town, town
+from meguru.allocations import recompute_file
+from meguru.exported import log_keys
 from meguru.founding import PREPARE
 from meguru.replay import inputs, pilot
+from meguru.replay.acting import until_heard
 from meguru.replay.actor import Actor
-from meguru.replay.story import TOKYO, until_heard
+from meguru.replay.story import TOKYO
 from services.tracking.commands.parties import engagement_of
+from services.tracking.log.note import NoteSigner
 from shared.identity import Principal, issue
 from shared.ids import new_label, uuid7
 from shared.stack.stack import Stack
@@ -347,6 +352,8 @@ async def test_a_town_never_sees_another_towns_things(world: World) -> None:
         "kind",
         "state",
         "issued_at",
+        "replaces",  # a number, where it stands in the place of another
+        "replaced_by",
     }, "of another town's certificate only what everybody may see"
     queue = await world.ask("GET", f"/api/donations/calls/{world.call}/queue", token)
     assert queue.status_code in (403, 404)
@@ -389,6 +396,57 @@ async def test_wrong_input_gets_a_sentence_that_says_what_to_do(world: World) ->
         ]
         assert [answer.status_code for answer in answers] == [422, 422], content
         assert [answer.json()["detail"][-1] for answer in answers] == ["。", "."], content
+
+
+async def test_the_seed_of_a_lottery_comes_by_the_road_of_the_log_and_anybody_draws_it_again(
+    world: World, tmp_path: Path
+) -> None:
+    number = "063622-R8-7"
+    async with Actor(world.stack.origin, world.stack.certificate_authority, "mogami-clerk") as clerk:
+        call = await clerk.get(f"/api/donations/calls/{world.call}")
+        kept = ("title", "item_kinds", "units", "opens_at", "closes_at", "spec", "categories", "consent", "contact")
+        asked = {name: call[name] for name in kept} | {"consent_version": "1", "number": number, "rule": "lottery"}
+        await clerk.do("/api/donations/calls", asked)
+        receipts = []
+        for n in range(5):
+            form = {"category": "hamlet", "units": 1, "group": f"区{n}", "representative": "見本", "address": "向町"}
+            paper = form | {"phone": f"0233-43-000{n}", "arrived_at": call["opens_at"], "channel": "fax"}
+            receipts.append((await clerk.do(f"/api/donations/calls/{number}/paper", paper))["receipt"])
+        await clerk.do(f"/api/donations/calls/{number}/close")
+        settling = await until_heard(
+            lambda: clerk.ask(f"/api/donations/calls/{number}/settle"), lambda answer: answer.status == 201
+        )
+        assert settling.status == 201
+        clerk_knows = await clerk.get(f"/api/donations/calls/{number}/allocation")
+    answer = await world.ask("GET", f"/calls/{number}/log.json")
+    assert answer.json() == clerk_knows
+    drawn = next(step for step in answer.json()["steps"] if step["step"] == "drawn")
+    file = tmp_path / "log.json"
+    file.write_bytes(answer.content)
+    verdict = recompute_file(file)
+    assert verdict is not None
+    assert (verdict.code, sorted(verdict.facts["waiting"])) == (0, receipts)
+    assert "--key" in verdict.sentence, "the file alone vouches for its own heads, and says so"
+    key = tmp_path / "key.txt"
+    key.write_bytes((world.stack.folder / "keys" / "log.vkey").read_bytes())
+    held = recompute_file(file, log_keys(key))
+    assert held is not None
+    assert (held.code, "--key" in held.sentence) == (0, False)
+    key.write_text(f"{NoteSigner.new(log_keys(key)[0].key.name).vkey}\n", encoding="utf-8")
+    forged = recompute_file(file, log_keys(key))
+    assert forged is not None
+    assert (forged.code, "is not the log's" in forged.sentence) == (1, True)
+    tile = (await world.ask("GET", "/log/checkpoint")).text.split("\n")
+    assert int(tile[1]) > drawn["index"]
+    digests = {each["entry"]: each["digest"] for each in answer.json()["entries"]}
+    bundle = await world.ask("GET", f"/log/tile/entries/{_bundle(drawn['index'], int(tile[1]))}")
+    assert bytes.fromhex(digests[drawn["closing"]]) in bundle.content, "the log holds the digest that is cited"
+
+
+def _bundle(index: int, size: int) -> str:
+    """Return the path of the entries that hold a leaf (C2SP tlog-tiles), for a log of fewer than 256,000 leaves."""
+    full, nth = size // 256, index // 256
+    return f"{nth:03}" if nth < full else f"{nth:03}.p/{size % 256}"
 
 
 async def test_what_is_not_proved_is_not_shipped_and_what_is_closed_is_not_closed_again(world: World) -> None:

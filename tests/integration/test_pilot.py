@@ -2,25 +2,32 @@
 
 import asyncio
 import json
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bench.importing import reports
-from bench.world import inventory
+from bench.world import inventory, quiet
 from meguru.audit import audit
 from meguru.backup import backup, restore
 from meguru.demo import verify_all
 from meguru.export import export
+from meguru.feeder import feed
 from meguru.founding import PREPARE
 from meguru.rebuild import Compared, NotCaughtUp, compare
+from meguru.recomputing import DIFFERENT, SAME, recompute
+from meguru.replay.acting import scan, until_heard
 from meguru.replay.actor import Actor
-from meguru.replay.story import scan, until_heard
 from meguru.replay.summary import collect, differences
+from meguru.witness import Witness
 from shared.stack.stack import Stack
 from tests.browser.pilot import Pilot
-from verifier import Keys, verify
+from verifier.keys import Keys
+from verifier.log import cosigned, parse_head
+from verifier.verification import verify
 
 
 async def test_the_numbers_are_the_papers_own(pilot: Pilot) -> None:
@@ -66,6 +73,33 @@ async def test_every_certificate_is_genuine_with_the_files_and_the_key_alone(pil
         .startswith(pilot.stack.environment("tracking")["MEGURU_LOG_ORIGIN"])
     )
     assert len((tmp_path / "events.jsonl").read_bytes().splitlines()) > 2000
+
+
+async def test_anybody_draws_the_re_check_again_from_what_was_exported(pilot: Pilot, tmp_path: Path) -> None:
+    await export(pilot.stack, tmp_path)
+    listed = tmp_path / "draw.json"
+    async with Actor(pilot.stack.origin, pilot.stack.certificate_authority, "itad-worker") as worker:
+        listed.write_bytes(await worker.fetch("/api/erasure/draw", engagement=pilot.world.engagement))
+    assert len(json.loads(listed.read_bytes())["population"]) > 100
+    code, sentence = await asyncio.to_thread(recompute, listed, tmp_path)
+    assert code == SAME, sentence
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(events.read_bytes().replace(b'"achieved":"purge"', b'"achieved":"clear"', 1))
+    code, sentence = await asyncio.to_thread(recompute, listed, tmp_path)
+    assert code == DIFFERENT, sentence
+
+
+async def test_a_town_s_witness_follows_the_log_and_anybody_sees_that_it_did(pilot: Pilot, tmp_path: Path) -> None:
+    key = pilot.stack.folder / "keys" / "log.vkey"
+    witness = Witness.load("mogami.example/witness", tmp_path, Keys.read(key))
+    (pilot.stack.folder / "keys" / "witnesses.vkeys").write_text(f"{witness.vkey}\n")
+    trust = ssl.create_default_context(cafile=str(pilot.stack.certificate_authority))
+    async with httpx.AsyncClient(verify=trust) as client:
+        size = await feed(client, pilot.stack.origin, witness.add)
+        assert size > 2000
+        shown = parse_head((await client.get(f"{pilot.stack.origin}/log/witnessed")).text)
+    assert [name for name, _ in cosigned(shown, Keys.parse(f"{witness.vkey}\n"))] == ["mogami.example/witness"]
+    assert shown.size >= size
 
 
 async def test_ledgers_and_log_agree_and_one_changed_byte_is_found(pilot: Pilot) -> None:
@@ -115,20 +149,44 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot:
         (drive,) = answer.body["drives"]
         aside = {"serial": drive["serial"], "reason": "別の町の媒体"}
         await worker.do(f"/api/erasure/unmatched/{drive['report']}/aside", aside)
+        await give_and_take_back(clerk, pilot.world.calls[0])
     connection = await pilot.stack.connect("erasure")
 
     async def bound() -> int:
         return int(await connection.fetchval("SELECT count(*) FROM bindings"))
 
     await until_heard(bound, lambda count: count == 1)
-    compared = await until_heard(lambda: quiet(pilot.stack), bool)
+    await quiet(pilot.stack)  # what is on its way would show as a difference
+    compared = await until_heard(lambda: caught_up(pilot.stack), bool)
     await connection.close()
     assert [one for one in compared if not one.is_equal] == []
     assert [(one.service, one.table) for one in compared if not one.rows] == []
 
 
-async def quiet(stack: Stack) -> list[Compared]:
-    """Compare when nothing is on its way; nothing yet, while something is."""
+async def give_and_take_back(clerk: Actor, like: str) -> None:
+    """Let a call be corrected, withdrawn from, handed over, returned and opened again, as the pilot's was not."""
+    call = await clerk.get(f"/api/donations/calls/{like}")
+    kept = ("title", "rule", "item_kinds", "spec", "categories", "consent", "consent_version", "contact", "opens_at")
+    window = {"closes_at": call["closes_at"], "units": 1}
+    number, path = "063622-R8-5", "/api/donations/calls/063622-R8-5"
+    await clerk.do("/api/donations/calls", {name: call[name] for name in kept} | window | {"number": number})
+    form = {"category": "hamlet", "units": 1, "representative": "見本", "address": "向町", "phone": "0233-43-0007"}
+    slips = [
+        await clerk.do(f"{path}/paper", form | {"group": f"区{n}", "arrived_at": call["opens_at"]}) for n in range(2)
+    ]
+    mine = {"passphrase": slips[1]["passphrase"], "uses": ["circulars"], "group": "直した区"}
+    await clerk.do(f"/api/donations/receipts/{slips[1]['receipt']}/correct", form | mine)
+    for step in ("close", "settle", f"applications/{slips[0]['receipt']}/withdraw"):
+        await clerk.do(f"{path}/{step}")
+    theirs = f"{path}/applications/{slips[1]['receipt']}"
+    await clerk.do(f"{theirs}/hand-over")
+    await clerk.do(f"{theirs}/return", {"reason": "unused"})
+    further = {"item_kinds": ["desktop"], "units": 1, "opens_at": call["opens_at"], "closes_at": call["closes_at"]}
+    await clerk.do(f"{path}/rounds", further)
+
+
+async def caught_up(stack: Stack) -> list[Compared]:
+    """Compare when every ledger is heard; nothing yet, while one is not."""
     try:
         return await compare(stack)
     except NotCaughtUp:

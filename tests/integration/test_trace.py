@@ -3,17 +3,24 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bench.world import town
+from bench.world import quiet, town
 from meguru.founding import PREPARE
-from meguru.replay import inputs, pilot
+from meguru.replay import inputs, pilot, tool_reports
+from meguru.replay.acting import scan, until_heard
 from meguru.replay.actor import Actor
 from meguru.replay.story import TOKYO
+from services.tracking.commands.parties import engagement_of
+from shared.ids import Label
 from shared.stack.stack import Stack
+from verifier.keys import Keys
+from verifier.revocation_list import Revocations
+from verifier.verification import verify_bytes
 
 WAIT_S = 30.0
 EXPORTED_S = 1.5  # the exporters' own delay, three times
@@ -105,6 +112,62 @@ async def test_one_destroy_scan_is_one_trace_across_three_services(stack: Stack,
     assert [span["name"] for span in spans if span["parent"] and span["parent"] not in known] == []
     assert sum(not span["parent"] for span in spans) == 1
     assert not any(span["failed"] for span in spans)
+
+
+async def test_what_is_only_erased_is_closed_by_its_erasure_certificate_and_the_tracking_certificate_follows(
+    stack: Stack, tmp_path: Path
+) -> None:
+    machine = replace(pilot.machines()[0], drive_serial="CHAIN-0001", serial="PC-CHAIN-1", asset_number="R09-0001")
+    engagement = str(engagement_of(pilot.TOWN, pilot.CENTRE, pilot.CONTRACT))
+    listed = inputs.inventory([machine]).decode("cp932").replace("個人番号利用事務系,3", "LGWAN接続系,2")
+    report = tool_reports.session(machine, datetime.now(TOKYO) - timedelta(minutes=10))
+    authority = stack.certificate_authority
+    async with (
+        Actor(stack.origin, authority, "mogami-clerk") as clerk,
+        Actor(stack.origin, authority, "itad-worker") as worker,
+        Actor(stack.origin, authority, "mogami-admin") as admin,
+    ):
+        file = [("file", ("list.csv", listed.encode("cp932"), "text/csv"))]
+        answer = await clerk.upload("/api/tracking/inventories", {"engagement": engagement}, file)
+        assert answer.status == 201, answer.body
+        label = answer.body["items"][0]["label"]
+        await quiet(stack)
+        file = [("file", ("r.json", report, "application/json"))]
+        answer = await worker.upload("/api/erasure/reports", {"engagement": engagement, "place": "on-site"}, file)
+        assert answer.status in (200, 201), answer.body
+        number = f"E-{Label(label)}"
+
+        async def states() -> dict[str, str]:
+            told = await clerk.get("/api/certificates", item=label)
+            return {one["number"]: one["state"] for one in told["certificates"]}
+
+        await until_heard(states, lambda told: told == {number: "issued"})
+        story = (await clerk.get(f"/api/tracking/items/{label}"))["story"]
+        assert "tracking.custody-closed.v1" not in {one["kind"] for one in story}, "it has not arrived yet"
+        answer = await admin.ask(f"/api/certificates/{number}/validations", {"accepted": True})
+        assert answer.status == 201, answer.body
+        await scan(worker, "received", [label])
+        tracking = f"T-{Label(label)}"
+        await until_heard(states, lambda told: told.get(tracking) == "issued")
+        credential = await clerk.get(f"/certificates/{tracking}.json")
+        answer = await clerk.ask("/api/certificates/lots", {"engagement": engagement, "items": [label]})
+        assert answer.status == 201, answer.body
+        lot = await until_heard(
+            lambda: clerk.get("/api/certificates", kind="lot"),
+            lambda told: [one["state"] for one in told["certificates"]] == ["issued"],
+        )
+        paper = await clerk.fetch(f"/certificates/{lot['certificates'][0]['number']}.pdf")
+        revoked = await clerk.fetch("/certificates/revoked.json")
+    subject = credential["credentialSubject"]
+    assert [(line["method"], line["certificate"]) for line in subject["media"]] == [("purge", number)]
+    assert [one["signed"] for one in subject["people"] if one["role"] == "validated"] == [f"{number} を妥当と認めた"]
+    held = [(stack.folder / "keys" / name).read_text() for name in ("certificates.keys", "log.vkey")]
+    trusted = Keys.parse("".join(held))
+    known = Revocations.parse(revoked, trusted, datetime.now(TOKYO))
+    verdict = await asyncio.to_thread(verify_bytes, "lot.pdf", paper, trusted, revocations=known)
+    assert verdict.ok, verdict
+    assert verdict.standing
+    assert "older than the certificate" in verdict.standing.en, "nothing was revoked: the list is the day's first"
 
 
 async def test_asking_for_a_token_is_no_journey(stack: Stack) -> None:

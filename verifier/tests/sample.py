@@ -8,8 +8,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from verifier import Keys
 from verifier.credential import canonical
+from verifier.keys import Keys
 
 DATA = Path(__file__).parent / "data"
 PDF, TRACKING_PDF = (DATA / "destruction.pdf").read_bytes(), (DATA / "tracking.pdf").read_bytes()
@@ -21,6 +21,10 @@ KEYS = Keys.parse(KEY_TEXT)
 
 LIAR = Ed25519PrivateKey.from_private_bytes(bytes([7] * 32))
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+LOT_PDF, LOT_JSON = (DATA / "lot.pdf").read_bytes(), (DATA / "lot.json").read_bytes()
+REVOKED = (DATA / "revoked.json").read_bytes()
 
 
 def vkey(name: str, key: Ed25519PrivateKey) -> str:
@@ -37,10 +41,11 @@ def base58(data: bytes) -> str:
     while number:
         number, digit = divmod(number, 58)
         text = _BASE58[digit] + text
-    return "z" + text
+    zeros = len(data) - len(data.lstrip(b"\0"))  # of 256 signatures one begins with a zero
+    return "z" + "1" * zeros + text
 
 
-def resigned(document: dict[str, Any], key: Ed25519PrivateKey = LIAR) -> bytes:
+def resigned(document: dict[str, Any], key: Ed25519PrivateKey = LIAR, created: str = "") -> bytes:
     """Sign a document anew with `key`, as its issuer would."""
     multibase = base58(b"\xed\x01" + key.public_key().public_bytes_raw())
     document = {name: value for name, value in document.items() if name != "proof"}
@@ -49,7 +54,7 @@ def resigned(document: dict[str, Any], key: Ed25519PrivateKey = LIAR) -> bytes:
         "@context": document["@context"],
         "type": "DataIntegrityProof",
         "cryptosuite": "eddsa-jcs-2022",
-        "created": document["validFrom"],
+        "created": created or document["validFrom"],
         "proofPurpose": "assertionMethod",
         "verificationMethod": f"did:key:{multibase}#{multibase}",
     }

@@ -9,12 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifier import Check, Keys, Unreadable, Verdict, verify_bytes
-from verifier.fields import FIELDS
+from verifier.fields import FIELDS, Field, compare
+from verifier.keys import Keys
 from verifier.tests import sample
+from verifier.verdict import Check, Unreadable, Verdict
+from verifier.verification import verify_bytes
 
 ALL = pytest.mark.parametrize(
-    "genuine", [sample.JSON, sample.ERASURE_JSON, sample.TRACKING_JSON], ids=["destruction", "erasure", "tracking"]
+    "genuine",
+    [sample.JSON, sample.ERASURE_JSON, sample.TRACKING_JSON, sample.LOT_JSON],
+    ids=["destruction", "erasure", "tracking", "lot"],
 )
 
 
@@ -100,6 +104,7 @@ def table() -> list[Any]:
         "erasure.medium-destroyed.v1": sample.JSON,
         "erasure.medium-erased.v1": sample.ERASURE_JSON,
         "tracking.custody-closed.v1": sample.TRACKING_JSON,
+        "certificates.lot-requested.v1": sample.LOT_JSON,
     }
     return [
         pytest.param(samples[kind], field, id=f"{kind}-{field.certificate}")
@@ -113,13 +118,16 @@ def test_an_issuer_that_signs_what_the_log_does_not_say_is_found_and_the_field_i
     genuine: bytes, field: Any
 ) -> None:
     def lie(value: Any) -> Any:
-        if field.certificate == "treated_at":
+        if field.certificate in ("treated_at", "as_of"):
             return value.replace("2021-09-", "2020-09-")
         if field.certificate == "steps":
             return [{**step, "occurred_at": step["occurred_at"].replace("-28T", "-21T")} for step in value]
         return [*value[:-1], "D-FALSE"] if isinstance(value, list) else f"{value}x"
 
-    verdict = check(altered(json.loads(genuine), ("credentialSubject", *field.certificate.split(".")), lie))
+    document, path = json.loads(genuine), ("credentialSubject", *field.certificate.split("."))
+    if field.later:  # the frozen paper is older than the field
+        document["credentialSubject"]["report"][path[-1]] = "2021-09-14T10:00:05"
+    verdict = check(altered(document, path, lie))
     assert "log" in failed(verdict)
     assert len(verdict.differences) == 1
     (difference,) = verdict.differences
@@ -127,6 +135,17 @@ def test_an_issuer_that_signs_what_the_log_does_not_say_is_found_and_the_field_i
     assert difference.file != difference.proved
     assert field.ja in named(verdict, "log").ja
     assert field.en in named(verdict, "log").en
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS["erasure.medium-erased.v1"] if field.later])
+def test_a_paper_of_before_a_field_is_not_held_against_it_and_a_later_one_is(field: Field) -> None:
+    name = field.certificate.removeprefix("report.")
+    one, other_ = "2021-09-14T10:00:05+09:00", "2021-09-14T10:00:06+09:00"
+    recorded = {"data": {name: one}}
+    assert compare(field, {"report": {}}, recorded) == []
+    assert compare(field, {"report": {name: one}}, recorded) == []
+    for said, entry in ((other_, recorded), (one, {"data": {}})):
+        assert len(compare(field, {"report": {name: said}}, entry)) == 1
 
 
 def test_what_the_log_says_is_told_beside_the_lie() -> None:
@@ -236,10 +255,13 @@ def test_what_a_kind_must_have_is_named_when_it_is_missing() -> None:
     assert failed(check(altered(document, ("credentialSubject", "id"), other))) == ["completeness"]
     assert failed(check(document | {"type": ["VerifiableCredential", "TrackingCertificate"]})) == ["completeness"]
     closed = json.loads(sample.TRACKING_JSON)
-    steps = altered(
-        closed, ("credentialSubject", "steps"), lambda rows: [row for row in rows if row["step"] != "received"]
-    )
-    assert failed(check(steps)) == ["log", "completeness"]
+
+    def without(*names: str) -> list[str]:
+        rows = [row for row in closed["credentialSubject"]["steps"] if row["step"] not in names]
+        return failed(check(altered(closed, ("credentialSubject", "steps"), lambda _: rows)))
+
+    assert without("received") == ["log"], "it was destroyed; that the record says more is found by the log"
+    assert without("received", "destroyed") == without("closed") == ["log", "completeness"]
 
 
 def test_a_destroyed_medium_needs_its_certificate_and_a_machine_without_media_needs_none() -> None:
@@ -296,3 +318,27 @@ def test_old_keys_stay_and_verify_for_ever() -> None:
     assert failed(check(sample.JSON, Keys.parse(without))) == ["signature"]
     without = "\n".join(line for line in sample.KEY_TEXT.splitlines() if not line.startswith("example.jp/log+"))
     assert failed(check(sample.JSON, Keys.parse(without))) == ["log"]
+
+
+HALF = "\ud800"  # half a character: JSON can spell it, UTF-8 cannot
+
+
+@pytest.mark.parametrize("where", ["x", "entry", "proof"])
+def test_half_a_character_is_refused_and_breaks_nothing(where: str) -> None:
+    document = json.loads(sample.JSON)
+    if where == "x":
+        document["x"] = HALF
+    else:
+        document["evidence"][0][where] += HALF
+    with pytest.raises(Unreadable):
+        verify_bytes("x", json.dumps(document).encode(), sample.KEYS)
+
+
+def test_half_a_character_inside_an_entry_and_the_end_of_time_are_told() -> None:
+    document = json.loads(sample.JSON)
+    entry = json.loads(document["evidence"][0]["entry"])
+    entry["data"]["photos"][0]["sha256"] = HALF
+    document["evidence"][0]["entry"] = json.dumps(entry)
+    assert {"log", "completeness"} <= set(failed(verify_bytes("x", json.dumps(document).encode(), sample.KEYS)))
+    for moment in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00+09:00"):
+        assert "time" in failed(check(json.loads(sample.JSON) | {"validFrom": moment}))

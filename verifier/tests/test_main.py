@@ -1,12 +1,16 @@
 import ast
 import json
+import re
 import subprocess
 import sys
+import zlib
 from io import StringIO
 from pathlib import Path
 
+import pikepdf
+
 import verifier
-from verifier.__main__ import main
+from verifier.__main__ import MEMORY_MAX, main
 from verifier.tests import sample
 
 KEY = str(sample.DATA / "key.txt")
@@ -75,3 +79,36 @@ def test_the_verifier_imports_nothing_of_ours() -> None:
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert {name.split(".")[0] for name in names} <= allowed, file.name
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_no_certificate_and_stays_small(tmp_path: Path) -> None:
+    packer = zlib.compressobj(9)
+    bomb = b"".join([*(packer.compress(bytes(1024 * 1024)) for _ in range(640)), packer.flush()])
+    pdf = pikepdf.new()
+    pdf.add_blank_page()
+    stream = pikepdf.Stream(pdf, b"")
+    stream.write(bomb, filter=pikepdf.Name.FlateDecode)
+    spec = pikepdf.Dictionary(F="certificate.json", UF="certificate.json", EF=pikepdf.Dictionary(F=stream))
+    pdf.Root.Names = pikepdf.Dictionary(EmbeddedFiles=pikepdf.Dictionary(Names=["certificate.json", spec]))
+    pdf.save(tmp_path / "bomb.pdf", compress_streams=False)
+    run_it = (
+        "import runpy, sys\n"
+        "try:\n    runpy.run_module('verifier', run_name='__main__', alter_sys=True)\n"
+        "finally:\n    print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
+    )
+    command = [sys.executable, "-c", run_it, str(tmp_path / "bomb.pdf"), "--key", KEY]
+    root = Path(verifier.__file__).parents[1]
+    done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True)  # noqa: S603  # our own module
+    assert done.returncode in (1, 2), done.stderr
+    assert "NOT true" in done.stdout or "読めません" in done.stdout
+    (peak,) = re.findall(
+        r"VmHWM:\s+(\d+) kB", done.stdout
+    )  # of this process alone: what wait4 says includes its parent
+    assert int(peak) * 1024 < MEMORY_MAX
+
+
+def test_of_a_pdf_that_lost_its_signature_what_the_log_says_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "stripped.pdf").write_bytes(sample.PDF[: sample.PDF.index(b"%%EOF") + 5])
+    code, said = run(str(tmp_path / "stripped.pdf"))
+    assert code == 1
+    assert "台帳の内容 製造番号 / serial: TS9K0A114C71" in said

@@ -1,29 +1,23 @@
 import json
 from datetime import UTC, datetime
-from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 import pytest
-from asn1crypto import keys
-from asn1crypto import x509 as asn1_x509
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.sign.fields import SigSeedSubFilter
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
-from pyhanko.sign.timestamps import DummyTimeStamper
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from verifier import Check, Keys, Unreadable, Verdict, verify_bytes
+from verifier.keys import Keys
 from verifier.tests import sample
+from verifier.tests.stamps import stamped
+from verifier.verdict import Check, Unreadable, Verdict
+from verifier.verification import verify_bytes
 
 ALL = pytest.mark.parametrize(
-    "genuine", [sample.PDF, sample.ERASURE_PDF, sample.TRACKING_PDF], ids=["destruction", "erasure", "tracking"]
+    "genuine",
+    [sample.PDF, sample.ERASURE_PDF, sample.TRACKING_PDF, sample.LOT_PDF],
+    ids=["destruction", "erasure", "tracking", "lot"],
 )
 
 
@@ -145,8 +139,55 @@ def test_a_pdf_that_lost_its_signature_says_so_and_its_json_still_speaks() -> No
     unsigned = sample.PDF[: sample.PDF.index(b"%%EOF") + 5]
     verdict = check(unsigned)
     assert not verdict.ok
-    assert "PDFに署名がありません" in signature(verdict).ja
-    assert [one.status for one in verdict.checks[2:]] == ["ok", "ok", "ok"]
+    assert verdict.stripped
+    assert "署名が失われています" in signature(verdict).ja
+    assert [one.status for one in verdict.checks] == ["lost", "ok", "ok", "ok", "ok"]
+    assert ("製造番号", "serial", "TS9K0A114C71") in verdict.proved, "what is true whatever the page shows"
+
+
+def rewritten(**taken: bool) -> bytes:
+    """What a gateway makes that writes a PDF anew to disarm it (無害化)."""
+    with pikepdf.open(BytesIO(sample.PDF)) as pdf:
+        del pdf.Root.AcroForm, pdf.pages[0].Annots
+        if taken.get("attachment"):
+            del pdf.attachments["certificate.json"]
+        out = BytesIO()
+        pdf.save(out, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    return out.getvalue()
+
+
+def test_a_pdf_that_a_gateway_wrote_anew_is_known_by_its_json_and_without_that_by_its_number() -> None:
+    verdict = check(rewritten())
+    assert (verdict.ok, verdict.stripped, verdict.number) == (False, True, "D-NA74-QKCH-Q")
+    with pytest.raises(Unreadable, match="番号で確かめて"):
+        check(rewritten(attachment=True))
+
+
+@pytest.mark.parametrize("branches", [0, 2])
+def test_a_gateway_may_lay_the_tree_of_attached_files_out_anew(branches: int) -> None:
+    with pikepdf.open(BytesIO(sample.PDF)) as pdf:
+        del pdf.Root.AcroForm, pdf.pages[0].Annots
+        tree = pdf.make_indirect(pdf.Root.Names.EmbeddedFiles)
+        for _ in range(branches):
+            tree = pdf.make_indirect(pikepdf.Dictionary(Kids=pdf.make_indirect(pikepdf.Array([tree]))))
+        pdf.Root.Names = pdf.make_indirect(pikepdf.Dictionary(EmbeddedFiles=tree))
+        out = BytesIO()
+        pdf.save(out)
+    verdict = check(out.getvalue())
+    assert verdict.stripped
+    assert [one.status for one in verdict.checks[1:]] == ["ok"] * 4
+
+
+def test_a_stripped_pdf_with_another_certificate_inside_is_no_stripped_one() -> None:
+    with pikepdf.open(BytesIO(sample.PDF)) as pdf:
+        del pdf.Root.AcroForm, pdf.pages[0].Annots
+        lie = sample.JSON.replace(b"TS9K0A114C71", b"TS9K0A114C72")
+        pdf.attachments["certificate.json"] = pikepdf.AttachedFileSpec(pdf, lie, filename="certificate.json")
+        out = BytesIO()
+        pdf.save(out)
+    verdict = check(out.getvalue())
+    assert not verdict.ok
+    assert not verdict.stripped
 
 
 def test_a_pdf_without_its_json_says_so() -> None:
@@ -167,36 +208,51 @@ def test_a_stranger_who_signs_correctly_is_not_trusted() -> None:
 
 
 def test_a_time_stamp_counts_when_its_authority_is_on_the_list() -> None:
-    key = rsa.generate_private_key(65537, 2048)  # pyhanko's sample authority knows RSA only
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sample")])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(7).not_valid_before(datetime(2021, 1, 1)).not_valid_after(datetime(2041, 1, 1))  # noqa: DTZ001  # X.509 is UTC
-    made = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True).sign(
-        key, hashes.SHA256()
-    )
-    certificate = asn1_x509.Certificate.load(made.public_bytes(serialization.Encoding.DER))
-    private = keys.PrivateKeyInfo.load(
-        key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    stamper: Any = DummyTimeStamper(certificate, private, fixed_dt=datetime(2021, 9, 30, 7, 6, tzinfo=UTC))
-    store: Any = SimpleCertificateStore
-    metadata = PdfSignatureMetadata(field_name="F", md_algorithm="sha256", subfilter=SigSeedSubFilter.PADES)
-    out = BytesIO()
-    PdfSigner(metadata, SimpleSigner(certificate, private, store()), timestamper=stamper).sign_pdf(
-        IncrementalPdfFileWriter(BytesIO(sample.PDF[: sample.PDF.index(b"%%EOF") + 5])), output=out
-    )
-    digest = sha256(certificate.dump()).hexdigest()
+    content, digest = stamped(datetime(2021, 9, 30, 7, 6, tzinfo=UTC))
     known = f"{sample.KEY_TEXT}pdf-certificate-sha256 {digest}\n"
-    plain = check(out.getvalue(), Keys.parse(known))
+    plain = check(content, Keys.parse(known))
     assert signature(plain).status == "ok", signature(plain)
     assert "時刻認証はなく" in plain.checks[1].ja
-    stamped = check(out.getvalue(), Keys.parse(f"{known}timestamp-certificate-sha256 {digest}\n"))
-    assert stamped.ok, stamped.checks
-    assert "署名 2021-09-30 07:06:00Z" in stamped.checks[1].ja
-    assert "時刻認証があります" in stamped.checks[1].ja
+    vouched = check(content, Keys.parse(f"{known}timestamp-certificate-sha256 {digest}\n"))
+    assert vouched.ok, vouched.checks
+    assert "署名 2021-09-30 07:06:00Z" in vouched.checks[1].ja
+    assert "時刻認証があります" in vouched.checks[1].ja
+
+
+def test_a_changed_digit_in_the_time_stamp_is_found_or_changes_nothing_that_is_said() -> None:
+    content, digest = stamped(datetime(2021, 9, 30, 7, 6, tzinfo=UTC))
+    known = f"{sample.KEY_TEXT}pdf-certificate-sha256 {digest}\ntimestamp-certificate-sha256 {digest}\n"
+    keys = Keys.parse(known)
+    whole = check(content, keys)
+    token = content.lower().index(b"060b2a864886f70d010910020e")  # id-aa-timeStampToken
+    end = content.index(b"00000000000000000000>", token)
+    found = 0
+    for at in range(token, end, (end - token) // 60):
+        changed = content[:at] + (b"0" if content[at : at + 1] != b"0" else b"1") + content[at + 1 :]
+        verdict = check(changed, keys)
+        assert not verdict.ok or verdict.checks == whole.checks, at
+        found += not verdict.ok
+    assert found > 50
+
+
+def test_a_time_stamp_from_outside_its_certificate_s_life_or_after_its_revocation_does_not_count() -> None:
+    late, digest = stamped(datetime(2041, 6, 1, tzinfo=UTC))
+    known = f"{sample.KEY_TEXT}pdf-certificate-sha256 {digest}\ntimestamp-certificate-sha256 {digest}"
+    assert "時刻認証はなく" in check(late, Keys.parse(known)).checks[1].ja
+    good, digest = stamped(datetime(2021, 9, 30, 7, 6, tzinfo=UTC))
+    known = f"{sample.KEY_TEXT}pdf-certificate-sha256 {digest}\ntimestamp-certificate-sha256 {digest}"
+    assert "時刻認証があります" in check(good, Keys.parse(f"{known} revoked=2021-09-30T07:06:01Z")).checks[1].ja
+    assert "時刻認証はなく" in check(good, Keys.parse(f"{known} revoked=2021-09-30T07:06:00Z")).checks[1].ja
 
 
 @pytest.mark.parametrize("data", [b"%PDF-1.7", sample.PDF[:5000], sample.PDF[:-600], b"%PDF-1.7\n" + sample.JSON])
 def test_a_cut_pdf_is_unreadable(data: bytes) -> None:
     with pytest.raises(Unreadable, match="PDF"):
         check(data)
+
+
+def test_a_log_proof_that_viewers_would_open_as_a_pdf_is_no_log_proof() -> None:
+    proof = sample.PROOF + "— %PDF-1.4\0%forged AAAA\n".encode()
+    assert b"%PDF-" in proof[:1024], "this is where viewers look for it"
+    with pytest.raises(Unreadable):
+        check(proof)

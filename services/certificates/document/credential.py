@@ -6,7 +6,7 @@ name, and whether to trust it is decided by the reader's list of keys.
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -14,13 +14,18 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.certificates.document import jcs, words
-from services.certificates.document.inputs import Input, MediumCertificate, plain
+from services.certificates.document.inputs import Input, LotInput, MediumCertificate, plain
 
 CONTEXT = [  # the second defines whatever the first does not, so that plain field names are valid terms
     "https://www.w3.org/ns/credentials/v2",
     "https://www.w3.org/ns/credentials/undefined-terms/v2",
 ]
-TYPES = {"destruction": "DestructionCertificate", "erasure": "ErasureCertificate", "tracking": "TrackingCertificate"}
+TYPES = {
+    "destruction": "DestructionCertificate",
+    "erasure": "ErasureCertificate",
+    "tracking": "TrackingCertificate",
+    "lot": "LotCertificate",
+}
 ED25519_MULTICODEC = b"\xed\x01"
 NOTE_TYPE_ED25519 = b"\x01"  # c2sp.org/signed-note
 
@@ -41,12 +46,10 @@ def issue(given: Input, cited: Sequence[Cited], key: Ed25519PrivateKey) -> bytes
 
     Raises ValueError when an entry is not UTF-8.
     """
-    issuer = did(key.public_key())
     document: dict[str, Any] = {
         "@context": CONTEXT,
         "id": given.verify_url,
         "type": ["VerifiableCredential", TYPES[given.kind]],
-        "issuer": {"id": issuer, "name": given.issuer},
         "validFrom": words.rfc3339(given.issued_at),
         "credentialSubject": {"id": f"urn:uuid:{_subject(given)}", **plain(given)},
         "evidence": [
@@ -54,7 +57,13 @@ def issue(given: Input, cited: Sequence[Cited], key: Ed25519PrivateKey) -> bytes
             for one in cited
         ],
     }
-    return jcs.canonical({**document, "proof": _proof(document, key)})
+    return sign(document, given.issuer, key)
+
+
+def sign(document: Mapping[str, Any], issuer: str, key: Ed25519PrivateKey) -> bytes:
+    """Return a document in canonical JSON, signed by `key` in the name of `issuer`."""
+    named = {**document, "issuer": {"id": did(key.public_key()), "name": issuer}}
+    return jcs.canonical({**named, "proof": _proof(named, key)})
 
 
 def did(key: Ed25519PublicKey) -> str:
@@ -79,6 +88,8 @@ def multibase(data: bytes) -> str:
 
 
 def _subject(given: Input) -> str:
+    if isinstance(given, LotInput):
+        return given.engagement
     return given.medium if isinstance(given, MediumCertificate) else given.item
 
 
@@ -93,5 +104,5 @@ def _proof(document: dict[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
         "verificationMethod": f"{issuer}#{issuer.removeprefix('did:key:')}",
         "proofPurpose": "assertionMethod",
     }
-    signed = sha256(jcs.canonical(options)).digest() + sha256(jcs.canonical(document)).digest()
-    return {**options, "proofValue": multibase(key.sign(signed))}
+    hashes = sha256(jcs.canonical(options)).digest() + sha256(jcs.canonical(document)).digest()
+    return {**options, "proofValue": multibase(key.sign(hashes))}

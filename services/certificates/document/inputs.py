@@ -46,9 +46,10 @@ class Person(Part):
 
 
 class Photo(Part):
-    """An evidence photo; the hash is of the original as taken, the page shows a derivative."""
+    """An evidence photo; the hash is of the original as taken, the page shows a copy of it."""
 
     sha256: Sha256
+    copy_sha256: Sha256 | None = None
     role: Literal["before", "after"]
     taken_at: AwareDatetime | None = None
 
@@ -67,6 +68,7 @@ class Policy(Part):
     source: Text | None = None
     version: Text
     media_class: Literal[1, 2, 3] | None = None
+    raised: Text | None = None  # why this job asked for more than the table's row
 
 
 class LogPlace(Part):
@@ -75,6 +77,14 @@ class LogPlace(Part):
     index: int = Field(ge=0)
     size: int = Field(ge=1)
     root: Sha256
+
+
+class Replaced(Part):
+    """The certificate in whose place this one stands, and why that one was revoked, in both languages."""
+
+    number: Text
+    ja: Text
+    en: Text
 
 
 class Certificate(Part):
@@ -87,22 +97,29 @@ class Certificate(Part):
     addressee: Text
     issuer: Text
     verify_url: Annotated[str, Field(max_length=300)]
+    replaces: Replaced | None = None
+    contract: Text | None = None
+    people: tuple[Person, ...] = Field(default=(), max_length=ROWS_MAX)
+    log: LogPlace | None = None
+
+
+class ItemCertificate(Certificate):
+    """What every kind about one item has."""
+
     item: str
     label: Text
     manufacturer: Text | None = None
     model: Text | None = None
     serial: Text | None = None
     property_number: Text | None = None
-    contract: Text | None = None
     policy: Policy | None = None
-    people: tuple[Person, ...] = Field(default=(), max_length=ROWS_MAX)
-    log: LogPlace | None = None
 
 
-class MediumCertificate(Certificate):
+class MediumCertificate(ItemCertificate):
     """What the two certificates of one storage medium share."""
 
     medium: str
+    serial_corrected: Text | None = None  # what the register says since the cited entry, when that differs
     media_type: Text | None = None
     media_source: Text | None = None  # the computer it came from
     confidentiality_before: Text | None = None
@@ -136,10 +153,17 @@ class DestructionInput(MediumCertificate):
 
 
 class Report(Part):
-    """The tool's own report, kept in its original bytes under this hash."""
+    """The tool's own report, kept in its original bytes under this hash, and when it says that the job was done.
+
+    `…_said` are the tool's digits where it states no zone: nobody knows the moment, so none is made of them.
+    """
 
     sha256: Sha256
     filename: Text | None = None
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    started_said: Text | None = None
+    finished_said: Text | None = None
 
 
 class ErasureInput(MediumCertificate):
@@ -177,7 +201,7 @@ class Requirement(Part):
     met: bool
 
 
-class TrackingInput(Certificate):
+class TrackingInput(ItemCertificate):
     """追跡証明書: one item, from registration to closing."""
 
     kind: Literal["tracking"] = "tracking"
@@ -190,7 +214,30 @@ class TrackingInput(Certificate):
     seals: tuple[Text, ...] = Field(default=("課長", "係長", "担当"), max_length=5)
 
 
-Input = DestructionInput | ErasureInput | TrackingInput
+class LotLine(Part):
+    """A single certificate on a lot's list: what it is about, its number, and the fingerprints of its two files."""
+
+    label: Text
+    kind: Literal["destruction", "erasure", "tracking"]
+    number: Text
+    issued_at: AwareDatetime
+    pdf_sha256: Sha256
+    json_sha256: Sha256
+
+
+class LotInput(Certificate):
+    """一括証明書: the single certificates of an engagement, or of chosen items, as they stood at a moment."""
+
+    kind: Literal["lot"] = "lot"
+    engagement: str
+    label: Text  # the list's own
+    title: Text | None = None
+    as_of: AwareDatetime  # the cited entry's recordedAt
+    list_sha256: Sha256  # of `lines` in canonical JSON, as the cited entry says
+    lines: tuple[LotLine, ...] = Field(min_length=1)
+
+
+Input = DestructionInput | ErasureInput | TrackingInput | LotInput
 
 
 def plain(given: Input) -> dict[str, Any]:

@@ -8,16 +8,19 @@ signs is printed as it is.
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import qrcode
 import typst
+from PIL import Image
 from qrcode.image.svg import SvgPathImage
 
-from services.certificates.document import glyphs, photos, words
-from services.certificates.document.inputs import DestructionInput, ErasureInput, Input, Photo, TrackingInput
+from services.certificates.document import words
+from services.certificates.document.inputs import DestructionInput, ErasureInput, Input, LotInput, Photo, TrackingInput
+from shared import glyphs
 
 TEMPLATES = Path(__file__).parent / "templates"
 FONTS = (  # SIL Open Font License; the first family lacks rare signs such as 𠮷 (U+20BB7), the second has them
@@ -50,15 +53,12 @@ class Press:
         self.lock = Lock()  # the compiler refuses a second caller ("Already borrowed")
         self.compiler = typst.Compiler(root=TEMPLATES, font_paths=faces, ignore_system_fonts=True)
 
-    def render(self, given: Input, originals: Mapping[str, bytes], credential: bytes) -> bytes:
+    def render(self, given: Input, copies: Mapping[str, bytes], credential: bytes) -> bytes:
         """Return the unsigned PDF of a certificate.
 
-        `originals` holds each photo's original bytes by its SHA-256. Raises MissingPhoto and photos.BadPhoto.
+        `copies` holds each photo's JPEG for print by the SHA-256 of its original. Raises MissingPhoto.
         """
-        data = {"page": json.dumps(self._page(given), ensure_ascii=False), "credential": credential.decode()}
-        data |= {"qr": _qr(given.verify_url)}
-        if isinstance(given, DestructionInput):
-            data |= {f"photo-{n}": _picture(photo, originals) for n, photo in enumerate(given.photos)}
+        data = self.data(given, copies, credential)
         with self.lock:
             pdf = self.compiler.compile(
                 TEMPLATES / f"{given.kind}.typ",
@@ -69,9 +69,25 @@ class Press:
             )
         return bytes(pdf)  # type: ignore[arg-type]  # one PDF is bytes; only page images come as a list
 
+    def data(self, given: Input, copies: Mapping[str, bytes], credential: bytes) -> dict[str, str]:
+        """Return what the template is given, as text. Raises MissingPhoto."""
+        page = json.dumps(self._page(given), ensure_ascii=False)
+        shown = enumerate(given.photos if isinstance(given, DestructionInput) else ())
+        pictures = {f"photo-{n}": _picture(photo, copies) for n, photo in shown}
+        return {"page": page, "credential": credential.decode(), "qr": _qr(given.verify_url)} | pictures
+
     def _page(self, given: Input) -> Any:
-        page = _tracking(given) if isinstance(given, TrackingInput) else _medium(given)
-        return _drawable(page | _head(given), self.covered)
+        return _drawable(_body(given) | _head(given), self.covered)
+
+
+def _body(given: Input) -> dict[str, Any]:
+    match given:
+        case TrackingInput():
+            return _tracking(given)
+        case LotInput():
+            return _lot(given)
+        case _:
+            return _medium(given)
 
 
 def _head(given: Input) -> dict[str, Any]:
@@ -88,7 +104,10 @@ def _head(given: Input) -> dict[str, Any]:
 
 def _medium(given: DestructionInput | ErasureInput) -> dict[str, Any]:
     shown = given.photos if isinstance(given, DestructionInput) else ()
+    report = given.report if isinstance(given, ErasureInput) else None
     return given.model_dump(mode="json") | {
+        "begun": report and words.stated(report.started_at, report.started_said),
+        "ended": report and words.stated(report.finished_at, report.finished_said),
         "method": words.METHODS[given.method],
         "technique": words.TECHNIQUES.get(given.technique, (given.technique, "")),
         "treated": words.moment(given.treated_at),
@@ -118,6 +137,29 @@ def _tracking(given: TrackingInput) -> dict[str, Any]:
     }
 
 
+def _lot(given: LotInput) -> dict[str, Any]:
+    return given.model_dump(mode="json", exclude={"lines"}) | {
+        "as_of": words.moment(given.as_of),
+        "items": len({line.label for line in given.lines}),
+        "counts": [
+            {"kind": words.KINDS[kind], "count": count}
+            for kind in words.KINDS
+            if (count := sum(line.kind == kind for line in given.lines))
+        ],
+        "lines": [
+            {
+                "label": words.label(line.label),
+                "kind": words.KINDS[line.kind][0],
+                "number": line.number,
+                "issued": line.issued_at.astimezone(words.JST).date().isoformat(),
+                "pdf": line.pdf_sha256,
+                "json": line.json_sha256,
+            }
+            for line in given.lines
+        ],
+    }
+
+
 def _drawable(value: Any, covered: frozenset[int]) -> Any:
     if isinstance(value, str):
         return glyphs.drawable(value, covered)
@@ -136,12 +178,13 @@ def _qr(url: str) -> str:
     return code.make_image().to_string(encoding="unicode")
 
 
-def _picture(photo: Photo, originals: Mapping[str, bytes]) -> str:
-    """Wrap the derivative in an SVG: `sys.inputs` carries text only, and typst passes the JPEG through unchanged."""
-    if photo.sha256 not in originals:
+def _picture(photo: Photo, copies: Mapping[str, bytes]) -> str:
+    """Wrap the copy in an SVG: `sys.inputs` carries text only, and typst passes the JPEG through unchanged."""
+    if photo.sha256 not in copies:
         raise MissingPhoto(f"証拠写真 {photo.sha256} がありません。保管庫から取り寄せてから発行してください。")
-    jpeg = photos.derive(originals[photo.sha256])
-    width, height = photos.size(jpeg)
+    jpeg = copies[photo.sha256]
+    with Image.open(BytesIO(jpeg), formats=["JPEG"]) as copy:  # its header alone is read
+        width, height = copy.size
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         f'<image width="{width}" height="{height}" href="data:image/jpeg;base64,{b64encode(jpeg).decode()}"/></svg>'

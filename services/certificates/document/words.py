@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from shared import techniques
+
 JST = timezone(timedelta(hours=9), "JST")  # Japan has had no other since 1951; no table of zones is needed
 
 ERAS = (("令和", date(2019, 5, 1)), ("平成", date(1989, 1, 8)), ("昭和", date(1926, 12, 25)))
@@ -18,6 +20,13 @@ TECHNIQUES = {
     "melt": ("溶融", "Melting"),
     "incinerate": ("焼却", "Incineration"),
     "disintegrate": ("粉砕（微細）", "Disintegration"),
+    **techniques.WORDS,
+    "unknown": ("手法の記載なし", "technique not stated"),
+}
+KINDS = {
+    "destruction": ("破壊証明書", "Destruction"),
+    "erasure": ("消去証明書", "Erasure"),
+    "tracking": ("追跡証明書", "Tracking"),
 }
 STEPS = {
     "registered": ("登録", "Registered"),
@@ -55,6 +64,13 @@ def moment(when: datetime) -> dict[str, str]:
     """Write a moment for the page, in Japan's time."""
     local = when.astimezone(JST)
     return {"iso": f"{local:%Y-%m-%d %H:%M}", "wa": wareki(local.date()), "clock": f"{local:%H:%M:%S}"}
+
+
+def stated(at: datetime | None, said: str | None) -> dict[str, str] | None:
+    """Write a time as a tool stated it: in Japan's time, or in its own digits where it gave no zone; None for none."""
+    if at:
+        return moment(at) | {"zone": "stated"}
+    return {"iso": said.replace("T", " "), "zone": ""} if said else None
 
 
 def label(bare: str) -> str:

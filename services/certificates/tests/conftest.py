@@ -1,6 +1,7 @@
 """Certificates' fixtures: a database, keys and fonts, the issuer's instrument, and the application."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.certificates import keys, loops
+from services.certificates import loops
 from services.certificates.consumers import consumers
 from services.certificates.pressroom import PressRoom
+from services.certificates.signing import publish
 from services.certificates.tests import sample
 from services.certificates.tests.world import Log, card, keep_photos, parties
 from shared import blobs
@@ -41,7 +43,7 @@ class House:
         """Let the issuer work until nothing is open."""
         if self.room is None:
             known = self.made.settings
-            self.room = PressRoom(sample.FOLDER, known.keys)
+            self.room = PressRoom(sample.FOLDER, known.keys, known.log_origin)
         done = 0
         issuer = loops.Issuer(self.made.consumer, self.room, self.made.settings.origin)
         while found := await issuer.take():
@@ -57,18 +59,25 @@ class House:
 @pytest.fixture(scope="module")
 async def house(servers: Stack) -> AsyncIterator[House]:
     """A database of its own for each module of tests."""
+    async with housed(servers) as house:
+        await house.hear(*parties(), card(), card("witness", TOWN, "佐藤 恵", "主事"))
+        yield house
+
+
+@asynccontextmanager
+async def housed(servers: Stack, *, dump: str = "") -> AsyncIterator[House]:
+    """Open the service on a database that is new, or as an older one was dumped."""
     with pytest.MonkeyPatch.context() as patch:
-        async with service(servers, "certificates") as made:
+        async with service(servers, "certificates", dump=dump) as made:
             patch.setenv("MEGURU_ROLE", "api")
             patch.setenv("MEGURU_FONTS", str(sample.FOLDER))
             settings.cache_clear()
             blobs._store.cache_clear()
             known = settings()
             log = Log()
-            keys.prepare(known.keys, known.log_origin, datetime.now(UTC))
+            publish(known.keys, known.log_origin, datetime.now(UTC))
             (known.keys / "log.vkey").write_text(f"{log.signer.vkey}\n")
             house = House(made, log)
-            await house.hear(*parties(), card(), card("witness", TOWN, "佐藤 恵", "主事"))
             await keep_photos()
             yield house
             if house.room:

@@ -18,7 +18,10 @@ from services.certificates.document.credential import Cited
 from services.certificates.document.inputs import (
     DestructionInput,
     ErasureInput,
+    Input,
     LogPlace,
+    LotInput,
+    LotLine,
     MediumCertificate,
     MediumLine,
     Person,
@@ -31,6 +34,8 @@ from services.certificates.document.inputs import (
     TrackingInput,
 )
 from services.certificates.document.render import FONTS, Press
+from services.certificates.filling.lot import canonical_list
+from shared import pictures
 
 ORIGIN = "example.jp/log"
 FOLDER = Path(os.environ.get("MEGURU_FONTS", Path(__file__).parents[3] / "node_modules" / "@expo-google-fonts"))
@@ -63,12 +68,14 @@ def photo(shade: int, *, exif: bool = True) -> bytes:
     return out.getvalue()
 
 
-def originals(*photos: bytes) -> dict[str, bytes]:
-    return {sha256(one).hexdigest(): one for one in photos}
+def copies(*photos: bytes) -> dict[str, bytes]:
+    """What the darkroom makes of photos, by the hashes of the originals."""
+    return {sha256(one).hexdigest(): pictures.develop(one).copy for one in photos}
 
 
 PHOTOS = (photo(40), photo(200))
-ORIGINALS = originals(*PHOTOS)
+ORIGINALS = {sha256(one).hexdigest(): one for one in PHOTOS}
+COPIES = copies(*PHOTOS)
 
 
 def destruction(**changes: Any) -> DestructionInput:
@@ -161,7 +168,37 @@ def tracking(**changes: Any) -> TrackingInput:
     return TrackingInput(**facts | changes)
 
 
-def entry(given: DestructionInput | ErasureInput | TrackingInput) -> bytes:
+def lot(lines: int = 3, **changes: Any) -> LotInput:
+    listed = tuple(
+        LotLine(
+            label="NA74QKCHQ",
+            kind=("destruction", "tracking")[n % 2],
+            number=f"{'DT'[n % 2]}-NA74-QKCH-Q" + (f"-{n // 2 + 1}" if n > 1 else ""),
+            issued_at=ISSUED,
+            pdf_sha256=sha256(b"pdf %d" % n).hexdigest(),
+            json_sha256=sha256(b"json %d" % n).hexdigest(),
+        )
+        for n in range(lines)
+    )
+    facts: dict[str, Any] = {
+        "number": "L-NA74-QKCH-Q",
+        "issued_at": ISSUED,
+        "addressee": "最上町長",
+        "issuer": "株式会社見本 ITADセンター",
+        "verify_url": VERIFY,
+        "contract": "R3-情企-14",
+        "engagement": ITEM,
+        "label": "NA74QKCHQ",
+        "title": "リユースPC地域再利用事業",
+        "as_of": TREATED,
+        "list_sha256": sha256(canonical_list(listed)).hexdigest(),
+        "lines": listed,
+        "people": (Person(role="issued", on=date(2021, 9, 30), place="株式会社見本 ITADセンター"),),
+    }
+    return LotInput(**facts | changes)
+
+
+def entry(given: Input) -> bytes:
     """The entry a certificate cites, as the ledger would have stored it."""
     if isinstance(given, DestructionInput):
         kind, at = "erasure.medium-destroyed.v1", given.treated_at
@@ -186,18 +223,27 @@ def entry(given: DestructionInput | ErasureInput | TrackingInput) -> bytes:
             "achieved": given.method,
             "evidence": {"sha256": given.report.sha256, "filename": given.report.filename, "tool": given.tool},
         }
+    elif isinstance(given, LotInput):
+        kind, at = "certificates.lot-requested.v1", given.as_of
+        data = {
+            "certificate": MEDIUM,
+            "number": given.number,
+            "engagement": given.engagement,
+            "lines": len(given.lines),
+            "list_sha256": given.list_sha256,
+        }
     else:
         kind, at = "tracking.custody-closed.v1", given.steps[-1].occurred_at
         steps = [one.model_dump(mode="json", include={"step", "occurred_at"}) for one in given.steps]
         data = {"item": given.item, "label": given.label, "certificates": list(given.certificates), "steps": steps}
     envelope = {
         "id": "01922f6e-0000-7000-8000-00000000e001",
-        "stream": data.get("medium", given.item),
+        "stream": str(data.get("medium") or data.get("item") or data["certificate"]),
         "sequence": 3,
         "tenant": "063622",
         "kind": kind,
-        "recordedAt": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
-        "occurredAt": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z"),
+        "recordedAt": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "occurredAt": at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "by": {"person": "p-1", "party": "centre-1"},
         "data": data,
     }

@@ -1,20 +1,23 @@
 import random
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
 
-from services.certificates import views
+from services.certificates import commands, views
 from services.certificates.consumers import consumers
-from services.certificates.domain.certificate import stream_of
+from services.certificates.domain.certificate import Made, stream_of
 from services.certificates.tables import certificates
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House
 from services.certificates.tests.world import Machine, card, stood_by
 from shared.entry import Entry
 from shared.events.erasure import ErasureVerified
-from shared.events.tracking import Corrected, ExceptionApproved
+from shared.events.tracking import Corrected, ExceptionApproved, Required, RequirementChanged
 from shared.ids import uuid7
+from shared.levels import Level
 from shared.messaging import Later, Message
 from shared.testing import NOW, TOWN, recorded
 
@@ -75,10 +78,11 @@ def story(machine: Machine, house: House) -> list[Message]:
 
 async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(house: House) -> None:
     dice = random.Random(5)
-    messages = [message for machine in (Machine.new(), Machine.new(media=2)) for message in story(machine, house)]
+    machines = (Machine.new(), Machine.new(media=2), Machine.erased_only())  # the last has all three kinds
+    messages = [message for machine in machines for message in story(machine, house)]
     await house.hear(*messages)
     first = await rows(house)
-    assert len(first["pending"]) == 4
+    assert len(first["pending"]) == 7
     for _ in range(3):
         shuffled = messages * 2
         dice.shuffle(shuffled)
@@ -86,7 +90,62 @@ async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(house: Hou
         assert await rows(house) == first
     asked = await house.rows("SELECT stream, count(*) FROM entries GROUP BY 1")
     assert {row.count for row in asked} == {1}
-    assert len(asked) == 4
+    assert len(asked) == 7
+
+
+async def test_what_was_erased_before_its_job_asked_for_a_certificate_gets_one_in_any_order(house: House) -> None:
+    """Staff stand by, no paper is asked; then the job asks for both."""
+    for order in permutations(range(3)):
+        witnessed = Required(media_class=3, on_site=Level.CLEAR, assurance="witnessed", policy_version="第1版")
+        machine = Machine.erased_only(required=witnessed)
+        both = witnessed.model_copy(update={"assurance": "both", "raised": "議会の決議"})
+        changed = RequirementChanged(item=machine.item.item, required=both, reason="議会の決議")
+        said: list[Message] = [
+            machine.registered,
+            machine.erased(level=Level.CLEAR),
+            recorded(changed, stream=machine.item.item, sequence=2),
+        ]
+        await bring(house, [said[place] for place in order] * 2)
+        asked = await house.rows("SELECT kind, medium FROM certificates WHERE item = :item", item=machine.item.item)
+        assert [tuple(one) for one in asked] == [("erasure", machine.item.media[0].id)], order
+
+
+async def test_own_entries_heard_in_any_order_leave_the_same_row(house: House) -> None:
+    machine = Machine.erased_only()
+    first, anew = machine.erased(), machine.erased(sequence=3)
+    await house.hear(machine.registered, first, anew)
+    made = Made("1" * 64, "2" * 64, "3" * 64, "k", 7)
+    certificate = stream_of("erasure", machine.item.media[0].id)
+    async with house.made.consuming() as tx:
+        await commands.issue(replace(tx, at=NOW), certificate, made)
+    for accepted, later in ((True, 1), (False, 2)):
+        async with house.made.acting() as tx:
+            at = NOW + timedelta(minutes=later)
+            await commands.validate(replace(tx, at=at), certificate, accepted=accepted, remark="台数")
+    async with house.made.acting() as tx:
+        await commands.revoke(replace(tx, at=NOW + timedelta(minutes=3)), certificate, "誤り", "wrong-party")
+    async with house.made.acting() as tx:
+        await commands.reissue(replace(tx, at=NOW + timedelta(minutes=4)), certificate, "誤り", "other")
+    query = "SELECT body, salt FROM entries WHERE stream = :s ORDER BY sequence"
+    own = [Entry.read(row.body, row.salt) for row in await house.rows(query, s=certificate)]
+    assert [entry.kind.split(".")[1] for entry in own] == [
+        *["requested"] * 2,
+        "issued",
+        *["validated"] * 2,
+        *["revoked"] * 2,
+    ]
+    seen: list[Any] = []
+    for order in (own, own[::-1], [*own[3:], *own[:3], *own]):
+        async with house.made.consuming() as tx:
+            await tx.connection.execute(certificates.delete().where(certificates.c.certificate == certificate))
+            for entry in order:
+                await views.apply(tx, [entry])
+        seen += await house.rows("SELECT * FROM certificates WHERE certificate = :c", c=certificate)
+    assert seen[0] == seen[1] == seen[2]
+    row = seen[0]
+    assert (row.cited, row.accepted, row.code, row.revoked_at) == (anew.id, False, "wrong-party", own[5].recorded_at)
+    assert row.replaced_by == f"{machine.number('E')}-R2"
+    assert not await house.rows("SELECT 1 FROM pending WHERE certificate = :c", c=certificate)
 
 
 @sample.needs_fonts

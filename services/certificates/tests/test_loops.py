@@ -8,24 +8,24 @@ import pikepdf
 import pytest
 from nats.aio.client import Client
 
-from services.certificates import commands, issuing, keys, loops, waiting
-from services.certificates.filling import WITNESSES_MAX
+from services.certificates import keys, loops, waiting
 from services.certificates.issuing import Instrument
+from services.certificates.order import photos_of, read_input
 from services.certificates.pressroom import PressRoom
 from services.certificates.tables import certificates, pending
 from services.certificates.tests import sample
 from services.certificates.tests.conftest import House
-from services.certificates.tests.world import DAYS, ENGAGEMENT, Machine, stood_by
-from shared import blobs
+from services.certificates.tests.world import DAYS, Machine, stood_by
+from shared import blobs, darkroom, pictures
 from shared.entry import Entry
-from shared.events.erasure import ErasureVerified, LotReopened, LotSettled, Tray, Video
-from shared.events.tracking import Corrected, ExceptionApproved
-from shared.ids import uuid7
-from shared.levels import Level
+from shared.events.erasure import ErasureVerified
+from shared.events.tracking import Corrected
 from shared.settings import settings
 from shared.testing import NOW, TOWN, recorded
 from shared.worker import Work
-from verifier import Verdict, verify_bytes
+from verifier.keys import Keys
+from verifier.verdict import Verdict
+from verifier.verification import verify_bytes
 
 pytestmark = sample.needs_fonts
 
@@ -42,7 +42,7 @@ async def content(row: Any, kind: str) -> bytes:
 
 
 async def verified(row: Any, kind: str) -> Verdict:
-    trusted = keys.trusted(settings().keys)
+    trusted = Keys.parse(keys.trusted(settings().keys))
     return await asyncio.to_thread(verify_bytes, f"c.{kind}", await content(row, kind), trusted)
 
 
@@ -90,168 +90,32 @@ async def test_a_destruction_and_its_proof_become_a_certificate_that_a_stranger_
     assert not await house.rows("SELECT 1 FROM pending WHERE certificate = :c", c=row.certificate)
 
 
-async def test_a_failed_recheck_is_told_of_its_medium_and_of_the_engagement_until_that_is_settled(
-    house: House,
-) -> None:
-    failed, other, later = Machine.new(), Machine.new(), Machine.new()
-    medium = failed.item.media[0].id
-    look = ErasureVerified(medium=medium, item=failed.item.item, verifier="abe", method="読み直し", passed=False)
-    found = recorded(look, stream=medium, sequence=2)
-    lot = uuid7()
-    doubt = LotReopened(
-        engagement=ENGAGEMENT, medium=medium, failed=found.id, round=2, seed="ab" * 32, population=1, drawn=()
-    )
-    await house.hear(*(machine.registered for machine in (failed, other, later)))
-    await house.hear(recorded(doubt, stream=lot), found, failed.erased(), other.erased(), later.erased())
-    for machine in (failed, other):
-        told = machine.destroyed()
-        await house.hear(told, house.log.notice(told))
-    assert await house.issue() == 2
-    await house.hear(recorded(LotSettled(engagement=ENGAGEMENT, round=2), stream=lot, sequence=2))
-    told = later.destroyed()
-    await house.hear(told, house.log.notice(told))
-    assert await house.issue() == 1
-    said = [
-        (await content(await certificate(house, machine.number()), "input")).decode()
-        for machine in (failed, other, later)
-    ]
-    assert "別の者の再確認で不合格" in said[0]
-    assert "Purge（除去）　nwipe" not in said[0]
-    assert ["確かめ直す前" in one for one in said] == [False, True, False]
-
-
-async def test_what_nobody_recorded_stays_unknown_and_what_was_not_met_is_said(house: House) -> None:
-    machine = Machine.new(maker=None, model=None, asset_number=None)
-    media = machine.item.media[0]
-    excepted = ExceptionApproved(item=machine.item.item, medium=media.id, reason="認識せず", witness="w", approver="a")
-    odd = machine.destroyed(operator="nobody", witness=None, conformant=False, missing=("on-site-level", "witness"))
-    await house.hear(*(stood_by(f"witness-{n}") for n in range(8)))
-    await house.hear(
-        machine.registered, recorded(excepted, stream=machine.item.item, sequence=2), odd, house.log.notice(odd)
-    )
-    assert await house.issue() == 1
-    row = await certificate(house, machine.number())
-    given: Any = issuing.read_input(await content(row, "input"))
-    assert (given.property_number, given.due_on) == (None, None)
-    assert given.on_site == "消去できず。例外として承認：認識せず"
-    assert given.reasons[1].ja == "手順に足りないものがあります：庁舎での消去の証跡、町の職員の立会い。"
-    assert given.reasons[1].en.endswith("proof of the erasure on site and a witness of the town's staff.")
-    assert [(person.role, person.name) for person in given.people if person.role == "sanitised"] == [
-        ("sanitised", None)
-    ]
-    assert sum(person.role == "witness" for person in given.people) == WITNESSES_MAX
-    assert (await verified(row, "pdf")).ok
-
-
-async def test_what_came_out_the_tray_and_the_video_are_on_the_paper(house: House) -> None:
-    machine, other = Machine.new(), Machine.new()
-    destroyed = machine.destroyed(
-        technique="shred",
-        particle_mm=6.5,
-        security_class="H-5",
-        tray=Tray(tray=uuid7(), labels=(machine.item.label, *(other.item.label for _ in range(9)))),
-        video=Video(name="cam1.mp4", place="録画機2号", sha256="c" * 64, duration_s=600),
-        remarks=("not-removed",),
-    )
-    await house.hear(machine.registered, destroyed, house.log.notice(destroyed))
-    assert await house.issue() == 1
-    row = await certificate(house, machine.number())
-    given: Any = issuing.read_input(await content(row, "input"))
-    assert (given.technique, given.particle, given.security_class) == ("shred", "6.5 mm以下", "H-5")
-    assert given.tray.startswith("1枚の写真に10個：")
-    assert given.tray.endswith("ほか5")
-    assert given.video == f"cam1.mp4　600秒　保管 録画機2号　SHA-256 {'c' * 64}"
-    assert [reason.code for reason in given.reasons] == ["photos", "not-removed"]
-    with pikepdf.open(io.BytesIO(await content(row, "pdf"))) as pdf:
-        assert len(pdf.pages) <= 2, "with all there may be, the people and the foot come overleaf"
-    assert (await verified(row, "pdf")).ok
-
-
-@pytest.mark.parametrize(("level", "said"), [(Level.CLEAR, "Clear（消去）"), (None, None)])
-async def test_what_a_later_table_says_of_a_report_is_what_the_paper_says(
-    house: House, level: Level | None, said: str | None
-) -> None:
-    machine = Machine.new()
-    erased, destroyed = machine.erased(), machine.destroyed()
-    await house.hear(machine.registered, machine.regraded(erased, level), destroyed, erased)
-    await house.hear(house.log.notice(destroyed))
-    assert await house.issue() == 1
-    given: Any = issuing.read_input(await content(await certificate(house, machine.number()), "input"))
-    assert (given.on_site or "").split("　")[0] == (said or "")
-
-
-async def test_each_medium_of_a_machine_has_its_own_certificate_and_closing_brings_the_tracking_certificate(
-    house: House,
-) -> None:
-    machine = Machine.new(media=2)
-    first, second = machine.destroyed(0), machine.destroyed(1)
-    wiped = machine.erased(0)
-    received = machine.received()
-    await house.hear(machine.registered, wiped, machine.erased(1, Level.CLEAR), received, first, second)
-    await house.hear(house.log.notice(wiped, first, second))
-    assert await house.issue() == 2
-    numbers = [machine.number(), machine.number(nth=2)]
-    closed = machine.closed(machine.registered, wiped, received, first, certificates=numbers)
-    await house.hear(house.log.notice(closed), closed)
-    assert await house.issue() == 1
-    row = await certificate(house, machine.number("T"))
-    for kind in ("pdf", "json"):
-        verdict = await verified(row, kind)
-        assert verdict.ok, verdict
-    given: Any = issuing.read_input(await content(row, "input"))
-    assert [line.certificate for line in given.media] == numbers
-    assert [step.log_index is not None for step in given.steps] == [False, True, False, True, True]
-    assert [one.met for one in given.requirements] == [False, True, True]  # one medium was only cleared on site
-    assert given.due_on.isoformat() == "2027-01-05"
-
-
-async def test_a_tracking_certificate_names_a_certificate_that_stands_and_no_revoked_one(house: House) -> None:
-    machine = Machine.new(media=2)
-    told = [machine.destroyed(nth) for nth in (0, 1)]
-    await house.hear(machine.registered, machine.received(), *told, house.log.notice(*told))
-    assert await house.issue() == 2
-    async with house.made.acting() as tx:
-        await commands.revoke(tx, (await certificate(house, machine.number())).certificate, "写真の取り違え")
-    numbers = [machine.number(), machine.number(nth=2)]
-    closed = machine.closed(machine.registered, *told, certificates=numbers)
-    await house.hear(closed, house.log.notice(closed))
-    assert await house.issue() == 1
-    row = await certificate(house, machine.number("T"))
-    given: Any = issuing.read_input(await content(row, "input"))
-    assert [line.certificate for line in given.media] == [None, numbers[1]]
-
-
 # Where the issuer dies, and what had happened by then.
 CRASHES = ("before the input is kept", "before render", "after render", "after the blobs", "after the append")
 
 
-@pytest.mark.parametrize("crash", CRASHES)
-async def test_wherever_the_issuer_dies_there_is_one_issued_and_the_same_bytes_before_the_signature(
-    house: House, crash: str
-) -> None:
-    machine = Machine.new()
-    await destroyed(house, machine)
+async def dying(house: House, number: str, crash: str) -> None:
+    """Let the issuer of one open certificate die at a point, and another go on: one is issued, of the same bytes."""
     instrument = Instrument.load(sample.FOLDER, settings().keys)
     engine = house.made.consumer
     async with engine.connect() as connection:
-        (order,) = await waiting.open_orders(connection)
+        (order,) = [one for one in await waiting.open_orders(connection) if one.number == number]
     done = CRASHES.index(crash)
     unsigned = None
     if done > 0:
-        ((order, stored),) = await loops.prepare(engine, [order], settings().origin, NOW)
+        ((order, stored),) = await loops.prepare(engine, [order], settings().origin, datetime.now(UTC))
     if done > 1:
-        originals = {sha256: await blobs.get(TOWN, sha256) for sha256 in issuing.photos_of(stored)}
-        files = await asyncio.to_thread(instrument.make, order, stored, originals)
-        unsigned = instrument.press.render(issuing.read_input(stored), originals, files.json)
+        copies = sample.copies(*[await blobs.get(TOWN, one.sha256) for one in photos_of(stored)])
+        files = await asyncio.to_thread(instrument.make, order, stored, copies)
+        unsigned = instrument.press.render(read_input(stored), copies, files.json)
         assert files.pdf.startswith(unsigned)
     if done > 2:
         await blobs.put(TOWN, files.pdf)
         await blobs.put(TOWN, files.json)
     if done > 3:
         await loops.finish(engine, order, files)
-    await house.hear(machine.registered)  # another process starts
-    assert await house.issue() == (0 if done > 3 else 1)
-    row = await certificate(house, machine.number())
+    assert await house.issue() == (0 if done > 3 else 1)  # another process starts
+    row = await certificate(house, number)
     assert len(await house.rows(ISSUED, c=row.certificate)) == 1
     assert (await verified(row, "pdf")).ok
     if done > 0:
@@ -261,10 +125,20 @@ async def test_wherever_the_issuer_dies_there_is_one_issued_and_the_same_bytes_b
         assert await content(row, "json") == files.json
     if done > 3:
         assert row.pdf_sha256 == files.made.pdf_sha256
+    assert await house.issue() == 0
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+async def test_wherever_the_issuer_dies_there_is_one_issued_and_the_same_bytes_before_the_signature(
+    house: House, crash: str
+) -> None:
+    machine = Machine.new()
+    await destroyed(house, machine)
+    await dying(house, machine.number(), crash)
 
 
 async def one_issuer(house: House) -> None:
-    room = PressRoom(sample.FOLDER, settings().keys)
+    room = PressRoom(sample.FOLDER, settings().keys, settings().log_origin)
     issuer = loops.Issuer(house.made.consumer, room, settings().origin)
     while await issuer.take():
         await issuer.rest()
@@ -292,7 +166,7 @@ async def test_a_missing_photo_is_told_and_tried_again_without_holding_up_the_ot
     photo = sample.photo(77)
     machine, other = Machine.new(), Machine.new()
     shot = machine.destroyed().event.photos[0]
-    sha256 = next(iter(sample.originals(photo)))
+    sha256 = next(iter(sample.copies(photo)))
     told = machine.destroyed(photos=(shot.model_copy(update={"sha256": sha256}),))
     await house.hear(machine.registered, told, house.log.notice(told))
     await destroyed(house, other)
@@ -308,11 +182,50 @@ async def test_a_missing_photo_is_told_and_tried_again_without_holding_up_the_ot
     assert (await certificate(house, machine.number())).issued_at
 
 
+async def test_the_copy_made_when_a_photo_came_is_printed_and_no_picture_is_opened(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, copy = (
+        sample.photo(90),
+        pictures.develop(sample.photo(91)).copy,
+    )  # not its own, so that it is seen which is printed
+    original = await blobs.put(TOWN, photo)
+    machine = Machine.new()
+    shot = machine.destroyed().event.photos[0]
+    named = {"sha256": original, "copy_sha256": await blobs.put(TOWN, copy)}
+    told = machine.destroyed(photos=(shot.model_copy(update=named),))
+    await house.hear(machine.registered, told, house.log.notice(told))
+    monkeypatch.setattr(darkroom, "develop", None)
+    assert await house.issue() == 1
+    row = await certificate(house, machine.number())
+    assert (await verified(row, "pdf")).ok
+    pdf = await content(row, "pdf")
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        streams = [one.read_raw_bytes() for one in opened.objects if isinstance(one, pikepdf.Stream)]
+    assert copy in streams
+
+
+async def test_a_copy_alone_is_no_evidence(house: House) -> None:
+    machine, photo = Machine.new(), sample.photo(92)
+    shot = machine.destroyed().event.photos[0]
+    ((sha256, copy),) = sample.copies(photo).items()
+    named = {"sha256": sha256, "copy_sha256": await blobs.put(TOWN, copy)}
+    told = machine.destroyed(photos=(shot.model_copy(update=named),))
+    await house.hear(machine.registered, told, house.log.notice(told))
+    await house.issue()
+    (row,) = await house.rows("SELECT * FROM pending WHERE cited = :c", c=told.id)
+    assert sha256 in row.failure
+    await blobs.put(TOWN, photo)
+    await attempted(house, asked_s_ago=3600, tried_s_ago=waiting.RETRY_MAX_S + 1)
+    assert await house.issue() == 1
+    assert (await certificate(house, machine.number())).issued_at
+
+
 async def test_what_was_only_on_its_way_is_tried_again_soon(house: House) -> None:
     photo = sample.photo(478)
     machine = Machine.new()
     shot = machine.destroyed().event.photos[0]
-    told = machine.destroyed(photos=(shot.model_copy(update={"sha256": next(iter(sample.originals(photo)))}),))
+    told = machine.destroyed(photos=(shot.model_copy(update={"sha256": next(iter(sample.copies(photo)))}),))
     await house.hear(machine.registered, told, house.log.notice(told))
     await house.issue()
     await blobs.put(TOWN, photo)
@@ -377,7 +290,7 @@ async def test_a_missed_deadline_is_noted_once_and_the_certificate_comes_all_the
 
 async def test_the_running_loop_issues_soon_after_the_proof_came_and_outlives_a_lost_database(house: House) -> None:
     work = Work(settings(), house.made.consumer, Client())
-    running = asyncio.create_task(loops.issue(work))
+    running = asyncio.create_task(loops.press(work))
     try:
         for _lost in range(2):
             machine = Machine.new()

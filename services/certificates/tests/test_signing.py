@@ -1,21 +1,32 @@
+import re
 import shutil
 import stat
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pikepdf
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
+from pyhanko_certvalidator.context import ValidationContext
 
 from services.certificates import signing
 from services.certificates.document import credential
+from services.certificates.document.inputs import Input
 from services.certificates.signing import BadKey, Signer
 from services.certificates.tests import sample
-from verifier import Keys, verify_bytes
+from verifier.keys import Keys
+from verifier.verification import verify_bytes
 
 MADE = datetime(2021, 9, 1, tzinfo=UTC)
 LOG = Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))
@@ -34,7 +45,7 @@ def unsigned(folder: Path) -> bytes:
     cited, place = sample.cited(sample.entry(given), LOG)
     given = given.model_copy(update={"log": place})
     key = signing.load_credential_key(folder)
-    return sample.press().render(given, sample.ORIGINALS, credential.issue(given, [cited], key))
+    return sample.press().render(given, sample.COPIES, credential.issue(given, [cited], key))
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +77,13 @@ def test_the_certificate_names_its_signer_and_may_sign_documents_only(folder: Pa
 
 def test_keys_that_do_not_belong_together_are_refused(folder: Path, tmp_path: Path) -> None:
     signing.make_keys(tmp_path, subject="a", organisation="b", at=MADE)
-    shutil.copy(folder / "pdf-key.pem", tmp_path)
-    with pytest.raises(BadKey, match="対になっていません"):
-        Signer.load(tmp_path)
+    certificate = (folder / "pdf-certificate.pem").read_bytes()
+    key = (tmp_path / "pdf-key.pem").read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
+    for together, beside in ((key + certificate, b""), (key, certificate)):
+        (tmp_path / "pdf-key.pem").write_bytes(together)
+        (tmp_path / "pdf-certificate.pem").write_bytes(beside)
+        with pytest.raises(BadKey, match="対になっていません"):
+            Signer.load(tmp_path)
     shutil.copy(folder / "pdf-key.pem", tmp_path / "credential-key.pem")
     with pytest.raises(BadKey, match="Ed25519"):
         signing.load_credential_key(tmp_path)
@@ -108,22 +123,120 @@ def test_one_signer_serves_many_threads(folder: Path, unsigned: bytes, keys: Key
     assert all(verify_bytes("c.pdf", one, keys).ok for one in done)
 
 
+KINDS: dict[str, Input] = {
+    one.kind: one for one in (sample.destruction(), sample.erasure(), sample.tracking(), sample.lot(40))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """One signed certificate on disk, and the credential that was attached to it."""
+
+    file: Path
+    credential: bytes
+
+    def ask(self, *command: str) -> str:
+        """Run a program of others beside the file and return what it says. Raises CalledProcessError."""
+        done = subprocess.run(command, cwd=self.file.parent, check=True, capture_output=True, text=True)  # noqa: S603  # our own file
+        return done.stdout
+
+    def flipped(self) -> "Paper":
+        """Return the same with one bit of the page's own bytes changed."""
+        content, other = bytearray(self.file.read_bytes()), self.file.with_name("flipped.pdf")
+        content[content.index(b"/Producer") if b"/Producer" in content else 40] ^= 1
+        other.write_bytes(content)
+        return replace(self, file=other)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def paper(request: pytest.FixtureRequest, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Paper:
+    """Each kind as it leaves the house."""
+    given = KINDS[request.param]
+    cited, place = sample.cited(sample.entry(given), LOG)
+    given = given.model_copy(update={"log": place})
+    written = credential.issue(given, [cited], signing.load_credential_key(folder))
+    file = tmp_path_factory.mktemp(request.param) / "c.pdf"
+    copies = sample.COPIES if request.param == "destruction" else {}
+    file.write_bytes(Signer.load(folder).sign(sample.press().render(given, copies, written), at=sample.ISSUED))
+    return Paper(file, written)
+
+
+def pdfsig(paper: Paper) -> None:
+    told = paper.ask("pdfsig", "-nocert", "c.pdf")
+    assert told.count("Signature #") == 1
+    assert "Signature is Valid" in told
+    assert "Total document signed" in told
+    assert "ETSI.CAdES.detached" in told
+    assert "Digest Mismatch" in paper.flipped().ask("pdfsig", "-nocert", "flipped.pdf")
+
+
+def qpdf(paper: Paper) -> None:
+    assert "No syntax or stream encoding errors found" in paper.ask("qpdf", "--check", "c.pdf")
+
+
+def pdffonts(paper: Paper) -> None:
+    _, _, *fonts = paper.ask("pdffonts", "c.pdf").splitlines()
+    assert fonts
+    for font in fonts:
+        assert re.search(r" yes yes yes +\d+ +\d+$", font), f"not embedded, no subset or without Unicode: {font}"
+
+
+def pdfdetach(paper: Paper) -> None:
+    out = paper.file.parent / "attached"
+    out.mkdir()
+    paper.ask("pdfdetach", "-saveall", "-o", out.name, "c.pdf")
+    assert {one.name: one.read_bytes() for one in out.iterdir()} == {"certificate.json": paper.credential}
+
+
+def pyhanko(paper: Paper) -> None:
+    """Its validator as it comes: the chain, the whole file, and what the certifying signature forbids."""
+
+    def judged(file: Path) -> PdfSignatureStatus:
+        with file.open("rb") as opened:
+            (signature,) = PdfFileReader(opened).embedded_signatures
+            roots = ValidationContext(trust_roots=[signature.signer_cert], allow_fetching=False, moment=sample.ISSUED)
+            return validate_pdf_signature(signature, roots)
+
+    status = judged(paper.file)
+    assert status.bottom_line
+    assert status.trusted
+    assert status.docmdp_ok
+    assert status.coverage == SignatureCoverageLevel.ENTIRE_FILE
+    assert status.modification_level == ModificationLevel.NONE
+    assert not judged(paper.flipped().file).intact
+
+
+def zbarimg(paper: Paper) -> None:
+    paper.ask("pdftoppm", "-r", "150", "-png", "-f", "1", "-singlefile", "c.pdf", "page")
+    assert paper.ask("zbarimg", "-q", "--raw", "-Sdisable", "-Sqrcode.enable", "page.png").splitlines() == [
+        sample.VERIFY
+    ]
+
+
+PACKAGES = {"pdftoppm": "poppler-utils", "zbarimg": "zbar-tools", "qpdf": "qpdf"}
+
+
+def asked(look: Callable[[Paper], None], *programs: str) -> Any:
+    """Make a case of what one of these programs has to say; without it the case is skipped with a reason."""
+    absent = [one for one in programs if not shutil.which(one)]
+    packages = " ".join(sorted({PACKAGES.get(one, "poppler-utils") for one in absent}))
+    reason = f"{' and '.join(absent)} not installed: apt-get install {packages}"
+    return pytest.param(look, id=look.__name__, marks=pytest.mark.skipif(bool(absent), reason=reason))
+
+
 @sample.needs_fonts
-@pytest.mark.skipif(not shutil.which("pdfsig"), reason="pdfsig is not installed: apt-get install poppler-utils")
-def test_pdfsig_finds_the_signature_valid_and_a_flipped_byte(signed: bytes, tmp_path: Path) -> None:
-    def answer(pdf: bytes) -> str:
-        (tmp_path / "c.pdf").write_bytes(pdf)
-        command = ["pdfsig", "-nocert", str(tmp_path / "c.pdf")]
-        return subprocess.run(command, check=False, capture_output=True, text=True).stdout  # noqa: S603  # our own file
-
-    assert "Signature is Valid" in answer(signed)
-    assert "Total document signed" in answer(signed)
-    at = signed.index(b"/Producer") if b"/Producer" in signed else 40
-    assert "Digest Mismatch" in answer(signed[:at] + bytes([signed[at] ^ 1]) + signed[at + 1 :])
-
-
-@sample.needs_fonts
-@pytest.mark.skipif(not shutil.which("qpdf"), reason="qpdf is not installed: apt-get install qpdf")
-def test_qpdf_finds_nothing_to_complain_about(signed: bytes, tmp_path: Path) -> None:
-    (tmp_path / "c.pdf").write_bytes(signed)
-    subprocess.run(["qpdf", "--check", str(tmp_path / "c.pdf")], check=True, capture_output=True)  # noqa: S603, S607  # our own file
+@pytest.mark.parametrize(
+    "look",
+    [
+        asked(pdfsig, "pdfsig"),
+        asked(qpdf, "qpdf"),
+        asked(pdffonts, "pdffonts"),
+        asked(pdfdetach, "pdfdetach"),
+        asked(pyhanko),
+        asked(zbarimg, "pdftoppm", "zbarimg"),
+    ],
+)
+def test_programs_of_others_find_every_kind_signed_whole_and_readable(
+    paper: Paper, look: Callable[[Paper], None]
+) -> None:
+    look(paper)

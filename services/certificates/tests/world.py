@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from services.certificates.tests.sample import PHOTOS
@@ -14,7 +14,16 @@ from services.tracking.log import merkle
 from services.tracking.log.note import Checkpoint, NoteSigner
 from shared import blobs
 from shared.entry import By, Entry, Event
-from shared.events.erasure import ErasureFailed, Evidence, MediumDestroyed, MediumErased, Photo, Reason, WitnessRecorded
+from shared.events.erasure import (
+    ErasureFailed,
+    ErasureVerified,
+    Evidence,
+    MediumDestroyed,
+    MediumErased,
+    Photo,
+    Reason,
+    WitnessRecorded,
+)
 from shared.events.tracking import (
     ClosedStep,
     CustodyClosed,
@@ -120,7 +129,27 @@ class Machine:
         label = self.item.label
         return f"{letter}-{label[:4]}-{label[4:8]}-{label[8:]}" + (f"-{nth}" if nth > 1 else "")
 
-    def erased(self, nth: int = 0, level: Level = Level.PURGE) -> Entry[Any]:
+    @classmethod
+    def erased_only(cls, **changed: Any) -> "Machine":
+        """A machine whose media need not be destroyed: class 2 of the guideline."""
+        required = Required(
+            media_class=2,
+            on_site=Level.CLEAR,
+            at_centre=Level.PURGE,
+            assurance="onsite_erase_plus_certificate",
+            policy_version="第1版",
+        )
+        told: dict[str, Any] = {"zone": "lgwan", "confidentiality": "2", "required": required}
+        return cls.new(**(told | changed))
+
+    def erased(
+        self,
+        nth: int = 0,
+        level: Level = Level.PURGE,
+        *,
+        sequence: int = 1,
+        place: Literal["on-site", "centre"] = "on-site",
+    ) -> Entry[Any]:
         medium = self.item.media[nth]
         event = MediumErased(
             medium=medium.id,
@@ -135,11 +164,17 @@ class Machine:
             table_version="1",
             evidence=Evidence(sha256="ab" * 32, filename="nwipe.log", tool="nwipe", tool_version="0.37"),
             operator="worker",
-            place="on-site",
+            place=place,
         )
-        return self._told(event, medium.id, 1, BEFORE + timedelta(days=1))
+        return self._told(event, medium.id, sequence, BEFORE + timedelta(days=sequence))
 
-    def regraded(self, of: Entry[Any], level: Level | None) -> Entry[Any]:
+    def looked_at(self, *, passed: bool, sequence: int = 2, nth: int = 0) -> Entry[Any]:
+        """Somebody else's re-check of a medium."""
+        medium = self.item.media[nth].id
+        look = ErasureVerified(medium=medium, item=self.item.item, verifier="abe", method="読み直し", passed=passed)
+        return self._told(look, medium, sequence, BEFORE + timedelta(days=sequence))
+
+    def regraded(self, of: Entry[Any], level: Level | None, *, sequence: int = 2) -> Entry[Any]:
         """A later table's judgement of a report: another level, or none at all."""
         said = {"table_version": "2", "regrades": of.id}
         if level:
@@ -147,7 +182,7 @@ class Machine:
         else:
             shared = of.event.model_dump(include=set(ErasureFailed.model_fields) & set(MediumErased.model_fields))
             event = ErasureFailed(**(shared | said))
-        return self._told(event, of.stream, 2, BEFORE + timedelta(days=2))
+        return self._told(event, of.stream, sequence, BEFORE + timedelta(days=sequence))
 
     def received(self, at: datetime = NOW - timedelta(days=1)) -> Entry[Any]:
         return self._told(Received(item=self.item.item, centre=CENTRE), self.item.item, 4, at)
@@ -197,6 +232,7 @@ class Log:
     """Tracking's log, in memory: it grows by a round, and tells of it as tracking does."""
 
     signer: NoteSigner = field(default_factory=lambda: NoteSigner.new("meguru.example/log"))
+    beside: NoteSigner | None = None  # signs, too: the old key in an overlap
     leaves: list[bytes] = field(default_factory=list)
 
     def notice(self, *entries: Entry[Any], tenant: str = TOWN) -> Notice:
@@ -206,6 +242,7 @@ class Log:
         tree = merkle.in_memory(self.leaves)
         size = len(self.leaves)
         note = self.signer.sign(str(Checkpoint(self.signer.name, size, merkle.root(tree, size))))
+        note = self.beside.cosign(note) if self.beside else note
         leaves = [
             {
                 "entry": str(entry.id),

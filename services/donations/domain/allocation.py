@@ -1,18 +1,21 @@
-"""The allocation: one pure function of what is published, so that anybody can do it again (先着順).
+"""The allocation: one pure function of what is published, so that anybody can do it again.
 
-The rule, in four sentences:
+The rule, in five sentences:
 
-1. Applications are served in the order of `arrived_at`, those of the same moment in the order of their receipts.
-2. Machines are given in the order of the kinds as the call names them, within a kind in the order of their labels.
-3. An application gets the smallest of what it asked, what its category may have, and what is left of the call's units.
-4. Who got less than the smaller of the first two waits for the rest, in the same order.
+1. Applications are served in the order of the call's rule (`ranking.py`): by arrival, by lot, or by points.
+2. Machines are given in the order of the kinds as the offer names them, within a kind in the order of their labels.
+3. An application gets the smallest of what it is due and what is left of the offer's units; it is due what it asked, at
+   most what its category may have, less what it holds from an earlier round.
+4. Who got less than that waits for the rest, in the same order.
+5. What a withdrawn application held goes to those who wait, in their order, and nobody else's machines move.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from services.donations.domain.receipt import order
-from shared.events.donations import Allocated, ApplicationReceived, CallOpened, Grant
+from services.donations.domain.ranking import FIRST_COME, Ranking
+from shared.events.donations import Allocated, ApplicationReceived, CallOpened, Grant, MovedOn, RoundOpened
 from shared.events.tracking import ItemKind, Part
 
 
@@ -24,38 +27,88 @@ class Machine(Part):
     kind: ItemKind
 
 
-def allocate(call: CallOpened, applications: Iterable[ApplicationReceived], stock: Iterable[Machine]) -> Allocated:
-    """Return who gets what. The order in which applications and machines are handed in does not matter.
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a share-out gave, who waits for the rest, and what nobody was due."""
 
-    Machines of kinds that the call does not offer are left out of its stock; an application of a category that the
+    grants: tuple[Grant, ...]
+    waiting: tuple[str, ...]
+    left: tuple[UUID, ...]
+
+
+def allocate(
+    call: CallOpened,
+    applications: Iterable[ApplicationReceived],
+    stock: Iterable[Machine],
+    *,
+    ranking: Ranking = FIRST_COME,
+    further: RoundOpened | None = None,
+    held: Mapping[str, int] | None = None,
+) -> Allocated:
+    """Return who gets what in a round. The order in which applications and machines are handed in does not matter.
+
+    `further` is the round when it is not the call's first, `held` how many each receipt has from earlier ones.
+    Machines of kinds that the round does not offer are left out of its stock; an application of a category that the
     call does not name gets nothing and does not wait.
     """
-    caps = {category.code: category.cap for category in call.categories}
-    places = {kind: place for place, kind in enumerate(call.item_kinds)}
+    offer = further or call
+    places = {kind: place for place, kind in enumerate(offer.item_kinds)}
     offered = sorted(
         (machine for machine in stock if machine.kind in places), key=lambda m: (places[m.kind], m.label, m.item)
     )
     items = [machine.item for machine in offered]
-    given, units_max = 0, min(call.units, len(items))
-    grants: list[Grant] = []
-    waiting: list[str] = []
-    for each in sorted(applications, key=lambda a: (a.arrived_at, order(a.receipt))):
-        due = min(each.units, caps.get(each.category, 0))
-        got = min(due, units_max - given)
-        if got:
-            granted = tuple(items[given : given + got])
-            grants.append(_grant(each, granted))
-            given += got
-        if got < due:
-            waiting.append(each.receipt)
+    done = share(call, ranking.ordered(applications), items, min(offer.units, len(items)), held or {})
     return Allocated(
         call=call.call,
         rule=call.rule,
         stock=tuple(items),
-        grants=tuple(grants),
-        waiting=tuple(waiting),
-        left=tuple(items[given:]),
+        grants=done.grants,
+        waiting=done.waiting,
+        left=done.left,
+        round=further.round if further else 1,
+        seed=ranking.seed.hex() if ranking.rule == "lottery" else None,
     )
+
+
+def move_on(
+    call: CallOpened,
+    receipt: str,
+    freed: Sequence[UUID],
+    waiting: Sequence[ApplicationReceived],
+    held: Mapping[str, int],
+) -> MovedOn:
+    """Give what `receipt` held to those who wait, in the order in which they wait; `held` is what each has already."""
+    rest = [each for each in waiting if each.receipt != receipt]
+    done = share(call, rest, freed, len(freed), held)
+    return MovedOn(
+        call=call.call,
+        receipt=receipt,
+        freed=tuple(freed),
+        grants=done.grants,
+        waiting=done.waiting,
+        left=done.left,
+    )
+
+
+def share(
+    call: CallOpened,
+    ordered: Sequence[ApplicationReceived],
+    items: Sequence[UUID],
+    units_max: int,
+    held: Mapping[str, int],
+) -> Shared:
+    """Share items out in the order given: the one loop that gives machines."""
+    caps = {category.code: category.cap for category in call.categories}
+    given, grants, waiting = 0, [], []
+    for each in ordered:
+        due = max(0, min(each.units, caps.get(each.category, 0)) - held.get(each.receipt, 0))
+        got = min(due, units_max - given)
+        if got:
+            grants.append(_grant(each, tuple(items[given : given + got])))
+            given += got
+        if got < due:
+            waiting.append(each.receipt)
+    return Shared(tuple(grants), tuple(waiting), tuple(items[given:]))
 
 
 def _grant(each: ApplicationReceived, items: tuple[UUID, ...]) -> Grant:

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from shared.entry import Event
 from shared.events.donations import (
+    ApplicationCorrected,
     ApplicationReceived,
     ApplicationRefused,
+    ApplicationWithdrawn,
     Grant,
     HandedOver,
+    Reoffered,
+    Returned,
     UsageReported,
 )
 from shared.refused import Refused
@@ -19,40 +23,66 @@ from shared.refused import Refused
 Use = Literal["circulars", "accounts", "procedures", "training", "stock", "meetings", "publishing", "other"]
 Difficulty = Literal["no-network", "network-cost", "operation", "trouble", "shelter"]
 USES: tuple[Use, ...] = get_args(Use)
+ReturnReason = Literal["unused", "broken", "closed", "other"]
+ClearedBy = Literal["erased", "replaced"]
+RETURN_REASONS: tuple[ReturnReason, ...] = get_args(ReturnReason)
+CLEARED_BY: tuple[ClearedBy, ...] = get_args(ClearedBy)
 DIFFICULTIES: tuple[Difficulty, ...] = get_args(Difficulty)
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the events of one application add up to."""
+    """What the events of one application add up to; `received` is as it was corrected last."""
 
     received: ApplicationReceived | None = None
     refused: ApplicationRefused | None = None
+    withdrawn: bool = False
     handed_over: HandedOver | None = None
+    returned: Returned | None = None
+    reoffered: bool = False
     reports: tuple[UsageReported, ...] = ()
+
+    def queued(self) -> ApplicationReceived:
+        """Return the application as it stands in the queue. Raises Refused when it is not in it (any more)."""
+        if self.received is None or self.refused or self.withdrawn:
+            raise Refused(
+                "not-queued",
+                "この応募は受付の列にありません。受付番号を確かめてください。",
+                "This application is not in the queue. Check the receipt number.",
+            )
+        return self.received
+
+    def correct(self, category: str, units: int) -> ApplicationCorrected:
+        """Correct what is asked for; the place in the queue stays. Raises Refused when it is not in the queue."""
+        before = self.queued()
+        return ApplicationCorrected(
+            call=before.call, application=before.application, receipt=before.receipt, category=category, units=units
+        )
+
+    def withdraw(self) -> ApplicationWithdrawn:
+        """Leave the queue. Raises Refused when it is not in it, or the machines were handed over already."""
+        before = self.queued()
+        if self.handed_over:
+            raise Refused(
+                "handed-over-not-withdrawn",
+                "もうお渡しした応募は取り下げられません。使わなくなった機器は、役場の窓口に返してください。",
+                "What was handed over is not withdrawn. Give machines you no longer use back at the town's desk.",
+            )
+        return ApplicationWithdrawn(call=before.call, application=before.application, receipt=before.receipt)
 
     def refuse(self) -> ApplicationRefused:
         """Take the application out of the queue, as not eligible. Raises Refused when it is not in it."""
-        if self.received is None or self.refused:
-            raise Refused(
-                "not-queued",
-                "この応募は受付の列にありません。受付番号を確かめてください。",
-                "This application is not in the queue. Check the receipt number.",
-            )
-        facts = self.received.model_dump(exclude={"keyed_by"})
+        facts = self.queued().model_dump(exclude={"keyed_by"})
         return ApplicationRefused.model_validate(facts | {"reason": "not-eligible"})
 
-    def hand_over(self, grant: Grant, scanned: tuple[UUID, ...] | None) -> HandedOver:
+    def hand_over(self, grant: Grant, scanned: tuple[UUID, ...] | None, **told: str | None) -> HandedOver:
         """Hand over what was granted; `scanned` are the machines at the counter, None when nobody scanned.
+
+        `told` is what else the event says: agreed, photo_sha256, approval, basis.
 
         Raises Refused when it was handed over before, or when the machines at the counter are not the granted ones.
         """
-        if self.received is None or self.refused:
-            raise Refused(
-                "not-queued",
-                "この応募は受付の列にありません。受付番号を確かめてください。",
-                "This application is not in the queue. Check the receipt number.",
-            )
+        received = self.queued()
         if self.handed_over:
             raise Refused(
                 "handed-over",
@@ -68,14 +98,38 @@ class Application:
                 scanned=len(scanned),
             )
         return HandedOver(
-            call=self.received.call,
-            application=self.received.application,
-            receipt=self.received.receipt,
-            category=self.received.category,
+            call=received.call,
+            application=received.application,
+            receipt=received.receipt,
+            category=received.category,
             items=grant.items,
+            scanned=scanned is not None,
+            **told,
         )
 
-    def report(self, uses: tuple[str, ...], difficulty: str | None) -> UsageReported:
+    def take_back(self, reason: ReturnReason) -> Returned:
+        """Take back what was handed over, all of it. Raises Refused when nothing was, or it came back before."""
+        if self.handed_over is None or self.returned:
+            raise Refused(
+                "nothing-to-return",
+                "お渡しした機器がないか、もう返却を記録してあります。受付番号を確かめてください。",
+                "Nothing was handed over, or it was returned already. Check the receipt number.",
+            )
+        e = self.handed_over
+        return Returned(call=e.call, application=e.application, receipt=e.receipt, items=e.items, reason=reason)
+
+    def reoffer(self, method: ClearedBy) -> Reoffered:
+        """Offer again what came back, once its medium was erased or exchanged. Raises Refused before, or twice."""
+        if self.returned is None or self.reoffered:
+            raise Refused(
+                "nothing-returned",
+                "返却された機器がないか、もう再募集に回してあります。受付番号を確かめてください。",
+                "Nothing was returned, or it is offered again already. Check the receipt number.",
+            )
+        e = self.returned
+        return Reoffered(call=e.call, application=e.application, receipt=e.receipt, items=e.items, method=method)
+
+    def report(self, uses: tuple[str, ...], difficulty: str | None, **told: Any) -> UsageReported:
         """Record how the machines are used. Raises Refused before they were handed over."""
         if self.handed_over is None:
             raise Refused(
@@ -89,6 +143,7 @@ class Application:
             category=self.handed_over.category,
             uses=uses,
             difficulty=difficulty,
+            **told,
         )
 
 
@@ -101,8 +156,17 @@ def fold(events: Sequence[Event]) -> Application:
                 application = replace(application, received=event)
             case ApplicationRefused():
                 application = replace(application, refused=event)
+            case ApplicationCorrected() if application.received:
+                corrected = {"category": event.category, "units": event.units}
+                application = replace(application, received=application.received.model_copy(update=corrected))
+            case ApplicationWithdrawn():
+                application = replace(application, withdrawn=True)
             case HandedOver():
                 application = replace(application, handed_over=event)
+            case Returned():
+                application = replace(application, returned=event)
+            case Reoffered():
+                application = replace(application, reoffered=True)
             case UsageReported():
                 application = replace(application, reports=(*application.reports, event))
             case _:

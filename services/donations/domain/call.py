@@ -1,28 +1,34 @@
-"""A public call (公募): draft, open, closed, settled; and what it takes in, by which clock."""
+"""A public call (公募): draft, open, closed, settled, round after round; and what it takes in, by which clock."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.donations.domain.allocation import Machine, allocate
+from services.donations.domain.allocation import Machine, allocate, move_on
+from services.donations.domain.ranking import Ranking
+from services.donations.domain.window import refuse_window
 from shared.entry import Event
 from shared.events.donations import (
     Allocated,
     ApplicationReceived,
     ApplicationRefused,
+    BasisRecorded,
     CallClosed,
     CallOpened,
     Category,
     Channel,
     Grant,
+    MovedOn,
+    ReviewConfirmed,
+    Reviewed,
+    RoundOpened,
+    SeedDrawn,
 )
 from shared.refused import Invalid, Refused
 
 State = Literal["draft", "open", "closed", "settled"]
-Stage = Literal["ahead", "open", "over", "closed", "settled"]
-YEARS = range(2000, 2100)  # of a call's window; anything else is a slip of the finger
 Reason = Literal["late", "early", "not-eligible"]
 
 
@@ -31,15 +37,42 @@ class Call:
     """What the events of one call add up to."""
 
     opened: CallOpened | None = None
+    further: RoundOpened | None = None  # the round it is in, after the first
     closed: bool = False
-    allocated: Allocated | None = None
+    seed: SeedDrawn | None = None
+    reviewed: Reviewed | None = None
+    confirmed: bool = False
+    allocated: Allocated | None = None  # of the round it is in
+    held: Mapping[str, Grant] = field(default_factory=dict)  # what each receipt holds now, from all rounds
+    waiting: tuple[str, ...] = ()
+    basis: BasisRecorded | None = None  # on what the town may give things away
+
+    def refuse_leaving(self) -> None:
+        """Raise Refused where a lottery's seed may be read and nothing is allocated: who goes now picks who wins."""
+        if self.opened and self.opened.rule == "lottery" and self.closed and not self.allocated:
+            raise Refused(
+                "draw-under-way",
+                "抽選の結果が出るまで、応募を外すことも取り下げることもできません。割り当てのあとで、もう一度行ってください。",
+                "Until the lottery is decided no application leaves the queue. Do it again once the call is allocated.",
+            )
 
     @property
     def state(self) -> State:
-        """Where the call stands, whatever the clock says."""
+        """Where the call stands in its round, whatever the clock says."""
         if self.opened is None:
             return "draft"
         return "settled" if self.allocated else "closed" if self.closed else "open"
+
+    @property
+    def round(self) -> int:
+        """The round it is in, counted from 1."""
+        return self.further.round if self.further else 1
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """When the round it is in takes applications."""
+        offer = self.further or self._opened()
+        return offer.opens_at, offer.closes_at
 
     def open(self, event: CallOpened) -> CallOpened:
         """Open the call. Raises Refused when it was opened before, Invalid for a window or categories that are none."""
@@ -50,20 +83,7 @@ class Call:
                 "A call of this number has been opened already. Open it under another number.",
                 state=self.state,
             )
-        if event.opens_at >= event.closes_at:
-            raise Invalid(
-                "bad-window",
-                "締切が開始より前です。応募期間を直してください。",
-                "The call would close before it opens. Correct its window.",
-                field="closes_at",
-            )
-        if event.opens_at.year not in YEARS or event.closes_at.year not in YEARS:
-            raise Invalid(
-                "bad-window",
-                f"{YEARS[0]}年から{YEARS[-1]}年までの日時にしてください。",
-                f"Give moments from {YEARS[0]} to {YEARS[-1]}.",
-                field="opens_at" if event.opens_at.year not in YEARS else "closes_at",
-            )
+        refuse_window(event.opens_at, event.closes_at)
         codes = [category.code for category in event.categories]
         if not codes or len(set(codes)) < len(codes):
             raise Invalid(
@@ -72,7 +92,28 @@ class Call:
                 "There is no category, or one is named twice. Correct the categories.",
                 field="categories",
             )
+        criteria = [criterion.code for criterion in event.criteria]
+        if (event.rule == "review") != bool(criteria) or len(set(criteria)) < len(criteria):
+            raise Invalid(
+                "bad-criteria",
+                "審査の公募には観点を1つ以上、それぞれ別の記号で入れてください。ほかの決め方では空けてください。",
+                "A review needs criteria, each under a code of its own; any other rule has none.",
+                field="criteria",
+            )
         return event
+
+    def open_round(self, asked: RoundOpened) -> RoundOpened:
+        """Open a further round once the last one is settled; its number is the next. Raises Refused, Invalid."""
+        opened = self._opened()
+        if self.allocated is None:
+            raise Refused(
+                "round-not-settled",
+                "いまの回の割り当てが済んでいません。締め切りと割り当ての後で、次の回を始めてください。",
+                "The current round is not allocated yet. Open the next one after its allocation.",
+                state=self.state,
+            )
+        refuse_window(asked.opens_at, asked.closes_at)
+        return asked.model_copy(update={"call": opened.call, "number": opened.number, "round": self.round + 1})
 
     def receive(
         self, *, application: UUID, receipt: str, category: str, units: int, at: datetime
@@ -82,33 +123,20 @@ class Call:
         Raises Refused before and after the window, for a category that is not eligible, and for units over its cap:
         whoever fills in the form can still correct it.
         """
-        opened = self._opened()
-        if at < opened.opens_at:
+        opened, (opens_at, closes_at) = self._opened(), self.window
+        if at < opens_at:
             raise Refused(
                 "call-not-begun",
                 "応募の受付はまだ始まっていません。開始の日時になってから、もう一度送ってください。",
                 "This call does not take applications yet. Send it again once the call has opened.",
             )
-        if self.closed or at >= opened.closes_at:
+        if self.closed or at >= closes_at:
             raise Refused(
                 "call-closed",
                 "応募の受付は終わりました。次の公募をお待ちになるか、役場の窓口にお尋ねください。",
                 "This call is closed. Wait for the next one, or ask the town's desk.",
             )
-        eligible = self.category(category)
-        if eligible is None:
-            raise Refused(
-                "not-eligible",
-                "この区分はこの公募の対象ではありません。公募のページにある区分から選んでください。",
-                "This category is not eligible in this call. Choose one that the call names.",
-            )
-        if units > eligible.cap:
-            raise Refused(
-                "over-cap",
-                f"この区分で応募できるのは{eligible.cap}台までです。台数を直してください。",
-                f"A group of this category may ask for {eligible.cap} at most. Correct the number.",
-                cap=eligible.cap,
-            )
+        eligible = self.within(category, units)
         return ApplicationReceived(
             call=opened.call,
             application=application,
@@ -117,6 +145,7 @@ class Call:
             units=units,
             channel="web",
             arrived_at=at,
+            round=self.round,
         )
 
     def record(
@@ -152,13 +181,41 @@ class Call:
             "units": units,
             "channel": channel,
             "arrived_at": arrived_at,
+            "round": self.round,
         }
         if reason := self._out(category, arrived_at):
             return ApplicationRefused.model_validate(facts | {"reason": reason})
         return ApplicationReceived.model_validate(facts | {"keyed_by": keyed_by})
 
+    def within(self, category: str, units: int) -> Category:
+        """Return the category asked for. Raises Refused when it is not eligible, or the units are over its cap."""
+        eligible = self.category(category)
+        if eligible is None:
+            raise Refused(
+                "not-eligible",
+                "この区分はこの公募の対象ではありません。公募のページにある区分から選んでください。",
+                "This category is not eligible in this call. Choose one that the call names.",
+            )
+        if units > eligible.cap:
+            raise Refused(
+                "over-cap",
+                f"この区分で応募できるのは{eligible.cap}台までです。台数を直してください。",
+                f"A group of this category may ask for {eligible.cap} at most. Correct the number.",
+                cap=eligible.cap,
+            )
+        return eligible
+
+    def refuse_correction(self, received: ApplicationReceived, at: datetime) -> None:
+        """Raise Refused when an application can no longer be corrected: its round's time is over, or it is closed."""
+        if self.closed or received.round != self.round or at >= self.window[1]:
+            raise Refused(
+                "correction-late",
+                "締め切った後は直せません。違っているところは役場の窓口に知らせてください。",
+                "After the closing nothing is corrected. Tell the town's desk what is wrong.",
+            )
+
     def close(self) -> CallClosed:
-        """Close the queue for good. Raises Refused when it is closed or was never opened."""
+        """Close the queue of this round for good. Raises Refused when it is closed or was never opened."""
         opened = self._opened()
         if self.closed:
             raise Refused(
@@ -167,11 +224,118 @@ class Call:
                 "This call has been closed already. The next step is to allocate.",
                 state=self.state,
             )
-        return CallClosed(call=opened.call, number=opened.number)
+        return CallClosed(call=opened.call, number=opened.number, round=self.round)
 
-    def settle(self, applications: Iterable[ApplicationReceived], stock: Iterable[Machine]) -> Allocated:
-        """Allocate. Raises Refused before the call is closed and when it was allocated before."""
+    def review(self, event: Reviewed, queue: Iterable[ApplicationReceived]) -> Reviewed:
+        """Mark every application in the queue; marks given again replace the last ones, unconfirmed.
+
+        Raises Refused when the call is not reviewed or not closed, Invalid for points that are none or missing marks.
+        """
         opened = self._opened()
+        self._refuse_unsettleable()
+        most = {criterion.code: criterion.points_max for criterion in opened.criteria}
+        if opened.rule != "review":
+            raise Refused(
+                "not-reviewed",
+                "この公募は審査で決めません。公募の決め方を確かめてください。",
+                "This call is not decided by a review. Check its rule.",
+            )
+        for marks in event.marks:
+            if marks.points.keys() != most.keys() or not all(0 <= marks.points[code] <= most[code] for code in most):
+                raise Invalid(
+                    "bad-points",
+                    f"{marks.receipt} の点が足りないか、範囲を超えています。観点ごとに入れてください。",
+                    f"The points of {marks.receipt} are missing or out of range. Give them for each criterion.",
+                    field="marks",
+                )
+        self._refuse_unmarked(event, queue)
+        return event.model_copy(update={"call": opened.call, "round": self.round})
+
+    def confirm(self, review: UUID, confirmer: str, queue: Iterable[ApplicationReceived]) -> ReviewConfirmed:
+        """Confirm the last marks as a second person. Raises Refused for the reviewer, and when there are none."""
+        opened = self._opened()
+        self._refuse_unsettleable()
+        if self.reviewed is None:
+            raise Refused(
+                "nothing-reviewed",
+                "まだ審査の点が記録されていません。先に点を記録してください。",
+                "No marks have been recorded yet. Record them first.",
+            )
+        if self.reviewed.reviewer == confirmer:
+            raise Refused(
+                "same-eyes",
+                "点を付けた人は確認できません。ほかの職員に確かめてもらってください。",
+                "Who gave the marks cannot confirm them. Have a colleague look at them.",
+            )
+        self._refuse_unmarked(self.reviewed, queue)
+        return ReviewConfirmed(call=opened.call, round=self.round, review=review, confirmer=confirmer)
+
+    def draw(self, event: SeedDrawn) -> SeedDrawn:
+        """Take the seed of this round's lottery. Raises Refused when the call draws no lots or is not closed."""
+        if self._opened().rule != "lottery" or not self.closed or event.round != self.round:
+            raise Refused(
+                "no-draw",
+                "この公募は抽選をしないか、まだ締め切っていません。公募の決め方を確かめてください。",
+                "This call draws no lots, or is not closed yet. Check its rule.",
+            )
+        return event
+
+    def settle(
+        self, applications: Iterable[ApplicationReceived], stock: Iterable[Machine], out: Iterable[str] = ()
+    ) -> Allocated:
+        """Allocate this round; `out` are the receipts that are not in the queue. Raises Refused when too early."""
+        opened = self._opened()
+        self._refuse_unsettleable()
+        held = {receipt: len(grant.items) for receipt, grant in self.held.items()}
+        done = allocate(opened, applications, stock, ranking=self._ranking(opened), further=self.further, held=held)
+        return done.model_copy(update={"out": tuple(sorted(out))})
+
+    def move_on(self, receipt: str, applications: Iterable[ApplicationReceived]) -> MovedOn:
+        """Give what a leaving application holds to those who wait; the caller knows that it may leave."""
+        place = {each: at for at, each in enumerate(self.waiting)}
+        waiting = sorted((one for one in applications if one.receipt in place), key=lambda one: place[one.receipt])
+        freed = self.held[receipt].items if receipt in self.held else ()
+        held = {each: len(grant.items) for each, grant in self.held.items() if each != receipt}
+        return move_on(self._opened(), receipt, freed, waiting, held)
+
+    def record_basis(self, event: BasisRecorded) -> BasisRecorded:
+        """Record the approval (決裁) and the rule of law the town gives by; the last one counts. Raises Refused."""
+        return event.model_copy(update={"call": self._opened().call})
+
+    def granted(self, receipt: str) -> Grant:
+        """Return what an application holds. Raises Refused when nothing is granted to it (yet)."""
+        if receipt in self.held:
+            return self.held[receipt]
+        raise Refused(
+            "not-granted",
+            "この応募には割り当てがありません。割り当ての記録を確かめてください。",
+            "Nothing is allocated to this application. Check the record of the allocation.",
+        )
+
+    def category(self, code: str) -> Category | None:
+        """Return the eligible category of a code, or None."""
+        return next((one for one in (self.opened.categories if self.opened else ()) if one.code == code), None)
+
+    def _ranking(self, opened: CallOpened) -> Ranking:
+        if opened.rule == "lottery":
+            if self.seed is None:
+                raise Refused(
+                    "seed-not-drawn",
+                    "抽選の種を待っています。締め切りの記録が公開ログに載ると決まります。少し待って、もう一度お試しください。",
+                    "The lottery's seed follows once the closing is in the public log. Wait a moment and try again.",
+                )
+            return Ranking("lottery", seed=bytes.fromhex(self.seed.seed))
+        if opened.rule == "review":
+            if self.reviewed is None or not self.confirmed:
+                raise Refused(
+                    "review-not-confirmed",
+                    "審査の点が、もう1人の職員に確認されていません。確認の後で割り当ててください。",
+                    "The marks are not confirmed by a second person yet. Allocate after that.",
+                )
+            return Ranking("review", points={one.application: sum(one.points.values()) for one in self.reviewed.marks})
+        return Ranking()
+
+    def _refuse_unsettleable(self) -> None:
         if self.allocated:
             raise Refused(
                 "call-settled",
@@ -185,28 +349,22 @@ class Call:
                 "Nothing is allocated before the call is closed. Close it first.",
                 missing=("公募の締め切り",),
             )
-        return allocate(opened, applications, stock)
 
-    def granted(self, receipt: str) -> Grant:
-        """Return what an application got. Raises Refused when nothing was granted to it (yet)."""
-        for grant in self.allocated.grants if self.allocated else ():
-            if grant.receipt == receipt:
-                return grant
-        raise Refused(
-            "not-granted",
-            "この応募には割り当てがありません。割り当ての記録を確かめてください。",
-            "Nothing is allocated to this application. Check the record of the allocation.",
-        )
-
-    def category(self, code: str) -> Category | None:
-        """Return the eligible category of a code, or None."""
-        return next((one for one in (self.opened.categories if self.opened else ()) if one.code == code), None)
+    def _refuse_unmarked(self, event: Reviewed, queue: Iterable[ApplicationReceived]) -> None:
+        marked = {one.application for one in event.marks}
+        if missing := [each.receipt for each in queue if each.application not in marked]:
+            raise Invalid(
+                "not-marked",
+                f"{missing[0]} に点がありません。列にあるすべての応募に点を入れてください。",
+                f"{missing[0]} has no marks. Give every application in the queue its points.",
+                field="marks",
+            )
 
     def _out(self, category: str, arrived_at: datetime) -> Reason | None:
-        opened = self._opened()
-        if self.closed or arrived_at >= opened.closes_at:
+        opens_at, closes_at = self.window
+        if self.closed or arrived_at >= closes_at:
             return "late"
-        if arrived_at < opened.opens_at:
+        if arrived_at < opens_at:
             return "early"
         return None if self.category(category) else "not-eligible"
 
@@ -227,19 +385,39 @@ def fold(events: Sequence[Event]) -> Call:
         match event:
             case CallOpened():
                 call = replace(call, opened=event)
+            case RoundOpened():
+                call = replace(
+                    call, further=event, closed=False, seed=None, reviewed=None, confirmed=False, allocated=None
+                )
             case CallClosed():
                 call = replace(call, closed=True)
-            case Allocated():
-                call = replace(call, allocated=event)
+            case Reviewed():
+                call = replace(call, reviewed=event, confirmed=False)
+            case ReviewConfirmed():
+                call = replace(call, confirmed=True)
+            case SeedDrawn():
+                call = replace(call, seed=event) if event.round == call.round else call
+            case BasisRecorded():
+                call = replace(call, basis=event)
+            case Allocated() | MovedOn():
+                call = _shared(call, event)
             case _:
                 raise TypeError(f"{event.kind} is no event of a call")
     return call
 
 
-def stage(call: CallOpened, *, closed: bool, allocated: bool, now: datetime) -> Stage:
-    """Tell where a call stands by the clock as well: before its window (ahead), in it, or over and not yet closed."""
-    if allocated:
-        return "settled"
-    if closed:
-        return "closed"
-    return "ahead" if now < call.opens_at else "open" if now < call.closes_at else "over"
+def _shared(call: Call, event: Allocated | MovedOn) -> Call:
+    """Return the call after machines were given: in a round, or because somebody left."""
+    if isinstance(event, Allocated):
+        return replace(call, allocated=event, held=_with(call.held, event.grants), waiting=event.waiting)
+    staying = {receipt: grant for receipt, grant in call.held.items() if receipt != event.receipt}
+    return replace(call, held=_with(staying, event.grants), waiting=event.waiting)
+
+
+def _with(held: Mapping[str, Grant], grants: Iterable[Grant]) -> Mapping[str, Grant]:
+    """Add what was granted to what each receipt holds."""
+    now = dict(held)
+    for grant in grants:
+        before = now[grant.receipt].items if grant.receipt in now else ()
+        now[grant.receipt] = grant.model_copy(update={"items": before + grant.items})
+    return now

@@ -9,6 +9,8 @@ from uuid import UUID
 from shared.ids import ALPHABET
 
 PASSPHRASE_LENGTH = 8  # 40 bits, guessed against a limit (services/donations/intake.py)
+LINK_LENGTH = 25
+LINK = re.compile(r"[0-9a-z]{25}", re.ASCII)
 RECEIPT = re.compile(r"[0-9]{6}-[0-9]{4,6}", re.ASCII)
 SECRET_SIZE = 32  # bytes of a town's secret
 
@@ -38,6 +40,12 @@ def passphrase(secret: bytes, application: UUID) -> str:
     drawn = hmac.digest(secret, application.bytes, "sha256")
     text = "".join(ALPHABET[byte % len(ALPHABET)] for byte in drawn[:PASSPHRASE_LENGTH])
     return f"{text[:4]}-{text[4:]}"
+
+
+def link_token(secret: bytes, application: UUID) -> str:
+    """Return what makes an application's private link: 125 bits that follow from the town's secret."""
+    drawn = hmac.digest(secret, b"link" + application.bytes, "sha256")
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in drawn[:LINK_LENGTH]).lower()
 
 
 def canonical(given: str) -> str:

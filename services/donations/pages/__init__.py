@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, Depends
 
-from services.donations.pages import desk, public
+from services.donations.pages import counter, deciding, desk, letters, opening, own, personal, public, uses
 from shared.identity import principal
 
 # The public reads these without signing in; a bearer token that is there still says whose page it is.
 router = APIRouter(include_in_schema=False, dependencies=[Depends(principal)])
-for _part in (public, desk):
+for _part in (own, public, opening, letters, desk, deciding, counter, uses, personal):
     router.include_router(_part.router)

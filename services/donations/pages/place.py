@@ -1,22 +1,28 @@
 """A call as donations' pages show it, and the fields that the public and the desk fill in alike."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.donations import views
+from services.donations import reading
 from services.donations.domain.applicant import is_phone
-from services.donations.domain.call import Stage, stage
-from services.donations.intake import PRINTABLE, PROSE, Place, public
+from services.donations.domain.portal import TOKYO
+from services.donations.domain.window import YEARS, Stage, stage
+from services.donations.intake import Place, public
 from services.donations.pages.words import CHIPS, WORDS
+from services.donations.shapes import PRINTABLE, PROSE
 from shared.door import Door
-from shared.events.donations import CallOpened
+from shared.events.donations import CallOpened, RoundOpened
+from shared.identity import Principal
 from shared.ids import uuid7
+from shared.refused import Unknown
 from shared.web.forms import Form
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
@@ -36,13 +42,28 @@ class Shown:
     closed_at: datetime | None
     allocated_at: datetime | None
     stock: tuple[UUID, ...] = ()
+    further: RoundOpened | None = None
+    units: int = 0  # of all rounds together
+
+    @property
+    def offer(self) -> CallOpened | RoundOpened:
+        """What the round it is in offers."""
+        return self.further or self.call
+
+    @property
+    def round(self) -> int:
+        """The round it is in."""
+        return self.further.round if self.further else 1
 
     @classmethod
     def of(cls, row: Any, tenant: str, now: datetime) -> "Shown":
         """Read a row of the calls and say where the call stands now."""
         call = CallOpened.model_validate(row.data)
-        state = stage(call, closed=bool(row.closed_at), allocated=bool(row.allocated_at), now=now)
-        return cls(call, tenant, state, row.closed_at, row.allocated_at, tuple(getattr(row, "stock", None) or ()))
+        further = RoundOpened.model_validate(row.further) if row.further else None
+        state = stage(further or call, closed=bool(row.closed_at), allocated=bool(row.allocated_at), now=now)
+        stock = tuple(getattr(row, "stock", None) or ())
+        units = int(getattr(row, "units", None) or call.units)
+        return cls(call, tenant, state, row.closed_at, row.allocated_at, stock, further, units)
 
 
 def page(request: Request, template: str, status: int = 200, *, desk: str = "", **context: Any) -> Response:
@@ -56,8 +77,18 @@ def page(request: Request, template: str, status: int = 200, *, desk: str = "", 
 async def shown_call(door: Door, place: Place) -> Shown:
     """Return the call of a place as it stands now."""
     async with door.look(place.tenant, public(place)) as connection:
-        row = next(row for row in await views.opened(connection) if row.call == place.call)
+        row = next(row for row in await reading.opened(connection) if row.call == place.call)
     return Shown.of(row, place.tenant, door.now())
+
+
+async def receipts_place(door: Door, receipt: str, who: Principal) -> Place:
+    """Return the call of a receipt of the clerk's own town. Raises Unknown."""
+    async with door.asking() as connection:
+        query = text("SELECT call, tenant, number FROM public_receipt(:receipt)")
+        row = (await connection.execute(query, {"receipt": receipt})).one_or_none()
+    if row is None or row.tenant != who.party:
+        raise Unknown
+    return Place(row.call, row.tenant, row.number)
 
 
 def request_id(form: Form) -> UUID:
@@ -81,3 +112,18 @@ def person(form: Form, call: CallOpened) -> dict[str, Any]:
     if facts["phone"] and not is_phone(facts["phone"]):
         form.wrong("phone", _("電話番号"), _("けたが合いません。市外局番から入れてください。"), "0233-43-2261")
     return facts
+
+
+def local(form: Form, name: str, label: str) -> datetime | None:
+    """Read a moment that a person typed by the clock on the wall."""
+    said = form.need(name, label, longest=40)
+    try:
+        at = datetime.fromisoformat(unicodedata.normalize("NFKC", said))
+    except ValueError:
+        if said:
+            form.wrong(name, label, _("日時として読めません。例のように入れてください。"), "2026-11-05T08:33")
+        return None
+    if at.year not in YEARS:
+        form.wrong(name, label, _("日時として読めません。例のように入れてください。"), "2026-11-05T08:33")
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=TOKYO)

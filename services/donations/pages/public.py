@@ -1,29 +1,33 @@
 """Pages for everybody: the calls, the application in two pages, the receipt, the public record."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from sqlalchemy import text
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from services.donations import commands, views
-from services.donations.domain.application import DIFFICULTIES, USES
-from services.donations.domain.receipt import canonical
-from services.donations.intake import UNITS_MAX, Applying, Held, Reported, find, hold, public
+from services.donations import commands, papers, reading
+from services.donations.domain.application import USES
+from services.donations.intake import find, public
+from services.donations.pages.own import keep
 from services.donations.pages.place import LINES, Shown, page, person, request_id, shown_call
+from services.donations.pages.words import WORDS
+from services.donations.shapes import UNITS_MAX, Applying
 from shared.door import Door, TheDoor
-from shared.events.donations import CallOpened
+from shared.events.donations import CallOpened, RoundOpened
 from shared.identity import Principal
 from shared.ids import uuid7
-from shared.refused import Unknown
+from shared.settings import settings
 from shared.web.forms import Form, carried
-from shared.web.i18n import language
 from shared.web.i18n import msgid as _
 
 router = APIRouter(include_in_schema=False)
 
-COOKIE, COOKIE_AGE_S = "receipt", 1800
 PAGE_1 = ("category", "group", "representative", "address", "phone", "mail")
 PAGE_2 = ("units", "uses", "network", "purpose", "consent")
 
@@ -34,56 +38,6 @@ async def list_calls(request: Request, door: TheDoor) -> Response:
     async with door.engine.connect() as connection:
         rows = list(await connection.execute(text("SELECT * FROM public_calls()")))
     return page(request, "calls.html", calls=[Shown.of(row, row.tenant, door.now()) for row in rows])
-
-
-@router.get("/calls/receipt")
-async def show_receipt(request: Request, door: TheDoor, other: str = "") -> Response:
-    """Show where an application stands; the receipt and its passphrase are in a cookie of half an hour."""
-    number, _dot, passphrase = request.cookies.get(COOKIE, "").partition(".")
-    if not number or other:
-        return page(request, "lookup.html", form=Form())
-    try:
-        held = await hold(door, number, passphrase)
-    except Unknown as refusal:
-        return _refused_receipt(request, Form({"receipt": number}), refusal)
-    return await _receipt(request, door, held, passphrase, Form({"request": str(uuid7())}))
-
-
-@router.post("/calls/receipt")
-async def look_up(request: Request, door: TheDoor) -> Response:
-    """Open a receipt with its passphrase."""
-    form = Form(await request.form())
-    number = form.need("receipt", _("受付番号"), longest=40, example="063622-0001")
-    passphrase = form.need("passphrase", _("照会コード"), longest=40, example="KTG4-92BD")
-    if form.errors:
-        return page(request, "lookup.html", 422, form=form)
-    try:
-        held = await hold(door, number, passphrase)
-    except Unknown as refusal:
-        return _refused_receipt(request, form, refusal)
-    return _keep(request, held.receipt, canonical(passphrase))
-
-
-@router.post("/calls/receipt/usage")
-async def report_use(request: Request, door: TheDoor) -> Response:
-    """Take a usage report of the recipient."""
-    number, _dot, passphrase = request.cookies.get(COOKIE, "").partition(".")
-    form = Form(await request.form())
-    held = await hold(door, number, passphrase)
-    uses = form.choices("uses", _("使い道"), USES, least=1)
-    difficulty = form.value("difficulty") if form.value("difficulty") in DIFFICULTIES else None
-    if form.errors:
-        return await _receipt(request, door, held, passphrase, form, status=422)
-    body = Reported.model_validate(
-        {"request": request_id(form), "passphrase": passphrase, "uses": uses, "difficulty": difficulty}
-    )
-    await door.act(
-        held.place.tenant,
-        public(held.place),
-        lambda tx: commands.report_usage(tx, held.place.call, held.receipt, body.uses, body.difficulty),
-        ask=body,
-    )
-    return RedirectResponse("/calls/receipt", 303)
 
 
 @router.get("/calls/{number}")
@@ -128,7 +82,50 @@ async def apply(request: Request, number: str, door: TheDoor) -> Response:
         lambda tx: commands.apply(tx, place.call, body.category, body.units, applicant),
         ask=body,
     )
-    return _keep(request, taken.event.receipt, taken.passphrase)
+    return keep(request, taken.event.receipt, taken.passphrase)
+
+
+@router.get("/calls/{number}/circular.pdf")
+async def print_circular(number: str, door: TheDoor) -> Response:
+    """Give the circular (回覧) of a call, with a QR code to its page."""
+    shown = await shown_call(door, await find(door, number))
+    town = (await _named(door, [shown.tenant]))[0][1]
+    known = settings()
+    told = partial(papers.circular, words=WORDS, town=town, origin=known.origin, fonts=known.fonts)
+    return await _pdf(told, shown, "circular")
+
+
+@router.get("/calls/{number}/form.pdf")
+async def print_form(number: str, door: TheDoor) -> Response:
+    """Give the application form (申込書) of a call on paper."""
+    shown = await shown_call(door, await find(door, number))
+    town = (await _named(door, [shown.tenant]))[0][1]
+    return await _pdf(partial(papers.form, words=WORDS, town=town, fonts=settings().fonts), shown, "form")
+
+
+@router.get("/calls/{number}/log.json")
+async def save_log(number: str, door: TheDoor) -> Response:
+    """Give the log of the allocation as a file, for `meguru recompute`."""
+    place = await find(door, number)
+    document = await door.act(place.tenant, public(place), lambda tx: reading.published(tx, place.call))
+    kept = {"content-disposition": f'attachment; filename="allocation-{number}.json"'}
+    return JSONResponse(document, headers=kept)
+
+
+@router.get("/donations/cases")
+async def show_cases(request: Request, door: TheDoor, town: str = "") -> Response:
+    """Show the cases of a town: words and pictures that recipients let it show, without names."""
+    async with door.engine.connect() as connection:
+        rows = list(await connection.execute(text("SELECT * FROM public_calls()")))
+    towns = sorted({row.tenant for row in rows})
+    tenant = town if town in towns else towns[0] if len(towns) == 1 else ""
+    if not tenant:
+        return page(request, "towns.html", towns=await _named(door, towns), below="/cases")
+    async with door.look(tenant, Principal("public", tenant, frozenset())) as connection:
+        cases = await reading.cases(connection)
+    names = {one["code"]: one["name"] for row in rows if row.tenant == tenant for one in row.data["categories"]}
+    told = (await _named(door, [tenant]))[0][1]
+    return page(request, "cases.html", cases=cases, names=names, town=told, tenant=tenant)
 
 
 @router.get("/donations")
@@ -139,13 +136,13 @@ async def show_record(request: Request, door: TheDoor, town: str = "") -> Respon
     towns = sorted({row.tenant for row in rows})
     tenant = town if town in towns else towns[0] if len(towns) == 1 else ""
     if not tenant:
-        return page(request, "towns.html", towns=await _named(door, towns))
+        return page(request, "towns.html", towns=await _named(door, towns), below="")
     async with door.look(tenant, Principal("public", tenant, frozenset())) as connection:
-        calls = [Shown.of(row, tenant, door.now()) for row in await views.opened(connection)]
-        settled = [one for one in reversed(calls) if one.state == "settled"]
-        records = [(one, _flow(one, await views.record(connection, one.call.call))) for one in settled]
-        categories = await views.by_category(connection)
-        reports = await views.uses(connection)
+        calls = [Shown.of(row, tenant, door.now()) for row in await reading.opened(connection)]
+        settled = [one for one in reversed(calls) if one.state == "settled" or one.stock]
+        records = [(one, _flow(one, await reading.record(connection, one.call.call))) for one in settled]
+        categories = await reading.by_category(connection)
+        reports = await reading.uses(connection)
     names = {one.code: one.name for shown in calls for one in shown.call.categories}
     return page(
         request,
@@ -156,48 +153,10 @@ async def show_record(request: Request, door: TheDoor, town: str = "") -> Respon
         categories=[(names.get(row.code, row.code), row.served, int(row.granted)) for row in categories if row.served],
         handed_over=sum(int(row.handed_over) for row in categories),
         reports=reports,
+        told=_by_use(reports),
+        tenant=tenant,
         names=names,
         asof=door.now(),
-    )
-
-
-def _keep(request: Request, receipt: str, passphrase: str) -> Response:
-    """Go to the receipt, its passphrase in a cookie and not in an address that histories and logs keep."""
-    answer = RedirectResponse("/calls/receipt", 303)
-    answer.set_cookie(
-        COOKIE,
-        f"{receipt}.{passphrase}",
-        COOKIE_AGE_S,
-        path="/calls/receipt",
-        httponly=True,
-        samesite="lax",
-        secure=request.url.scheme == "https",
-    )
-    return answer
-
-
-def _refused_receipt(request: Request, form: Form, refusal: Unknown) -> Response:
-    form.wrong("receipt", _("受付番号"), refusal.ja if language(request) == "ja" else refusal.en)
-    return page(request, "lookup.html", 422, form=form)
-
-
-async def _receipt(
-    request: Request, door: Door, held: Held, passphrase: str, form: Form, *, status: int = 200
-) -> Response:
-    async with door.look(held.place.tenant, public(held.place)) as connection:
-        standing = await views.standing(connection, held.place.call, held.receipt)
-    shown = await shown_call(door, held.place)
-    return page(
-        request,
-        "receipt.html",
-        status,
-        desk=shown.call.contact,
-        shown=shown,
-        standing=standing,
-        passphrase=passphrase,
-        form=form,
-        uses=USES,
-        difficulties=DIFFICULTIES,
     )
 
 
@@ -238,11 +197,24 @@ def _wish(form: Form, call: CallOpened) -> dict[str, Any]:
 
 def _flow(shown: Shown, rows: list[Any]) -> list[tuple[Any, int | None]]:
     """Return the applications of a call with what was left after each."""
-    left, flow = min(shown.call.units, len(shown.stock)), []
+    left, flow, in_order = min(shown.units, len(shown.stock)), [], shown.call.rule == "first-come"
     for row in rows:
         left -= row.granted
-        flow.append((row, None if row.reason else left))
+        flow.append((row, None if row.reason or not in_order else left))
     return flow
+
+
+def _by_use(reports: list[Any]) -> list[tuple[str, Counter[str]]]:
+    """Count each use by category; a receipt that reports a use again counts once."""
+    seen = {(use, report.category, report.receipt) for report in reports for use in report.uses if use in USES}
+    counted = [(use, Counter(category for one, category, _receipt in seen if one == use)) for use in USES]
+    return [(use, by) for use, by in counted if by]
+
+
+async def _pdf(make: Callable[[CallOpened, RoundOpened | None], bytes], shown: Shown, name: str) -> Response:
+    content = await asyncio.to_thread(make, shown.call, shown.further)
+    kept = {"content-disposition": f'inline; filename="{name}-{shown.call.number}.pdf"'}
+    return Response(content, media_type="application/pdf", headers=kept)
 
 
 async def _named(door: Door, towns: list[str]) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from services.donations.domain.record import differences
+from services.donations.domain.record import recompute
 from services.donations.tests.conftest import CATEGORIES, Web, person, prepare_stock, prepare_town
 from shared.ids import uuid7
 from shared.testing import CENTRE, OTHER_TOWN, Service
@@ -71,9 +71,10 @@ async def test_a_call_runs_from_its_opening_to_a_usage_report(made: Service, web
     await post(web.clerk, f"{CALL}/close")
     await post(web.clerk, f"{CALL}/settle")
     document = (await web.public.get(f"{CALL}/allocation")).json()
-    assert [(grant["receipt"], len(grant["items"])) for grant in document["grants"]] == [("063622-0002", 3)]
-    assert document["waiting"] == ["063622-0002", "063622-0001"]
-    assert differences(document) == ()
+    settled = document["steps"][-1]
+    assert [(grant["receipt"], len(grant["items"])) for grant in settled["grants"]] == [("063622-0002", 3)]
+    assert settled["waiting"] == ["063622-0002", "063622-0001"]
+    assert recompute(document).differences == ()
     await post(web.clerk, f"{CALL}/applications/063622-0001/hand-over", 409)
     await post(web.clerk, f"{CALL}/applications/063622-0002/hand-over")
     look = {"receipt": "063622-0002", "passphrase": paper_slip["passphrase"].lower()}
@@ -217,6 +218,11 @@ async def test_a_passphrase_guessed_too_often_closes_its_receipt_for_a_while(web
     ]
     assert statuses == [404] * 10 + [429] * 5
     assert (await web.public.post("/api/donations/receipts", json=look)).status_code == 429
+    more = [
+        await web.public.post("/api/donations/receipts", json=look | {"passphrase": f"{n:08d}"}) for n in range(985)
+    ]
+    assert {answer.status_code for answer in more} == {429}, "a thousand guesses, ten looked at"
+    assert "1分ほど待ってから" in more[-1].json()["detail"]
     unknown = await web.public.post("/api/donations/receipts", json=look | {"receipt": "063622-9999"})
     assert unknown.json()["code"] == "receipt-or-passphrase"
 
@@ -255,11 +261,22 @@ async def test_the_portals_file_is_all_or_nothing_and_twice_is_once(made: Servic
 async def test_who_may_do_what(made: Service, web: Web) -> None:
     await opened(web)
     await prepare_town(made, OTHER_TOWN, "011002")
-    clerks = ("/close", "/settle", "/applications/063622-0001/hand-over", "/applications/063622-0001/refuse")
-    for path in clerks:
-        assert (await web.public.post(CALL + path, json=asked())).status_code == 401
-        assert (await web.as_("witness", "town-063622", "witness").post(CALL + path, json=asked())).status_code == 403
-        assert (await web.as_("other", OTHER_TOWN, "clerk").post(CALL + path, json=asked())).status_code == 403
+    now = datetime.now(UTC).isoformat()
+    given: dict[str, dict[str, Any]] = {
+        "rounds": {"item_kinds": ["desktop"], "units": 1, "opens_at": now, "closes_at": now},
+        "review": {"marks": [{"receipt": "063622-0001", "points": {"a": 1}, "reason": "x"}]},
+        "review/confirm": {"review": str(uuid7())},
+        "basis": {"approval": "x", "basis": "x"},
+        "paper": {"category": "hamlet", "units": 1, "arrived_at": now, **person()},
+        "applications/063622-0001/return": {"reason": "unused"},
+        "applications/063622-0001/reoffer": {"method": "erased"},
+    }
+    acts = ("hand-over", "refuse", "withdraw")
+    for step in ("close", "settle", *given, *(f"applications/063622-0001/{act}" for act in acts)):
+        path, body = f"{CALL}/{step}", asked(**given.get(step, {}))
+        assert (await web.public.post(path, json=body)).status_code == 401
+        assert (await web.as_("witness", "town-063622", "witness").post(path, json=body)).status_code == 403
+        assert (await web.as_("other", OTHER_TOWN, "clerk").post(path, json=body)).status_code == 403
     assert (await web.public.get(f"{CALL}/queue")).status_code == 401
     assert (await web.public.get("/api/donations/overview?town=town-063622")).status_code == 401
     assert (
@@ -271,6 +288,26 @@ async def test_who_may_do_what(made: Service, web: Web) -> None:
         assert (await web.public.get(path)).status_code == 404
     early = await web.public.get(f"{CALL}/allocation")
     assert (early.status_code, early.json()["code"]) == (409, "not-settled")
+
+
+async def test_an_applicant_corrects_and_withdraws_by_receipt_and_passphrase(web: Web) -> None:
+    await opened(web)
+    slip = (await web.public.post(f"{CALL}/applications", json=an_application())).json()
+    own, words = f"/api/donations/receipts/{slip['receipt']}", {"passphrase": slip["passphrase"]}
+    form = {"category": "business", "units": 2, **person(group="直した区")}
+    wrong = await web.public.post(f"{own}/correct", json=asked(**form, passphrase="0000-0000"))
+    assert (wrong.status_code, wrong.json()["code"]) == (404, "receipt-or-passphrase")
+    body = asked(**form, **words)
+    statuses = [(await web.public.post(f"{own}/correct", json=body)).status_code for _ in range(2)]
+    assert statuses == [201, 200]
+    [row] = (await web.clerk.get(f"{CALL}/queue")).json()["applications"]
+    assert (row["group"], row["category"], row["units"]) == ("直した区", "business", 2)
+    await post(web.public, f"{own}/withdraw", **words)
+    gone = await post(web.public, f"{own}/withdraw", 409, **words)
+    assert gone["code"] == "not-queued"
+    standing = (await web.public.post("/api/donations/receipts", json={"receipt": slip["receipt"], **words})).json()
+    assert (standing["refused"], standing["correctable"]) == ("withdrawn", False)
+    assert (await web.public.post(f"{own}/correct", json=asked(**form, **words))).status_code == 409
 
 
 async def test_an_applicant_is_forgotten_on_request(made: Service, web: Web) -> None:

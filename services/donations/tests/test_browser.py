@@ -1,6 +1,7 @@
 """The pages in a browser: applying by keyboard, axe and outside requests 0 on every page, in both languages."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -85,3 +86,106 @@ async def _look(context: Any, address: str, paths: tuple[str, ...]) -> list[str]
                 found += [f"{path}: {each}" for each in await axe_violations(page)]
     await page.close()
     return found
+
+
+async def test_the_desk_of_each_rule_and_an_applicants_own_pages_are_clean_on_desk_and_phone(
+    made: Service, web: Web
+) -> None:
+    await prepare_stock(made, 1)
+    criteria = [{"code": "need", "name": "必要性", "points_max": 5}]
+    lottery = "063622-2026-2"
+    await opened(web, rule="review", criteria=criteria, units=1)
+    await opened(web, rule="lottery", number=lottery)
+    for n in range(2):
+        body = an_application(group=f"団体{n}", phone=f"0233-43-000{n}")
+        slip = (await web.public.post(f"{CALL}/applications", json=body)).json()
+        await web.public.post(f"/api/donations/calls/{lottery}/applications", json=body | asked())
+    found: list[str] = []
+    async with serving(app) as address, launch() as browser:
+        clerk = await browser.new_context(extra_http_headers={"authorization": web.clerk.headers["authorization"]})
+        second = web.as_("clerk-2", "town-063622", "clerk").headers["authorization"]
+        other = await browser.new_context(extra_http_headers={"authorization": second})
+        public = await browser.new_context()
+        visits = [Visits.of(each) for each in (clerk, other, public)]
+        own = await public.new_page()
+        await own.goto(address + urlsplit(slip["link"]).path)
+        assert "063622-0003" in await own.inner_text("main")
+        for path in ("/calls/receipt", "/calls/receipt/correct"):
+            found += await _both(own, f"{address}{path}", "own")
+        assert await own.locator("main form input:visible, main form textarea").count() - 2 == 8  # one radio of three
+        await own.goto(f"{address}/calls/receipt")
+        await own.check('input[name="confirm"]')
+        await own.click('form[action$="/withdraw"] button')  # two actions from the receipt
+        await own.wait_for_url("**/calls/receipt")
+        assert "取り下げました" in await own.inner_text("h1")
+        for number in (NUMBER, lottery):
+            await post(web.clerk, f"/api/donations/calls/{number}/close")
+            found += await _both(await clerk.new_page(), f"{address}/donations/calls/{number}", "closed")
+        marks = [{"receipt": "063622-0001", "points": {"need": 4}, "reason": "集会所で使う"}]
+        await post(web.clerk, f"{CALL}/review", marks=marks)
+        desk = await other.new_page()
+        found += await _both(desk, f"{address}/donations/calls/{NUMBER}", "marked")
+        await desk.check('form[action$="/confirm"] input[name="confirm"]')
+        await desk.click('form[action$="/confirm"] button')
+        await desk.wait_for_url(f"**/donations/calls/{NUMBER}")
+        await post(web.clerk, f"{CALL}/settle")
+        found += await _both(desk, f"{address}/donations/calls/{NUMBER}", "settled")
+        for path in ("/donations", f"/calls/{NUMBER}", f"/calls/{lottery}", "/calls"):
+            found += await _both(own, f"{address}{path}", "public")
+        found += await _both(desk, f"{address}/donations/calls", "own")
+        assert found == [], "\n".join(found)
+        assert [(each.outside, each.consoles) for each in visits] == [([], [])] * 3
+
+
+async def test_what_comes_after_the_allocation_is_clean_and_a_use_is_reported_in_three_actions(
+    made: Service, web: Web
+) -> None:
+    await prepare_stock(made, 1)
+    await opened(web)
+    slip = (await web.public.post(f"{CALL}/applications", json=an_application())).json()
+    for step in ("close", "settle"):
+        await post(web.clerk, f"{CALL}/{step}")
+    desk_of = f"donations/calls/{NUMBER}"
+    async with serving(app) as address, launch() as browser:
+        clerk = await browser.new_context(extra_http_headers={"authorization": web.clerk.headers["authorization"]})
+        public = await browser.new_context(viewport=PHONE)  # type: ignore[arg-type]  # a plain dict
+        visits, desk = [Visits.of(each) for each in (clerk, public)], await clerk.new_page()
+        counter = f"{address}/{desk_of}/applications/063622-0001/hand-over"
+        found = await _both(desk, counter, "counter")
+        await desk.fill('textarea[name="labels"]', "D00000001")  # no label of ours: the check character is missing
+        await desk.check('input[name="confirm"]')
+        await desk.click("main form button")
+        assert "最後の文字が合いません" in await desk.inner_text("#labels-e")
+        await post(web.clerk, f"{CALL}/applications/063622-0001/hand-over")
+        told: dict[str, Any] = {"uses": ["circulars"], "note": "集会の資料を作っています", "consent": True}
+        await post(web.public, "/api/donations/receipts/063622-0001/usage", **told, passphrase=slip["passphrase"])
+        [[report]] = await made.rows("SELECT report FROM usage_notes")
+        await web.clerk.post(f"/{desk_of}/uses/{report}", data={"show": "1"})
+
+        page = await public.new_page()
+        await page.goto(address + urlsplit(slip["link"]).path)  # one: the private link
+        await page.check('input[name="uses"][value="meetings"]')  # two: a tap
+        await page.click('form[action$="/usage"] > p button')  # three
+        await page.wait_for_url("**/calls/receipt")
+        assert len(await made.rows("SELECT 1 FROM usage_reports")) == 2
+
+        for path in ("calls/receipt", "donations/cases", "donations"):
+            found += await _both(page, f"{address}/{path}", "uses")
+        theirs = (f"{desk_of}/uses", f"{desk_of}/letters", f"{desk_of}/applications/063622-0001/personal")
+        for path in (*theirs, "donations/personal", "donations/register"):
+            found += await _both(desk, f"{address}/{path}", "clerk")
+        assert found == [], "\n".join(found)
+        said = [one for each in visits for one in each.consoles if "status of 422" not in one]  # Chromium's own line
+        assert ([each.outside for each in visits], said) == ([[]] * 2, [])
+
+
+async def _both(page: Any, address: str, what: str) -> list[str]:
+    """Look at a page in both sizes and languages: axe, and nothing wider than the window."""
+    found = []
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    for lang, sizes in (("en", (PHONE,)), ("ja", (PHONE, DESK))):
+        await page.goto(f"{address}?lang={lang}")
+        for size in sizes:
+            await page.set_viewport_size(size)
+            found += [f"{what} {address} {lang}: wider than the window"] * (await page.evaluate(wide) > 0)
+    return found + [f"{what} {address}: {each}" for each in await axe_violations(page)]

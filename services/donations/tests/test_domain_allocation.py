@@ -1,8 +1,7 @@
 """The allocation: by example, and for every input hypothesis can think of."""
 
-import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
 from uuid import UUID
@@ -10,11 +9,12 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.donations.domain.allocation import Machine, allocate
+from services.donations.domain.allocation import Machine, allocate, move_on
+from services.donations.domain.draw import lot
+from services.donations.domain.ranking import Ranking
 from services.donations.domain.receipt import order, receipt_number
-from services.donations.domain.record import differences, publish, recompute
 from services.donations.tests.conftest import CATEGORIES, a_call
-from shared.events.donations import ApplicationReceived, CallOpened
+from shared.events.donations import ApplicationReceived, CallOpened, RoundOpened
 from shared.events.tracking import ItemKind
 from shared.testing import NOW
 
@@ -83,7 +83,7 @@ calls = st.tuples(st.integers(1, 30), st.sampled_from([("desktop",), ("desktop",
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(calls, queues, stocks, st.randoms(use_true_random=False))
 def test_an_allocation_is_fair_whole_and_the_same_for_any_order_of_its_inputs(
     call: CallOpened, queue: list[ApplicationReceived], stock: list[Machine], random: Random
@@ -113,30 +113,74 @@ def test_an_allocation_is_fair_whole_and_the_same_for_any_order_of_its_inputs(
     assert allocate(call, queue, stock) == result
 
 
-@settings(max_examples=50, deadline=None)
-@given(calls, queues, stocks)
-def test_the_published_record_alone_gives_the_same_result(
-    call: CallOpened, queue: list[ApplicationReceived], stock: list[Machine]
+rankings = st.sampled_from(["first-come", "lottery", "review"])
+
+
+def ranking(rule: str, queue: Sequence[ApplicationReceived], seed: bytes) -> Ranking:
+    """Return what a rule needs, made of the seed of a test."""
+    if rule == "lottery":
+        return Ranking("lottery", seed=seed)
+    points = {each.application: lot(seed, each.application)[0] % 4 for each in queue}
+    return Ranking("review", points=points) if rule == "review" else Ranking()
+
+
+@settings(max_examples=200)
+@given(st.tuples(rankings, st.binary(min_size=32, max_size=32)), calls, queues, stocks, st.randoms())
+def test_under_every_rule_nobody_is_over_the_cap_no_machine_goes_twice_and_withdrawals_only_help(
+    rule: tuple[str, bytes],
+    call: CallOpened,
+    queue: list[ApplicationReceived],
+    stock: list[Machine],
+    random: Random,
 ) -> None:
-    result = allocate(call, queue, stock)
-    offered = [machine for machine in stock if machine.kind in call.item_kinds]
-    document = json.loads(json.dumps(publish(call, queue, offered, result)))
-    assert recompute(document) == result
-    assert differences(document) == ()
+    by = ranking(rule[0], queue, rule[1])
+    first = allocate(call, queue, stock, ranking=by)
+    shuffled = random.sample(queue, len(queue)), random.sample(stock, len(stock))
+    assert allocate(call, shuffled[0], shuffled[1], ranking=by) == first
+    asked = {each.receipt: min(each.units, CAPS.get(each.category, 0)) for each in queue}
+    held = {grant.receipt: list(grant.items) for grant in first.grants}
+    waiting, place = list(first.waiting), [each.receipt for each in by.ordered(queue)]
+    leaving = random.sample([*held, *waiting], min(5, len([*held, *waiting])))
+    for receipt in dict.fromkeys(leaving):
+        freed, line = held.pop(receipt, []), sorted((q for q in queue if q.receipt in waiting), key=_at(place))
+        moved = move_on(call, receipt, freed, line, {each: len(items) for each, items in held.items()})
+        before = {each: list(items) for each, items in held.items()}
+        for grant in moved.grants:
+            held.setdefault(grant.receipt, []).extend(grant.items)
+        waiting = list(moved.waiting)
+        everything = [item for items in held.values() for item in items]
+        assert len(set(everything)) == len(everything) <= call.units
+        assert all(len(items) <= asked[each] for each, items in held.items())
+        assert all(held[each][: len(items)] == items for each, items in before.items())
+        assert receipt not in waiting
+        assert waiting == sorted(waiting, key=place.index)
+        assert not (moved.left and waiting)
+        assert sorted([*moved.left, *(item for grant in moved.grants for item in grant.items)]) == sorted(freed)
 
 
-def test_a_record_that_was_touched_is_found_out() -> None:
-    queue = [application(1, "hamlet", 2, 0), application(2, "hamlet", 2, 1)]
-    document = publish(CALL, queue, machines(5), allocate(CALL, queue, machines(5)))
-    grants = document["grants"]
-    grants[0]["items"], grants[1]["items"] = grants[1]["items"], grants[0]["items"]
-    assert len(differences(document)) == 2
-    document["applications"][1]["arrived_at"] = "2026-11-24T00:00:00.000000Z"
-    assert differences(document) == ()
-    document["left"] = []
-    assert differences(document) == ("left differs",)
-    del grants[1]
-    assert differences(document) == ("063622-0002: the record grants 0, done again 2", "left differs")
+def _at(place: list[str]) -> Callable[[ApplicationReceived], int]:
+    return lambda each: place.index(each.receipt)
+
+
+def test_a_lot_stays_who_else_is_in_the_queue_or_leaves_it() -> None:
+    queue = [application(n, "hamlet", 1, 0) for n in range(1, 50)]
+    by = Ranking("lottery", seed=b"7" * 32)
+    order_ = [each.receipt for each in by.ordered(queue)]
+    assert order_ != sorted(order_)
+    fewer = [each.receipt for each in by.ordered(queue[::2])]
+    assert fewer == [receipt for receipt in order_ if receipt in set(fewer)]
+
+
+def test_a_further_round_gives_the_rest_to_who_waits_and_counts_what_they_hold() -> None:
+    queue = [application(1, "youth", 5, 0), application(2, "hamlet", 1, 1)]
+    first = allocate(a_call(units=3), queue, machines(3))
+    further = RoundOpened(
+        call=CALL.call, number=CALL.number, round=2, item_kinds=("notebook",), units=9, opens_at=NOW, closes_at=NOW
+    )
+    held = {grant.receipt: len(grant.items) for grant in first.grants}
+    second = allocate(CALL, queue, [*machines(9), *machines(9, "notebook")], further=further, held=held)
+    assert {grant.receipt[-4:]: len(grant.items) for grant in second.grants} == {"0001": 2, "0002": 1}
+    assert (second.round, len(second.stock), len(second.left), second.waiting) == (2, 9, 6, ())
 
 
 def test_ten_thousand_applications_are_allocated_within_a_second() -> None:

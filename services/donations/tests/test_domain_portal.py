@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_read_says_why(content: bytes, says: str) -> None:
     assert says in problem.ja
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: f"{HEADER}\n{text}".encode("utf-8", "replace")))
 def test_no_file_breaks_the_reading(content: bytes) -> None:
     result = portal.read(content, CATEGORIES, NOW)

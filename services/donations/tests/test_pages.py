@@ -8,10 +8,17 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from services.donations.tests.conftest import Web, person, prepare_stock
+from services.donations import reading, tables
+from services.donations.consumers import consumers
+from services.donations.domain.record import recompute
+from services.donations.tests.conftest import SPEC, Web, contents, person, prepare_stock
 from services.donations.tests.test_api import NUMBER, an_application, an_opening
-from shared.ids import uuid7
-from shared.testing import OTHER_TOWN, Service
+from services.donations.tests.test_journey import a_notice
+from shared import ledger
+from shared.events.refurb import Ready
+from shared.events.tracking import TakenOver
+from shared.ids import new_label, uuid7
+from shared.testing import OTHER_TOWN, Service, photo, recorded
 
 APPLY = f"/calls/{NUMBER}/apply"
 DESK = f"/donations/calls/{NUMBER}"
@@ -124,6 +131,7 @@ def opening_form(page: httpx.Response, now: datetime) -> dict[str, str]:
         "number": NUMBER,
         "title": "再生パソコンを無償でお譲りします",
         "kinds": "desktop",
+        "rule": "first-come",
         "units": "3",
         "categories": "hamlet 集落 2\nbusiness 事業者・農業者 2",
         "opens_at": (now - timedelta(hours=3)).isoformat(timespec="minutes"),
@@ -166,6 +174,7 @@ async def test_a_clerk_works_a_call_from_its_opening_to_the_record(made: Service
     assert (await web.clerk.post("/donations/calls", data=opening)).status_code == 303
 
     paper = {"arrived_at": (now - timedelta(hours=1)).isoformat(timespec="minutes"), "category": "hamlet", "units": "2"}
+    paper["channel"] = "fax"
     ahead = {"arrived_at": (now + timedelta(hours=1)).isoformat(timespec="minutes")}
     desk = await web.clerk.get(DESK)
     future = await web.clerk.post(f"{DESK}/paper", data=hidden(desk) | person() | paper | ahead)
@@ -217,6 +226,7 @@ async def test_what_the_clerk_typed_is_kept_when_the_rules_say_no(web: Web) -> N
     paper = {
         "arrived_at": now.isoformat(timespec="minutes"),
         "category": "hamlet",
+        "channel": "counter",
         "units": "２",
         "mail": "ａ＠b.example",
     }
@@ -234,21 +244,112 @@ async def test_what_the_clerk_typed_is_kept_when_the_rules_say_no(web: Web) -> N
     assert "この受付番号はありません" in unknown.text
 
 
-async def test_a_recipient_reports_the_use_by_the_receipt(made: Service, web: Web) -> None:
+async def handed_over(made: Service, web: Web) -> None:
+    """Let one application be made on the pages and its machine be handed over."""
     await prepare_stock(made, 1)
     await opened(web)
-    typed = person() | {"category": "hamlet", **hidden(await web.public.get(APPLY))}
-    second = await web.public.post(APPLY, data=typed)
-    wish = {"units": "1", "uses": "circulars", "network": "no", "consent": "yes"}
-    await web.public.post(APPLY, data={**hidden(second), **wish})
+    await apply_on_pages(web)
     for step in ("close", "settle", "applications/063622-0001/hand-over"):
         assert (await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})).status_code == 303
+
+
+async def test_a_recipient_reports_the_use_by_the_receipt(made: Service, web: Web) -> None:
+    await handed_over(made, web)
     page = await web.public.get("/calls/receipt")
     none = await web.public.post("/calls/receipt/usage", data=hidden(page))
     assert none.status_code == 422
-    report = hidden(page) | {"uses": "meetings", "difficulty": "no-network"}
+    report = hidden(page) | {"uses": ["meetings", "training"], "difficulties": ["no-network", "shelter"]}
     assert (await web.public.post("/calls/receipt/usage", data=report)).status_code == 303
-    assert "オンライン面談" in (await web.public.get("/donations")).text
+    assert (await web.public.post("/calls/receipt/usage", data=report)).status_code == 303  # the same again
+    record = (await web.public.get("/donations")).text
+    assert "オンライン面談" in record
+    assert "避難所になったときの使い方" in record
+    again = report | {"request": str(uuid7()), "uses": ["meetings"]}
+    assert (await web.public.post("/calls/receipt/usage", data=again)).status_code == 303
+    tally = re.findall(r"<dt>([^<]+)</dt><dd>.*?<b>(\d+)", (await web.public.get("/donations")).text)
+    assert ("オンライン面談", "1") in tally, "a group that reports again is one group"
+    clerks = (await web.clerk.get(f"{DESK}/uses")).text
+    assert "置き場所にインターネットがない" in clerks
+
+
+async def test_words_and_a_photo_are_shown_with_consent_and_by_a_clerk_and_no_longer_when_it_ends(
+    made: Service, web: Web
+) -> None:
+    await handed_over(made, web)
+    page = await web.public.get("/calls/receipt")
+    told = hidden(page) | {"uses": "meetings", "note": "<b>とても助かる</b>", "interview": "yes"}
+    bad = await web.public.post("/calls/receipt/usage", data=told, files={"photo": ("a.jpg", b"x")})
+    assert (bad.status_code, "もう一度撮影してください" in bad.text, "&lt;b&gt;とても助かる" in bad.text) == (
+        422,
+        True,
+        True,
+    )
+    long = await web.public.post("/calls/receipt/usage", data=told | {"note": "あ" * 10_000})
+    assert (long.status_code, "長すぎます" in long.text) == (422, True)
+    picture = {"photo": ("a.jpg", photo(exif=True))}
+    assert (await web.public.post("/calls/receipt/usage", data=told, files=picture)).status_code == 303
+    agreed = told | {"request": str(uuid7()), "show": "yes", "note": "集会で使う"}
+    assert (await web.public.post("/calls/receipt/usage", data=agreed, files=picture)).status_code == 303
+    uses = (await web.clerk.get(f"{DESK}/uses")).text
+    assert "取材を受けられる" in uses
+    reports = [str(row.report) for row in await made.rows("SELECT report FROM usage_notes ORDER BY report")]
+    no = await web.clerk.post(f"{DESK}/uses/{reports[0]}", data={"show": "1"}, headers=BY_HAND)
+    assert (no.status_code, "公開の同意がない報告です" in no.text) == (409, True)
+    case = f"/donations/cases/town-063622/{reports[1]}.jpg"
+    assert "集会で使う" not in (await web.public.get("/donations/cases")).text
+    assert (await web.public.get(case)).status_code == 404
+    assert (await web.clerk.post(f"{DESK}/uses/{reports[1]}", data={"show": "1"})).status_code == 303
+    shown = await web.public.get("/donations/cases")
+    assert "集会で使う" in shown.text
+    assert not [name for name in ("向町一区", "見本", "助かる") if name in shown.text]
+    seen = await web.public.get(case)
+    assert (seen.content[:2], b"Exif" in seen.content, seen.headers["cache-control"]) == (
+        b"\xff\xd8",
+        False,
+        "no-store",
+    )
+    assert (await web.clerk.get(f"{DESK}/uses/{reports[0]}.jpg")).status_code == 200
+    assert (await web.public.post("/calls/receipt/consent")).status_code == 303
+    assert (await web.public.get(case)).status_code == 404
+    assert "集会で使う" not in (await web.public.get("/donations/cases")).text
+    bodies = b"".join(row.body for row in await made.rows("SELECT body FROM entries")).decode()
+    assert not [word for word in ("助かる", "集会") if word in bodies]
+
+
+async def test_what_is_personal_is_shown_to_whom_it_is_about_and_deleted_on_request(made: Service, web: Web) -> None:
+    await handed_over(made, web)
+    told = hidden(await web.public.get("/calls/receipt")) | {"uses": "meetings", "note": "集会で使う", "show": "yes"}
+    await web.public.post("/calls/receipt/usage", data=told, files={"photo": ("a.jpg", photo())})
+    before = await made.rows("SELECT body, salt FROM entries ORDER BY id")
+    log = (await web.public.get(f"/calls/{NUMBER}/log.json")).json()
+    own = f"{DESK}/applications/063622-0001/personal"
+    asked = await web.clerk.post("/donations/personal/find", data={"receipt": "０６３６２２-０００１"})
+    assert asked.headers["location"] == own
+    for wrong, says in (("063622-9999", "見つかりません"), ("1番", "書き方が違います")):
+        refused = await web.clerk.post("/donations/personal/find", data={"receipt": wrong})
+        assert (refused.status_code, says in refused.text) == (422, True)
+    assert "大字向町644" in (await web.clerk.get(own)).text
+    saved = (await web.clerk.get(f"{own}?save=1")).json()
+    assert (saved["group_name"], saved["usage_reports"][0]["note"]) == ("向町一区", "集会で使う")
+    assert not {"passphrase_sha256", "name_key", "tenant"} & saved.keys()
+    assert (await web.clerk.post(own, data={"confirm": "yes"})).status_code == 303
+    assert "もう持っていません" in (await web.clerk.get(own)).text
+    assert "本人の求め" in (await web.clerk.get("/donations/personal")).text
+    personal = (tables.applicants, tables.usage_notes, tables.hand_over_photos, tables.review_reasons)
+    assert not any((await contents(made, personal)).values())
+    assert await made.rows("SELECT body, salt FROM entries ORDER BY id") == before
+    assert (await web.public.get(f"/calls/{NUMBER}/log.json")).json() == log
+    assert recompute(log).differences == ()
+    assert (await web.as_("other", OTHER_TOWN, "clerk").get(own)).status_code == 403
+
+
+async def test_a_town_says_how_long_it_keeps_what_is_personal(web: Web) -> None:
+    assert "36か月" in (await web.clerk.get("/donations/personal")).text
+    wrong = await web.clerk.post("/donations/personal", data={"months": "0"})
+    assert wrong.status_code == 422
+    assert (await web.clerk.post("/donations/personal", data={"months": "１２"})).status_code == 303
+    assert "12か月" in (await web.clerk.get("/donations/personal")).text
+    assert (await web.public.get("/donations/personal")).status_code == 401
 
 
 async def test_a_portal_file_is_shown_with_its_lines_before_it_is_taken_in(web: Web) -> None:
@@ -281,3 +382,211 @@ async def test_every_page_is_for_whom_it_is_for(web: Web) -> None:
     assert (await web.as_("other", OTHER_TOWN, "clerk").get(DESK)).status_code == 403
     for strange in ("nothing", "063622-2026-9", "063622-%00"):
         assert (await web.public.get(f"/calls/{strange}", headers=BY_HAND)).status_code == 404, strange
+
+
+async def apply_on_pages(web: Web, **given: str) -> None:
+    """Apply in two pages; the cookie then opens the receipt."""
+    first = await web.public.get(APPLY)
+    second = await web.public.post(APPLY, data=person() | {"category": "hamlet"} | hidden(first) | given)
+    wish = {"units": given.get("units", "1"), "uses": "circulars", "network": "no", "consent": "yes"}
+    done = await web.public.post(APPLY, data={**hidden(second), **wish})
+    assert done.status_code == 303, done.text
+
+
+def forms(page: httpx.Response, action: str) -> dict[str, str]:
+    """Return the hidden fields of the form that goes to an address."""
+    found = re.search(rf'<form[^>]*action="{re.escape(action)}".*?</form>', page.text, re.DOTALL)
+    assert found, page.text
+    return dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', found[0]))
+
+
+async def test_an_applicant_corrects_and_withdraws_by_the_private_link_alone(made: Service, web: Web) -> None:
+    await opened(web)
+    await apply_on_pages(web)
+    shown = await web.public.get("/calls/receipt")
+    link = re.search(r'href="[^"]*(/calls/mine/[^"]+)"', shown.text)
+    assert link
+    web.public.cookies.clear()
+    assert (await web.public.get("/calls/receipt/correct", headers=BY_HAND)).status_code == 404
+    by_link = await web.public.get(link[1])
+    assert (by_link.status_code, by_link.headers["location"]) == (303, "/calls/receipt")
+    page = await web.public.get("/calls/receipt/correct")
+    assert 'value="向町一区"' in page.text
+    assert len(fields(page)) == 8
+    typed = person(group="髙橋の区", purpose="") | {"category": "hamlet", "units": "2"} | hidden(page)
+    over = await web.public.post("/calls/receipt/correct", data=typed | {"units": "3"})
+    assert (over.status_code, "2台までです" in over.text, 'value="髙橋の区"' in over.text) == (409, True, True)
+    empty = await web.public.post("/calls/receipt/correct", data=typed | {"phone": ""})
+    assert empty.status_code == 422
+    assert (await web.public.post("/calls/receipt/correct", data=typed)).status_code == 303
+    receipt = await web.public.get("/calls/receipt")
+    assert "2台" in receipt.text
+    assert (await made.rows("SELECT group_name FROM applicants")) == [("髙橋の区",)]
+    asked = forms(receipt, "/calls/receipt/withdraw")
+    unsure = await web.public.post("/calls/receipt/withdraw", data=asked)
+    assert (unsure.status_code, "印を付けてください" in unsure.text) == (422, True)
+    for _ in range(2):
+        assert (await web.public.post("/calls/receipt/withdraw", data=asked | {"confirm": "yes"})).status_code == 303
+    assert "取り下げました" in (await web.public.get("/calls/receipt")).text
+    again = await web.public.post("/calls/receipt/withdraw", data={"confirm": "yes"}, headers=BY_HAND)
+    assert (again.status_code, "受付の列にありません" in again.text) == (409, True)
+    assert await made.rows("SELECT count(*) FROM withdrawals") == [(1,)]
+
+
+async def test_a_private_link_that_was_guessed_or_whose_person_was_forgotten_opens_nothing(web: Web) -> None:
+    await opened(web)
+    await apply_on_pages(web)
+    link = re.search(r'href="[^"]*(/calls/mine/[^"]+)"', (await web.public.get("/calls/receipt")).text)
+    assert link
+    web.public.cookies.clear()
+    for wrong in (
+        link[1][:-1] + ("0" if link[1][-1] != "0" else "1"),
+        "/calls/mine/063622-9999/x",
+        "/calls/mine/1/x",
+        "/calls/mine/063622-0001/あ",
+    ):
+        refused = await web.public.get(wrong)
+        assert (refused.status_code, "set-cookie" in refused.headers) == (422, False)
+        assert "受付番号か照会コードが違います" in refused.text
+    for _ in range(20):  # who guesses at a receipt does not lock its owner's own link
+        await web.public.get("/calls/mine/063622-0001/" + "0" * 25)
+    assert (await web.public.get(link[1])).status_code == 303
+    web.public.cookies.clear()
+    await web.clerk.delete(f"/api/donations/calls/{NUMBER}/applications/063622-0001/applicant")
+    assert (await web.public.get(link[1])).status_code == 422
+
+
+REVIEW = {"rule": "review", "criteria": "need 必要性 5\nuse 活用の見込み 3"}
+
+
+async def test_a_call_by_review_is_marked_by_one_clerk_and_confirmed_by_another(made: Service, web: Web) -> None:
+    await prepare_stock(made, 1)
+    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    opening = opening_form(await web.clerk.get("/donations/calls"), now)
+    for wrong, said in (
+        ({"rule": ""}, "1つ選んで"),
+        ({"rule": "review"}, "審査の観点を1つから"),
+        (REVIEW | {"criteria": "x y 101"}, "満点は100まで"),
+    ):
+        refused = await web.clerk.post("/donations/calls", data=opening | wrong)
+        assert (refused.status_code, said in refused.text) == (422, True)
+    assert (await web.clerk.post("/donations/calls", data=opening | REVIEW)).status_code == 303
+    assert "審査の観点：必要性" in (await web.public.get(f"/calls/{NUMBER}")).text
+    for n in (1, 2):
+        await apply_on_pages(web, group=f"区{n}", phone=f"0233-43-000{n}")
+        web.public.cookies.clear()
+    await web.clerk.post(f"{DESK}/close", data={"request": str(uuid7())})
+    marks = {f"r-063622-000{n}": f"<b>理由{n}</b>" for n in (1, 2)}
+    marks |= {f"p-063622-000{n}-{code}": str(n) for n in (1, 2) for code in ("need", "use")}
+    asked = {"request": str(uuid7())}
+    missing = await web.clerk.post(
+        f"{DESK}/review", data=asked | marks | {"p-063622-0002-use": "4", "r-063622-0001": ""}
+    )
+    assert missing.status_code == 422
+    assert "&lt;b&gt;理由2&lt;/b&gt;" in missing.text
+    assert (await web.clerk.post(f"{DESK}/review", data=asked | marks)).status_code == 303
+    mine = await web.clerk.get(DESK)
+    assert "ほかの職員に" in mine.text
+    own = await web.clerk.post(f"{DESK}/review/confirm", data={"request": str(uuid7())})
+    assert (own.status_code, "点を付けた人は確認できません" in own.text) == (409, True)
+    second = web.as_("clerk-2", "town-063622", "clerk")
+    theirs = await second.get(DESK)
+    assert "&lt;b&gt;理由1&lt;/b&gt;" in theirs.text
+    seen = forms(theirs, f"{DESK}/review/confirm")
+    assert (await second.post(f"{DESK}/review/confirm", data=seen | {"confirm": "yes"})).status_code == 303
+    assert (await web.clerk.post(f"{DESK}/settle", data={"request": str(uuid7())})).status_code == 303
+    assert await made.rows("SELECT receipt FROM grants") == [("063622-0002",)]
+    record = await web.public.get("/donations")
+    assert "職員2人が確かめた点の高い順" in record.text
+    log = await web.public.get(f"/calls/{NUMBER}/log.json")
+    assert "attachment" in log.headers["content-disposition"]
+    assert recompute(log.json()).differences == ()
+    assert not [word for word in ("理由", "clerk", "区1", "見本") if word in log.text]
+
+
+async def test_a_lottery_says_that_it_waits_for_its_seed_and_a_further_round_begins_on_the_desk(
+    made: Service, web: Web
+) -> None:
+    await prepare_stock(made, 1)
+    await opened(web, rule="lottery", units=1)
+    assert "だれにも選べません" in (await web.public.get(f"/calls/{NUMBER}")).text
+    for n in (1, 2):
+        await apply_on_pages(web, group=f"区{n}", phone=f"0233-43-000{n}")
+    await web.clerk.post(f"{DESK}/close", data={"request": str(uuid7())})
+    assert "種を待っています" in (await web.clerk.get(DESK)).text
+    early = await web.clerk.post(f"{DESK}/settle", data={"request": str(uuid7())}, headers=BY_HAND)
+    assert (early.status_code, "抽選の種を待っています" in early.text) == (409, True)
+    async with made.acting() as tx:
+        closing = (await ledger.read(tx, (await reading.opened(tx.connection))[0].call)).entries[-1]
+    async with made.consuming() as tx:
+        await consumers.handle(tx, [a_notice(closing)])
+    assert "公開ログの6番目" in (await web.clerk.get(DESK)).text
+    assert (await web.clerk.post(f"{DESK}/settle", data={"request": str(uuid7())})).status_code == 303
+    now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
+    further = {
+        "request": str(uuid7()),
+        "kinds": ["notebook", "desktop"],
+        "units": "2",
+        "opens_at": (now - timedelta(hours=1)).isoformat(timespec="minutes"),
+        "closes_at": (now - timedelta(hours=2)).isoformat(timespec="minutes"),
+    }
+    wrong = await web.clerk.post(f"{DESK}/rounds", data=further)
+    assert (wrong.status_code, "締切が開始より前です" in wrong.text) == (422, True)
+    assert (await web.clerk.post(f"{DESK}/rounds", data=further | {"units": "0"})).status_code == 422
+    further["closes_at"] = (now + timedelta(days=1)).isoformat(timespec="minutes")
+    assert (await web.clerk.post(f"{DESK}/rounds", data=further)).status_code == 303
+    poster = await web.public.get(f"/calls/{NUMBER}")
+    assert "第2回の募集" in poster.text
+    assert "受付中" in poster.text
+    await apply_on_pages(web, group="区3", phone="0233-43-0003")
+    assert "1団体に1台" in (await web.public.get("/donations")).text
+
+
+async def test_the_counter_compares_what_is_scanned_keeps_a_picture_and_fills_the_goods_register(
+    made: Service, web: Web
+) -> None:
+    async with made.consuming() as tx:
+        label = new_label()
+        ready = Ready(item=uuid7(), label=label, item_kind="desktop", grade="A", spec=SPEC)
+        await consumers.handle(tx, [recorded(ready), recorded(TakenOver(item=ready.item))])
+    await opened(web)
+    for n in (1, 2):
+        await apply_on_pages(web, group=f"=区{n}", phone=f"0233-43-000{n}")
+        web.public.cookies.clear()
+    for step in ("close", "settle"):
+        await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})
+    ground = {"request": str(uuid7()), "approval": "=総務第123号", "basis": "財産の譲与に関する条例"}
+    assert (await web.clerk.post(f"{DESK}/basis", data=ground | {"basis": ""})).status_code == 422
+    assert (await web.clerk.post(f"{DESK}/basis", data=ground)).status_code == 303
+    counter = f"{DESK}/applications/063622-0001/hand-over"
+    page = await web.clerk.get(counter)
+    assert "総務第123号" in page.text
+    assert "お渡しする機器がありません" in (await web.clerk.get(counter.replace("0001", "0002"))).text
+    typed = hidden(page) | {"labels": label, "receipt_seen": "063622-0001", "agreed": "yes", "confirm": "yes"}
+    for change, says in (
+        ({"receipt_seen": "063622-0002"}, "控えの番号が違います"),
+        ({"labels": new_label()}, "再生した機器の記録にありません"),
+        ({"labels": label[:-1]}, "9文字"),
+    ):
+        wrong = await web.clerk.post(counter, data=typed | change)
+        assert (wrong.status_code >= 400, says in wrong.text) == (True, True), wrong.text[-2000:]
+    no_photo = await web.clerk.post(counter, data=typed, files={"photo": ("a.jpg", b"<script>")})
+    assert no_photo.status_code == 422
+    done = await web.clerk.post(counter, data=typed, files={"photo": ("a.jpg", photo(exif=True))})
+    assert done.status_code == 303
+    [[kept]] = await made.rows("SELECT content FROM hand_over_photos")
+    assert bytes(kept)[:2] == b"\xff\xd8"
+    assert b"Exif" not in bytes(kept)
+    again = await web.clerk.post(counter, data=typed | {"request": str(uuid7())})
+    assert (again.status_code, "もうお渡し済みです" in again.text) == (409, True)
+    saved = await web.clerk.get("/donations/register.csv")
+    assert saved.text.startswith("\ufeff追跡ID")
+    assert "'=総務第123号" in saved.text
+    base = f"{DESK}/applications/063622-0001"
+    assert (await web.clerk.post(f"{base}/return", data={"reason": "x"})).status_code == 422
+    assert (await web.clerk.post(f"{base}/return", data={"reason": "unused"})).status_code == 303
+    assert "返却済み" in (await web.clerk.get(DESK)).text
+    assert (await web.clerk.post(f"{base}/reoffer", data={"method": "erased"})).status_code == 303
+    assert "063622-0002" in str(await made.rows("SELECT receipt FROM grants"))
+    assert "財産の譲与に関する条例" in (await web.clerk.get("/donations/register")).text
+    assert (await web.public.get("/donations/register.csv")).status_code == 401

@@ -13,7 +13,16 @@ from services.erasure.commands.appending import append
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT
 from services.erasure.domain.medium import Filing, Place, Registered, judge
-from services.erasure.domain.regrading import Unclear, beside, judgements, regrade, same_report
+from services.erasure.domain.regrading import (
+    Judged,
+    Unclear,
+    beside,
+    filed_at,
+    judgements,
+    of_kind,
+    regrade,
+    same_report,
+)
 from services.erasure.tables import circumstances
 from services.erasure.waiting import Waiting, circumstances_of, unbound
 from shared import ledger
@@ -24,6 +33,7 @@ from shared.events.erasure import (
     MediumErased,
     ReportFiled,
     ReportPutAside,
+    ReportPutBack,
 )
 from shared.ids import FOUNDATION, derived
 from shared.ledger import History
@@ -46,14 +56,15 @@ async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
     The same report for the same medium, graded by the same table, is answered with what it said the first time; graded
     by a newer table it is a judgement beside the first (see `grade_again`).
     """
-    histories = await ledger.read_all(tx, [one.medium for one in bound])
-    known = {one.medium: one for one in await reading.registered(tx.connection, media=histories)}
+    media_ = list(dict.fromkeys(one.medium for one in bound))
+    known = {one.medium: one for one in await reading.registered(tx.connection, media=media_, held=True)}
+    histories = await ledger.read_all(tx, media_)
     decided: list[tuple[History, Event]] = []
     places: list[Entry[Any] | int] = []  # an entry that was there, or the place of the one to come
     for one in bound:
         if one.medium not in known:
             raise Unknown
-        event = judge(known[one.medium], one.finding, one.filing)
+        event = judge(known[one.medium], one.finding, filed_at(one.filing, histories[one.medium].entries, tx.at))
         event, before = _beside(histories[one.medium], event)
         if before:
             places.append(ledger.again(before))
@@ -65,9 +76,7 @@ async def record(tx: Transaction, bound: Sequence[Bound]) -> list[Entry[Any]]:
     return [entries[place] if isinstance(place, int) else place for place in places]
 
 
-def _beside(
-    history: History, event: MediumErased | ErasureFailed
-) -> tuple[MediumErased | ErasureFailed, Entry[Any] | None]:
+def _beside(history: History, event: Judged) -> tuple[Judged, Entry[Any] | None]:
     """Return the event as it is to be recorded, or the entry that says it already."""
     if before := _said_before(history, event):
         return event, before
@@ -78,7 +87,8 @@ def _beside(
     return (event, standing.last) if again is None else (again, None)
 
 
-def _said_before(history: History, event: MediumErased | ErasureFailed) -> Entry[Event] | None:
+def _said_before(history: History, event: Judged) -> Entry[Any] | None:
+    """Return what stands for a report that says this already, also where a corrected kind has it judged anew."""
     for entry in history.entries:
         match entry.event:
             case MediumErased() | ErasureFailed() as said if (
@@ -87,7 +97,8 @@ def _said_before(history: History, event: MediumErased | ErasureFailed) -> Entry
                 and said.technique == event.technique
                 and isinstance(said, type(event))
             ):
-                return entry
+                first = said.regrades or entry.id
+                return next(one.last for one in judgements(history.entries) if one.first == first)
     return None
 
 
@@ -101,11 +112,17 @@ class Regraded:
 
 
 async def grade_again(
-    tx: Transaction, media_: Sequence[UUID], kept: Mapping[str, Sequence[Finding]], version: str = TABLE_CURRENT
+    tx: Transaction,
+    media_: Sequence[UUID],
+    kept: Mapping[str, Sequence[Finding]],
+    version: str = TABLE_CURRENT,
+    *,
+    kind_corrected: bool = False,
 ) -> Regraded:
     """Grade the kept reports of media of this transaction's tenant by another table; `kept` is read of their originals.
 
-    An entry comes only where the level differs, so a second time nothing does.
+    With `kind_corrected` also what this very table graded: it was asked of another kind of medium then. An entry comes
+    only where the level differs, so a second time nothing does.
     """
     histories = await ledger.read_all(tx, media_)
     decided: list[tuple[History, Event]] = []
@@ -113,10 +130,11 @@ async def grade_again(
     for it in await reading.registered(tx.connection, media=media_):
         for standing in judgements(histories[it.medium].entries):
             sha256 = standing.event.evidence.sha256
-            if standing.event.table_version == version or sha256 not in kept:
+            if sha256 not in kept or (standing.event.table_version == version and not kind_corrected):
                 continue
             try:
                 event = regrade(it, standing, kept[sha256], version)
+                event = of_kind(it, event) if kind_corrected else event
             except Unclear:
                 unclear.append((it.medium, sha256))
                 continue
@@ -235,6 +253,23 @@ async def put_aside(tx: Transaction, report: UUID, serial: str, *, reason: str) 
     return await append(tx, history, ReportPutAside(report=report, serial=serial, reason=reason))
 
 
+async def put_back(tx: Transaction, report: UUID, serial: str) -> Entry[Any]:
+    """Let a serial that was put aside wait again. Raises Unknown for none of this party, Refused when it waits."""
+    history = await ledger.read(tx, report)
+    if done := history.answered(tx.request):
+        return done
+    if not history:
+        raise Unknown
+    said = [e for e in history.events if isinstance(e, ReportPutAside | ReportPutBack) and e.serial == serial]
+    if not said or isinstance(said[-1], ReportPutBack):
+        raise Refused(
+            "not-aside",
+            "この報告は、対象外になっていません。ほかの人が戻したかもしれません。一覧を読み直してください。",
+            "This report is not put aside. Somebody may have put it back already. Reload the list.",
+        )
+    return await append(tx, history, ReportPutBack(report=report, serial=serial))
+
+
 def _meant(there: Sequence[Registered], serial: str) -> Registered:
     """Choose the medium of an item that a report's serial may mean."""
     near = [one for one in there if one.serial == serial] or [one for one in there if is_near(one.serial, serial)]
@@ -258,13 +293,13 @@ def _meant(there: Sequence[Registered], serial: str) -> Registered:
 
 
 async def bind_arrived(
-    tx: Transaction, waiting: Waiting, medium: UUID, findings: Sequence[Finding]
+    tx: Transaction, waiting: Waiting, medium: UUID, findings: Sequence[Finding], *, by_host: bool = False
 ) -> list[Entry[Any]]:
     """Bind a waiting report to the medium that was registered since under exactly its serial. Crosses tenants."""
     history = await ledger.read(tx, waiting.report)
     report: Entry[Any] = history.entries[0]
     (there,) = await reading.registered(tx.connection, media=[medium])
-    filing = await _filing(tx, report)
+    filing = replace(await _filing(tx, report), by_host=by_host)
     acting = replace(tx.following(report), tenant=there.tenant, occurred_at=report.occurred_at)
     return await record(acting, [Bound(medium, finding, filing) for finding in findings])
 
@@ -272,7 +307,7 @@ async def bind_arrived(
 async def _filing(tx: Transaction, report: Entry[ReportFiled]) -> Filing:
     place, witness = await circumstances_of(tx.connection, report.stream)
     where: Place = "centre" if place == "centre" else "on-site"
-    return Filing(report.event.evidence, report.by.person, where, witness)
+    return Filing(report.event.evidence, report.by.person, where, witness, received=report.recorded_at)
 
 
 # ── one medium of an item ─────────────────────────────────────────────────────────────────────────────────────────────

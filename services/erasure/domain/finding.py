@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.erasure.domain.reason import Reason
-from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.domain.technique import (
+    Encryption,
+    Freshness,
+    Hidden,
+    MediumKind,
+    Outcome,
+    Technique,
+    Verification,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +33,7 @@ class Finding:
     verification: Verification = Verification.NONE
     freshness: Freshness = Freshness.STATE_ONLY
     hidden: Hidden = Hidden.UNKNOWN
+    encryption: Encryption = Encryption.UNKNOWN
     security_enabled: bool | None = None  # ATA security: a SECURITY ERASE UNIT that completes switches it off (ACS-3)
     errors: tuple[str, ...] = ()
     contradictions: tuple[Reason, ...] = ()

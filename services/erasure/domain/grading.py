@@ -2,6 +2,20 @@
 
 Three questions are kept apart. What does the report show of the last job (`verdict`)? Is it proof for this medium and
 this job, that is bound and fresh (`level`)? And what must the organisation still accept (`to_validate`)?
+
+**Soldered flash** (tablets, Chromebooks) goes by what answers on the board. IEEE 2883-2022 names techniques by
+interface (ATA, SCSI, NVMe), however the drive is fixed: a soldered NVMe that shows its sanitize is Purge like any
+other. For eMMC and UFS no Purge is taken from it here, since no tool shows one, and SP 800-88r1 (table A-8, embedded
+flash) had none; r2 leaves techniques to IEEE 2883. So an overwrite, or a factory reset with a record of its
+completion, is Clear at most. A reset that somebody only tells of is a claim. More is reached on site by breaking the
+board: nothing can be taken out, so the device is the medium.
+
+**Self-encrypting drives**: a changed key destroys what was enciphered by it and nothing else (SP 800-88r2,
+cryptographic erase; IEEE 2883-2022, the same). Purge therefore needs that the drive enciphered *all* user data since
+before there was any, that it confirms the change, and that no copy of the key is kept. The first two are the drive's:
+the SANITIZE operations that change keys are specified for all user data (ACS-4, CRYPTO SCRAMBLE EXT; NVM Express Base
+2.0, 8.21) and state their completion; `Encryption` is what the drive says of itself beside. One that says that it has
+no such operation contradicts its own log: unknown. The third is the organisation's: `to_validate`.
 """
 
 from collections.abc import Mapping
@@ -9,8 +23,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.erasure.domain.finding import Finding
+from services.erasure.domain.period import ALWAYS, Period
+from services.erasure.domain.placeholder import named
 from services.erasure.domain.reason import Reason, because
-from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.domain.technique import (
+    Encryption,
+    Freshness,
+    Hidden,
+    MediumKind,
+    Outcome,
+    Technique,
+    Verification,
+)
 from shared.levels import Level
 
 
@@ -46,26 +70,32 @@ Table = Mapping[Technique, Row]
 
 _CLEAR, _PURGE = Level.CLEAR, Level.PURGE
 _HDD, _SSD, _NVME, _UNKNOWN = MediumKind.HDD, MediumKind.SSD, MediumKind.NVME, MediumKind.UNKNOWN
-_CLEAR_ON_ANY: Row = dict.fromkeys(MediumKind, _CLEAR)
+_SOLDERED = MediumKind.SOLDERED
 
-TABLE_CURRENT = "ieee2883-2022+nist80088r2.1"
-TABLES: Mapping[str, Table] = {
-    TABLE_CURRENT: {
-        Technique.NVME_SANITIZE_BLOCK: {_NVME: _PURGE},
-        Technique.NVME_SANITIZE_CRYPTO: {_NVME: _PURGE},
-        Technique.NVME_SANITIZE_OVERWRITE: {_NVME: _PURGE},
-        Technique.NVME_FORMAT_SES1: {_NVME: _CLEAR},
-        Technique.NVME_FORMAT_SES2: {_NVME: _PURGE},
-        # a magnetic disk has no block erase, so the operation itself says flash
-        Technique.ATA_SANITIZE_BLOCK: {_SSD: _PURGE, _UNKNOWN: _PURGE},
-        Technique.ATA_SANITIZE_CRYPTO: {_HDD: _PURGE, _SSD: _PURGE, _UNKNOWN: _PURGE},
-        Technique.ATA_SANITIZE_OVERWRITE: {_HDD: _PURGE, _SSD: _CLEAR, _UNKNOWN: _CLEAR},
-        Technique.ATA_SANITIZE: {_HDD: _PURGE, _SSD: _CLEAR, _UNKNOWN: _PURGE},
-        Technique.ATA_SECURITY_ERASE: {_HDD: _CLEAR, _SSD: _CLEAR, _UNKNOWN: _CLEAR},
-        Technique.ATA_SECURITY_ERASE_ENHANCED: {_HDD: _CLEAR, _SSD: _CLEAR, _UNKNOWN: _CLEAR},
-        Technique.OVERWRITE: _CLEAR_ON_ANY,
-    },
+_FIRST: Table = {
+    Technique.NVME_SANITIZE_BLOCK: {_NVME: _PURGE},
+    Technique.NVME_SANITIZE_CRYPTO: {_NVME: _PURGE},
+    Technique.NVME_SANITIZE_OVERWRITE: {_NVME: _PURGE},
+    Technique.NVME_FORMAT_SES1: {_NVME: _CLEAR},
+    Technique.NVME_FORMAT_SES2: {_NVME: _PURGE},
+    # a magnetic disk has no block erase, so the operation itself says flash
+    Technique.ATA_SANITIZE_BLOCK: {_SSD: _PURGE, _UNKNOWN: _PURGE},
+    Technique.ATA_SANITIZE_CRYPTO: {_HDD: _PURGE, _SSD: _PURGE, _UNKNOWN: _PURGE},
+    Technique.ATA_SANITIZE_OVERWRITE: {_HDD: _PURGE, _SSD: _CLEAR, _UNKNOWN: _CLEAR},
+    Technique.ATA_SANITIZE: {_HDD: _PURGE, _SSD: _CLEAR, _UNKNOWN: _PURGE},
+    Technique.ATA_SECURITY_ERASE: {_HDD: _CLEAR, _SSD: _CLEAR, _UNKNOWN: _CLEAR},
+    Technique.ATA_SECURITY_ERASE_ENHANCED: {_HDD: _CLEAR, _SSD: _CLEAR, _UNKNOWN: _CLEAR},
+    Technique.OVERWRITE: {_HDD: _CLEAR, _SSD: _CLEAR, _NVME: _CLEAR, _UNKNOWN: _CLEAR},
 }
+_SECOND: Table = {  # soldered flash: a drive on the board that speaks ATA is a drive, eMMC and UFS are reset at most
+    **{name: {**row, _SOLDERED: row[_SSD]} for name, row in _FIRST.items() if _SSD in row},
+    **{name: row for name, row in _FIRST.items() if _SSD not in row},
+    Technique.FACTORY_RESET: {_SOLDERED: _CLEAR},
+}
+
+TABLE_FIRST = "ieee2883-2022+nist80088r2.1"
+TABLE_CURRENT = "ieee2883-2022+nist80088r2.2"
+TABLES: Mapping[str, Table] = {TABLE_FIRST: _FIRST, TABLE_CURRENT: _SECOND}
 
 _ATA_SANITIZE = (
     Technique.ATA_SANITIZE,
@@ -76,25 +106,36 @@ _ATA_SANITIZE = (
 _CRYPTO = (Technique.NVME_SANITIZE_CRYPTO, Technique.ATA_SANITIZE_CRYPTO, Technique.NVME_FORMAT_SES2)
 
 
-def grade(finding: Finding, registered: MediumKind | None = None, *, version: str = TABLE_CURRENT) -> Grade:
+def grade(
+    finding: Finding,
+    registered: MediumKind | None = None,
+    *,
+    version: str = TABLE_CURRENT,
+    period: Period = ALWAYS,
+) -> Grade:
     """Judge one finding for a medium registered as `registered` (None: nothing is registered about its kind).
+
+    `period` is when its job can have been done, as far as that is known.
 
     Raises KeyError for a table version that never existed.
     """
     kind, contradictions = _kind(finding, registered)
-    contradictions = (*finding.contradictions, *contradictions)
+    contradictions = (*finding.contradictions, *contradictions, *period.contradictions(finding))
+    notes = (*finding.notes, *period.remarks(finding))
     verdict, reasons, would_raise = _verdict(finding, kind, TABLES[version], contradicting=bool(contradictions))
-    bound, fresh = bool(finding.serial), finding.freshness is not Freshness.STATE_ONLY
+    if MediumKind.SOLDERED in (kind, registered) and verdict is not Verdict.PURGE:
+        would_raise = (*would_raise, because("destroy-board"))
+    bound, fresh = bool(named(finding.serial)), finding.freshness is not Freshness.STATE_ONLY
     level = Level(verdict) if verdict in (Verdict.CLEAR, Verdict.PURGE) and bound and fresh else None
     if verdict in (Verdict.CLEAR, Verdict.PURGE):
-        reasons, would_raise = _tie(finding.notes, reasons, would_raise, bound=bound, fresh=fresh)
+        reasons, would_raise = _tie(notes, reasons, would_raise, bound=bound, fresh=fresh)
     return Grade(
         level=level,
         verdict=verdict,
         bound=bound,
         fresh=fresh,
         verification=finding.verification,
-        reasons=(*reasons, *(note for note in finding.notes if note not in reasons)),
+        reasons=(*reasons, *(note for note in notes if note not in reasons)),
         contradictions=contradictions,
         would_raise=would_raise,
         to_validate=_to_validate(finding, level),
@@ -106,7 +147,8 @@ def _to_validate(finding: Finding, level: Level | None) -> tuple[Reason, ...]:
     """Name what the tool cannot know and the organisation must accept (NIST SP 800-88r2: validation)."""
     conditions = []
     if finding.technique in _CRYPTO:
-        conditions.append(because("validate-key-conditions"))
+        always = finding.encryption is Encryption.ALWAYS
+        conditions.append(because("validate-key-copies" if always else "validate-key-conditions"))
     if level is Level.PURGE and finding.technique in _ATA_SANITIZE and finding.hidden is Hidden.UNKNOWN:
         conditions.append(because("validate-hidden-areas"))
     return tuple(conditions)
@@ -135,6 +177,11 @@ def _verdict(finding: Finding, kind: MediumKind, table: Table, *, contradicting:
         (contradicting, "contradicting", "repeat-or-destroy"),
         (finding.technique is Technique.READ_ONLY, "read-only", "repeat-or-destroy"),
         (finding.outcome is Outcome.CLAIMED, "claimed", "capture-session"),
+        (
+            finding.technique in _CRYPTO and finding.encryption is Encryption.ABSENT,
+            "crypto-not-offered",
+            "repeat-or-destroy",
+        ),
         (finding.verification is Verification.NONE, "unverified", "verify-it"),
         # a log that could have named its drive and did not: nothing later can tie it to one
         (not finding.serial and finding.freshness is Freshness.LOGGED, "no-serial", "show-serial"),
@@ -197,9 +244,11 @@ def _caps(finding: Finding, kind: MediumKind, level: Level) -> tuple[tuple[Reaso
 def _why_clear(technique: Technique, kind: MediumKind) -> list[Reason]:
     if technique is Technique.OVERWRITE:
         return [because("host-overwrite")]
+    if technique is Technique.FACTORY_RESET:
+        return [because("reset-of-device")]
     if technique is Technique.ATA_SECURITY_ERASE_ENHANCED and kind is not MediumKind.HDD:
         return [because("enhanced-erase-on-flash")]
-    if technique in (Technique.ATA_SANITIZE_OVERWRITE, Technique.ATA_SANITIZE) and kind is MediumKind.SSD:
+    if technique in (Technique.ATA_SANITIZE_OVERWRITE, Technique.ATA_SANITIZE) and kind.is_flash:
         return [because("overwrite-on-flash")]
     return []
 

@@ -6,13 +6,15 @@ refused is a step that rests on a person: a second look by the wiper, a second c
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT, Grade, Verdict, grade
+from services.erasure.domain.period import Period
 from services.erasure.domain.reason import Reason
+from services.erasure.domain.simulation import is_of_simulation, without_worth
 from services.erasure.domain.technique import MediumKind
 from shared.entry import Entry, Event
 from shared.events import erasure
@@ -51,6 +53,8 @@ class Registered:
     excepted: bool = False  # an approver of the town let it leave without the level on site
     simulated: bool = False  # its engagement is part of a simulation: only there may simulated evidence stand
     item_kind: str = ""  # of the item it came in; a loose drive has no chassis to be taken out of
+    opened: date | None = None  # the first day of its engagement
+    registered_at: datetime | None = None
 
     @property
     def asks_witness(self) -> bool:
@@ -129,6 +133,7 @@ class Medium:
             tray=remains.tray,
             video=remains.video,
             remarks=self.remarks_on_destruction(registered),
+            policy_version=registered.required.policy_version,
         )
 
     def missing_before_destruction(self, registered: Registered, witness: str | None) -> tuple[str, ...]:
@@ -141,8 +146,12 @@ class Medium:
         return tuple(missing)
 
     def remarks_on_destruction(self, registered: Registered) -> tuple[str, ...]:
-        """Return what is said of a destruction though no policy asks it: nobody recorded that the medium was out."""
-        return () if self.removed or registered.item_kind == "loose-drive" else ("not-removed",)
+        """Return what is said of a destruction though no policy asks it: nobody recorded that the medium was out.
+
+        What is soldered cannot be taken out: its board, or the device, is destroyed with it.
+        """
+        is_alone = registered.item_kind == "loose-drive" or registered.kind == MediumKind.SOLDERED
+        return () if self.removed or is_alone else ("not-removed",)
 
     def remove(self, registered: Registered) -> MediumRemoved:
         """Say that the medium was taken out of its chassis."""
@@ -221,6 +230,8 @@ class Filing:
     place: Place
     witness: str | None = None
     by_host: bool = False  # two media have this serial, and the computer it was in decided
+    received: datetime | None = None  # when its bytes came for the first time; None: not known
+    found: datetime | None = None  # when a re-check before that found data on the medium
 
 
 def judge(
@@ -230,12 +241,15 @@ def judge(
 
     What is not proof (no serial of its own, stale, contradicting) becomes ErasureFailed: the medium is where it was.
     """
-    judged = grade(finding, MediumKind(registered.kind), version=version)
-    is_foreign = not registered.simulated and any(
-        is_simulated(named) for named in (registered.serial, finding.serial, finding.model, finding.host_serial)
+    period = Period(
+        opened=registered.opened,
+        registered=registered.registered_at,
+        received=filing.received,
+        found=filing.found,
     )
-    if is_foreign:
-        judged = replace(judged, level=None, would_raise=())
+    judged = grade(finding, MediumKind(registered.kind), version=version, period=period)
+    if not registered.simulated and (is_simulated(registered.serial) or is_of_simulation(finding)):
+        judged = without_worth(judged)
     required = registered.required.on_site
     sufficient = judged.level is not None and at_least(judged.level, required)
     reasons = _reasons(judged, sufficient=sufficient)
@@ -243,8 +257,6 @@ def judge(
         reasons = (*reasons, _bound_by_person(finding.serial, registered.serial))
     if filing.by_host:
         reasons = (*reasons, _bound_by_host(finding.host_serial))
-    if is_foreign:
-        reasons = (_SIMULATED, *reasons)
     if judged.level is None:
         return ErasureFailed(
             medium=registered.medium,
@@ -256,6 +268,8 @@ def judge(
             table_version=judged.table_version,
             evidence=filing.evidence,
             operator=filing.operator,
+            received_at=filing.received,
+            policy_version=registered.required.policy_version,
         )
     return MediumErased(
         medium=registered.medium,
@@ -273,7 +287,11 @@ def judge(
         witness=filing.witness,
         started_at=_zoned(finding.started),
         finished_at=_zoned(finding.finished),
+        started_said=unzoned(finding.started),
+        finished_said=unzoned(finding.finished),
         place=filing.place,
+        received_at=filing.received,
+        policy_version=registered.required.policy_version,
     )
 
 
@@ -291,13 +309,6 @@ def _reasons(judged: Grade, *, sufficient: bool) -> tuple[erasure.Reason, ...]:
 
 def _spoken(reason: Reason) -> erasure.Reason:
     return erasure.Reason(code=reason.code, ja=reason.ja, en=reason.en)
-
-
-_SIMULATED = erasure.Reason(
-    code="simulated",
-    ja="この報告は模擬（シミュレーション）です。模擬ではない契約では証拠になりません。",
-    en="This report is simulated. It is no evidence in an engagement that is not a simulation.",
-)
 
 
 def _bound_by_person(reported: str, registered: str) -> erasure.Reason:
@@ -323,5 +334,10 @@ def _bound_by_host(host: str) -> erasure.Reason:
 
 
 def _zoned(moment: datetime | None) -> datetime | None:
-    """Drop a time without zone: no certificate could repeat it, and the original bytes keep it."""
+    """Keep a time that is one everywhere."""
     return moment if moment is not None and moment.tzinfo else None
+
+
+def unzoned(moment: datetime | None) -> str | None:
+    """Keep a time without zone in the tool's own digits: which moment it was nobody can tell."""
+    return moment.isoformat() if moment is not None and not moment.tzinfo else None

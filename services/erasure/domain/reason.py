@@ -1,6 +1,9 @@
 """Why a grade is what it is: codes with parameters, each with one sentence in Japanese and one in English."""
 
 from dataclasses import dataclass
+from string import Formatter
+
+from shared import techniques
 
 SENTENCES: dict[str, tuple[str, str]] = {
     # what carries the level
@@ -25,6 +28,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "overwrite-on-flash": (
         "フラッシュ媒体への上書き型サニタイズは Clear までとします。",
         "Sanitize by overwriting on flash counts as Clear at most.",
+    ),
+    "reset-of-device": (
+        "端末の初期化は、基板上のフラッシュの予備領域の消去を証明しないため Clear までです。",
+        "Resetting the device does not prove that spare cells of the flash on its board are erased: Clear at most.",
+    ),
+    "crypto-not-offered": (
+        "媒体は暗号消去の機能がないと述べています。鍵の変更で消えるのは、暗号化して書かれたデータだけです。",
+        "The drive says that it has no cryptographic erase; changing a key destroys only what it enciphered.",
     ),
     "hidden-areas": (
         "HPA／DCO の隠し領域が残っているため Purge とは認めません。",
@@ -84,7 +95,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "実施前から「完了」の状態で、今回の実施と見分けられません。",
         "The state was already “completed” before the job, so this job cannot be told from an earlier one.",
     ),
-    "contradicting": ("記録の内容が互いに矛盾しています。", "What the record says contradicts itself."),
+    "contradicting": (
+        "記録の内容が互いに、または登録や契約と矛盾しています。",
+        "What the record says contradicts itself, or what is registered.",
+    ),
     "attested": (
         "人の申告です（{words}）。記録として残しますが、証拠にはなりません。",
         "This is a person's statement ({words}): it is kept, and proves nothing.",
@@ -93,7 +107,59 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "この報告（{tool}）の読み取りは、実物の報告で確かめられていません。原本と見比べてください。",
         "The reader of such reports ({tool}) is not confirmed on a real one: compare it with the original.",
     ),
+    "several-runs": (
+        "この媒体の実施記録が {count} 件あります。最後のもので評価しました。",
+        "There are {count} runs of this medium: the last one was judged.",
+    ),
+    "simulated": (
+        "この報告は模擬（シミュレーション）です。模擬ではない契約では証拠になりません。",
+        "This report is simulated. It is no evidence in an engagement that is not a simulation.",
+    ),
+    "order-claimed": (
+        "実施前の記録が先に取られたことは、渡した人の申告です（記録に時刻がありません）。",
+        "That the state before was taken first is a claim of whoever gave the files: it has no time.",
+    ),
+    "undated-texts": (
+        "画面の文字には時刻がなく、どちらが先かも示されません。作業記録（session）か JSON で取り直してください。",
+        "What a terminal showed has no time, and nothing shows which came first: record a session, or JSON.",
+    ),
+    "before-is-later": (
+        "「実施前」の記録が、今回の実施より後のものです: {words}",
+        "What was given as the state before is later than this job: {words}",
+    ),
     # contradictions
+    "unseen-letters": (
+        "{what}に目に見えない文字が含まれています: 「{said}」。道具の出力を取り直してください。",
+        "The {what} holds letters that nobody can see: “{said}”. Take the tool's output again.",
+    ),
+    "named-once": (
+        "製造番号が記録の一か所にしかなく、書き換えられていても気づけません。",
+        "The serial number stands in one place only, so that a change of it would not show.",
+    ),
+    "times-said-once": (
+        "作業記録の時刻が一か所にしかなく、書き換えられていても気づけません（経過秒 elapsed がありません）。",
+        "A time of the session stands in one place only, so that a change would not show: it has no “elapsed” seconds.",
+    ),
+    "documents-out-of-order": (
+        "作業記録の文書が「識別・実施前 → 命令 → 実施後」の順に並んでいません: {words}",
+        "The documents do not stand in the order identify, before → command → after: {words}",
+    ),
+    "runs-differ": (
+        "同じ媒体に結果の違う記録があり、どれが最後か示されていません。実施ごとの記録を分けて確かめてください: {words}",
+        "Runs of the same medium ended differently, and nothing shows which was the last. Look at each: {words}",
+    ),
+    "text-behind": (
+        "記録の終わりの後に、この媒体のことかもしれない行があります。実施ごとに分けて登録してください: {words}",
+        "Behind the end of the log stands something unread that may speak of this medium. File each run alone: {words}",
+    ),
+    "seal-broken": (
+        "報告自身の改ざん検査が不合格です。道具から報告を取り直してください: {words}",
+        "The report's own check for tampering failed. Take the report from the tool again: {words}",
+    ),
+    "only-simulated": (
+        "試しに動かした、または模擬の実施だと記録にあります。何も消えていません: {words}",
+        "The record says that the job was simulated or only tried out, which erases nothing: {words}",
+    ),
     "kind-differs": (
         "登録された媒体の種類（{registered}）と記録（{reported}）が一致しません。",
         "The registered kind of medium ({registered}) and the record ({reported}) differ.",
@@ -134,6 +200,25 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "時刻の順序や所要時間が合いません: {words}",
         "The times are out of order or do not add up: {words}",
     ),
+    "done-after-received": (
+        "作業の時刻（{said}）が報告の受取（{received}）より後です。機器の時計を合わせて消去し直し、その報告を登録してください。",
+        "It was done ({said}) after the report came ({received}): set the machine's clock, erase again and file that.",
+    ),
+    "done-before-engagement": (
+        "作業の時刻（{said}）が契約の開始日（{opened}）より前で、今回の証拠になりません。機器の時計を合わせて消去し直し、その報告を登録してください。",
+        (
+            "It was done ({said}) before the engagement began ({opened}), so it proves nothing of this job: "
+            "set the machine's clock, erase again and file that."
+        ),
+    ),
+    "done-before-recheck": (
+        "作業の時刻（{said}）が、データの見つかった再確認（{found}）より前です。もう一度消去し、その報告を登録してください。",
+        "It was done ({said}) before the re-check that found data ({found}): erase again and file that.",
+    ),
+    "done-before-registration": (
+        "作業の時刻（{said}）が機器の登録（{registered}）より前です。登録までの間に媒体が使われていないことを確かめてください。",
+        "It was done ({said}) before the device was registered ({registered}): make sure it was not used in between.",
+    ),
     "table-damaged": (
         "結果の表が欠けているか、重複しています: {words}",
         "The result table is incomplete or doubled: {words}",
@@ -162,6 +247,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "validate-key-conditions": (
         "暗号消去は、平文が保存されたことがなく鍵の写しもないことを組織として確認してください。",
         "Crypto erase: confirm that plaintext was never stored and that no copy of the key exists.",
+    ),
+    "validate-key-copies": (
+        "媒体は常に暗号化していると述べています。鍵の写し（預託）がないことを組織として確認してください。",
+        "The drive says that it always enciphers: confirm that no copy of its key is kept (escrow).",
     ),
     "validate-hidden-areas": (
         "HPA／DCO の有無が記録にありません。ないことを確認してください（hdparm -N を作業記録に加える）。",
@@ -196,8 +285,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Erase again, or destroy it with approval.",
     ),
     "state-kind": (
-        "媒体の種類（HDD・SSD・NVMe）を登録してください。",
-        "Register the kind of medium (HDD, SSD, NVMe).",
+        "媒体の種類（HDD・SSD・NVMe・基板実装）を登録してください。",
+        "Register the kind of medium (HDD, SSD, NVMe, soldered).",
+    ),
+    "destroy-board": (
+        "基板に実装された記憶は取り外せません。より高い水準が要るときは、基板ごと（端末ごと）破壊してください。",
+        "Storage soldered to the board cannot be taken out: where more is needed, destroy the board with it.",
     ),
 }
 
@@ -208,29 +301,21 @@ _WORDS: dict[str, tuple[str, str]] = {
     "hdd": ("HDD（磁気ディスク）", "HDD"),
     "ssd": ("SSD（フラッシュ）", "SSD"),
     "nvme": ("NVMe（フラッシュ）", "NVMe"),
+    "soldered": ("基板に実装された記憶（eMMC・UFS など）", "soldered flash (eMMC, UFS)"),
     "unknown": ("種類が分からない媒体", "unknown"),
     "clear": ("Clear（消去）", "Clear"),
     "purge": ("Purge（除去）", "Purge"),
-    "nvme-sanitize-block": ("NVMe サニタイズ（ブロック消去）", "NVMe sanitize, block erase"),
-    "nvme-sanitize-crypto": ("NVMe サニタイズ（暗号消去）", "NVMe sanitize, crypto erase"),
-    "nvme-sanitize-overwrite": ("NVMe サニタイズ（上書き）", "NVMe sanitize, overwrite"),
-    "nvme-format": ("NVMe フォーマット（消去方式の記載なし）", "NVMe format, secure erase not stated"),
-    "nvme-format-ses1": ("NVMe フォーマット（ユーザーデータ消去）", "NVMe format, user data erase"),
-    "nvme-format-ses2": ("NVMe フォーマット（暗号消去）", "NVMe format, cryptographic erase"),
-    "ata-sanitize": ("ATA サニタイズ（方式の記載なし）", "ATA sanitize, operation not stated"),
-    "ata-sanitize-block": ("ATA サニタイズ（ブロック消去）", "ATA sanitize, block erase"),
-    "ata-sanitize-crypto": ("ATA サニタイズ（暗号消去）", "ATA sanitize, crypto scramble"),
-    "ata-sanitize-overwrite": ("ATA サニタイズ（上書き）", "ATA sanitize, overwrite"),
-    "ata-security-erase": ("ATA セキュアイレース", "ATA security erase"),
-    "ata-security-erase-enhanced": ("ATA 拡張セキュアイレース", "ATA enhanced security erase"),
-    "overwrite": ("全領域の上書き", "overwrite of all addressable sectors"),
-    "discard": ("領域の解放（discard）", "discard"),
-    "read-only": ("読み取り検査", "reading only"),
-    "none": ("なし", "none"),
+    **techniques.WORDS,
     "last-pass": ("最後の回の書き込みを読み戻して照合", "the last pass was read back"),
     "all-passes": ("すべての回の書き込みを読み戻して照合", "every pass was read back"),
     "tool-status": ("道具の申告", "the tool says so"),
     "device-status": ("ドライブ自身の申告", "the drive itself says so"),
+}
+
+
+_BLANKS = {  # found once: reasons are made many thousand times a second
+    code: frozenset(name for sentence in said for _, name, _, _ in Formatter().parse(sentence) if name)
+    for code, said in SENTENCES.items()
 }
 
 
@@ -261,6 +346,6 @@ class Reason:
 
 def because(code: str, **parameters: object) -> Reason:
     """Make a reason; raises KeyError for a code without sentences or a blank left open, so that tests find it."""
-    reason = Reason(code, tuple((name, str(value)) for name, value in parameters.items()))
-    _ = reason.ja, reason.en
-    return reason
+    if left_open := _BLANKS[code] - parameters.keys():
+        raise KeyError(min(left_open))
+    return Reason(code, tuple([(name, str(value)) for name, value in parameters.items()]))

@@ -1,17 +1,19 @@
 """Grading again: what a new version of the table says of a kept report, as an entry beside the old one. Pure.
 
+So it is when the registration said the wrong kind of medium: the report may prove more or less of the right one.
 The first entry of a report and all that grade it again are one judgement; the last of them stands. What was recorded
 under the older table stays readable in its own words (NIST SP 800-88r2, §4.5: who relied on what, and when).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from services.erasure.domain.finding import Finding
-from services.erasure.domain.medium import Filing, Registered, judge
+from services.erasure.domain.medium import Filing, Registered, judge, unzoned
 from shared.entry import Entry, Event
-from shared.events.erasure import ErasureFailed, MediumErased
+from shared.events.erasure import ErasureFailed, ErasureVerified, MediumErased, Reason
 from shared.levels import Level
 from shared.serial import is_near
 
@@ -24,10 +26,15 @@ class Unclear(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What stands for one report of one medium: its first entry, and the last that judged it."""
+    """What stands for one report of one medium: its first entry and the last that judged it.
+
+    And what its times are held against: when it came, and the last re-check before it that found data.
+    """
 
     first: UUID
     last: Entry[Judged]
+    received_at: datetime
+    found_at: datetime | None
 
     @property
     def event(self) -> Judged:
@@ -38,11 +45,33 @@ class Judgement:
 def judgements(entries: Iterable[Entry[Event]]) -> list[Judgement]:
     """Return what stands for each report of a medium's history, oldest report first."""
     standing: dict[UUID, Judgement] = {}
+    found_at: datetime | None = None
     for entry in entries:
-        if isinstance(entry.event, MediumErased | ErasureFailed):
-            first = entry.event.regrades or entry.id
-            standing[first] = Judgement(first, entry)  # type: ignore[arg-type]  # just looked at
+        match entry.event:
+            case MediumErased() | ErasureFailed() as e:
+                first, judged = e.regrades or entry.id, _judged(entry)
+                before = standing.get(first) or Judgement(first, judged, e.received_at or entry.recorded_at, found_at)
+                standing[first] = replace(before, last=judged)
+            case ErasureVerified(passed=False):
+                found_at = entry.occurred_at
     return list(standing.values())
+
+
+def _judged(entry: Entry[Event]) -> Entry[Judged]:
+    return entry  # type: ignore[return-value]  # its event was just looked at
+
+
+def filed_at(filing: Filing, entries: Sequence[Entry[Event]], at: datetime) -> Filing:
+    """Return a filing at a moment with what a report's times are held against, as the medium's history knows it.
+
+    Bytes that came before are held against what they were then: filing them again makes an end that lay in the future
+    no truer.
+    """
+    same = [one for one in judgements(entries) if one.event.evidence.sha256 == filing.evidence.sha256]
+    if same:
+        return replace(filing, received=same[0].received_at, found=same[0].found_at)
+    looks = [entry for entry in entries if isinstance(entry.event, ErasureVerified) and not entry.event.passed]
+    return replace(filing, received=filing.received or at, found=looks[-1].occurred_at if looks else None)
 
 
 def level(event: Judged) -> Level | None:
@@ -53,17 +82,27 @@ def level(event: Judged) -> Level | None:
 def regrade(registered: Registered, standing: Judgement, findings: Sequence[Finding], version: str) -> Judged | None:
     """Judge a kept report again; None where the level stays. `findings` is all that the report says.
 
-    Operator, witness and place are those of the old entry: what happened did not change. Raises Unclear.
+    Operator, witness, place and when it came are those of the old entry: what happened did not change. Raises Unclear,
+    also where the medium's serial was corrected since to that of another drive than the report's.
     """
     said = standing.event
+    codes = {reason.code for reason in said.reasons}
     filing = Filing(
         said.evidence,
         said.operator,
         said.place if isinstance(said, MediumErased) else "on-site",
         said.witness if isinstance(said, MediumErased) else None,
+        by_host="bound-by-host" in codes,
+        received=standing.received_at,
+        found=standing.found_at,
     )
-    again = [judge(registered, finding, filing, version=version) for finding in _meant(findings, said)]
+    meant = _meant(findings, said)
+    again = [judge(registered, finding, filing, version=version) for finding in meant]
     if len({level(one) for one in again}) != 1:
+        raise Unclear(said.evidence.sha256)
+    if any(
+        one.serial and one.serial != registered.serial and not is_near(one.serial, registered.serial) for one in meant
+    ):
         raise Unclear(said.evidence.sha256)
     return beside(standing, again[0])
 
@@ -73,6 +112,19 @@ def beside(standing: Judgement, event: Judged) -> Judged | None:
     if level(event) == level(standing.event):
         return None
     return event.model_copy(update={"regrades": standing.first})
+
+
+def of_kind(registered: Registered, event: Judged | None) -> Judged | None:
+    """Return a judgement that stands for an older one because the medium's kind was corrected, saying so."""
+    if event is None:
+        return None
+    kind = registered.kind.upper()
+    why = Reason(
+        code="kind-corrected",
+        ja=f"登録された媒体の種類が {kind} に訂正されたので、保存した報告を評価し直しました。",
+        en=f"The registered kind of the medium was corrected to {kind}: the kept report was judged again.",
+    )
+    return event.model_copy(update={"reasons": (why, *event.reasons)})
 
 
 def same_report(standing: Judgement, event: Judged) -> bool:
@@ -86,8 +138,12 @@ def same_report(standing: Judgement, event: Judged) -> bool:
     )
 
 
-def _times(event: Judged) -> tuple[object, object] | None:
-    return (event.started_at, event.finished_at) if isinstance(event, MediumErased) else None
+def _times(event: Judged) -> tuple[object, ...] | None:
+    """Return the report's own times, None where the event has none."""
+    if not isinstance(event, MediumErased):
+        return None
+    times = (event.started_at, event.finished_at, event.started_said, event.finished_said)
+    return times if any(times) else None
 
 
 def _meant(findings: Sequence[Finding], said: Judged) -> Sequence[Finding]:
@@ -103,6 +159,11 @@ def _meant(findings: Sequence[Finding], said: Judged) -> Sequence[Finding]:
         mine = [one for one in findings if not one.serial]
     mine = [one for one in mine if one.technique == said.technique] or mine
     if isinstance(said, MediumErased):
-        started, finished = said.started_at, said.finished_at
-        mine = [one for one in mine if (one.started, one.finished) == (started, finished)] or mine
+        times = (said.started_at or said.started_said, said.finished_at or said.finished_said)
+        mine = [one for one in mine if (_said(one.started), _said(one.finished)) == times] or mine
     return mine
+
+
+def _said(moment: datetime | None) -> datetime | str | None:
+    """Return a time as an event keeps it: without zone it is a text."""
+    return unzoned(moment) or moment

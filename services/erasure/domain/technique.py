@@ -7,14 +7,15 @@ class MediumKind(StrEnum):
     """How the medium stores: it decides what a technique can reach (IEEE 2883-2022 §7)."""
 
     HDD = "hdd"
-    SSD = "ssd"  # flash behind ATA, SCSI, USB or eMMC
+    SSD = "ssd"  # flash behind ATA, SCSI or USB
     NVME = "nvme"
+    SOLDERED = "soldered"  # flash on the board: eMMC, UFS, an NVMe that nobody can take out; the device is the medium
     UNKNOWN = "unknown"
 
     @property
     def is_flash(self) -> bool:
         """Flash keeps spare cells that no host command addresses."""
-        return self in (MediumKind.SSD, MediumKind.NVME)
+        return self in (MediumKind.SSD, MediumKind.NVME, MediumKind.SOLDERED)
 
 
 class Technique(StrEnum):
@@ -32,6 +33,7 @@ class Technique(StrEnum):
     ATA_SANITIZE_OVERWRITE = "ata-sanitize-overwrite"
     ATA_SECURITY_ERASE = "ata-security-erase"  # hdparm prints the same words for the enhanced mode
     ATA_SECURITY_ERASE_ENHANCED = "ata-security-erase-enhanced"
+    FACTORY_RESET = "factory-reset"  # of the whole device: its menu, a management server's wipe, Powerwash
     OVERWRITE = "overwrite"  # by the host, all addressable sectors
     DISCARD = "discard"
     READ_ONLY = "read-only"  # the tool only read the medium (nwipe's "Verify Zeros")
@@ -66,6 +68,14 @@ class Hidden(StrEnum):
 
     NONE = "none"
     PRESENT = "present"
+    UNKNOWN = "unknown"
+
+
+class Encryption(StrEnum):
+    """Whether the drive enciphers whatever is written to it: what changing a key can destroy (NIST SP 800-88r2, CE)."""
+
+    ALWAYS = "always"  # the drive says so: nothing was ever stored in plain
+    ABSENT = "absent"  # the drive says that it has no cryptographic erase
     UNKNOWN = "unknown"
 
 

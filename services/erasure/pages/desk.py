@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from services.erasure.pages import posted
 from services.erasure.waiting import Waiting, contradicted, proved_already, put_aside, unbound
 from shared import blobs, photos
 from shared.door import Door, TheDoor, scanned
+from shared.events.erasure import UNCONFIRMED
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import uuid7
 from shared.refused import Invalid, Refused, Unknown
@@ -29,7 +31,13 @@ STUCK_SHOWN_MAX = 20
 ASIDE_SHOWN_MAX = 20
 FIELDS_MAX = 20
 
-KINDS = {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe SSD", "unknown": _("種類不明")}
+KINDS = {
+    "hdd": "HDD",
+    "ssd": "SSD",
+    "nvme": "NVMe SSD",
+    "soldered": _("基板実装（eMMC・UFS）"),
+    "unknown": _("種類不明"),
+}
 ITEM_KINDS = {"notebook": _("ノートパソコン"), "desktop": _("デスクトップ"), "loose-drive": _("単体の記憶媒体")}
 LEVELS = {"": _("なし"), "clear": "Clear", "purge": "Purge", "destroy": "Destroy"}
 MISSING = {"on-site-level": _("役場での消去の証跡"), "witness": _("町の立会い")}
@@ -50,6 +58,7 @@ WORDS = {
     "places": PLACES,
     "remarks": REMARKS,
     "techniques": TECHNIQUES,
+    "unconfirmed": UNCONFIRMED,
 }
 
 Filer = Annotated[Principal, Depends(holding("worker", "centre-manager", "clerk", "town-admin"))]
@@ -234,6 +243,18 @@ async def aside(report: UUID, request: Request, door: TheDoor, who: Filer) -> Re
     return posted.to("/erasure/unmatched", done="aside")
 
 
+@router.post("/unmatched/{report}/back")
+async def back(report: UUID, request: Request, door: TheDoor, who: Filer) -> Response:
+    """Let a report that was put aside wait again, then show the queue."""
+    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
+        serial, id_ = (posted.text(form, name) or "" for name in ("serial", "request"))
+    try:
+        await intake.put_back(door, who, report, intake.Back(request=posted.as_uuid(id_) or uuid7(), serial=serial))
+    except Refused as refusal:
+        return await _unmatched(request, door, who, refusal=refusal)
+    return posted.to("/erasure/unmatched", done="back")
+
+
 # ── one item's evidence, and the bytes ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -247,7 +268,8 @@ async def medium(label: str, request: Request, door: TheDoor, who: SignedIn) -> 
         people = {deed.person for deed in deeds} | {deed.data.get("witness") or "" for deed in deeds}
         names = await reading.names(connection, people)
     shown = [_shown(one, deeds) for one in media]
-    return render(request, "medium.html", found=found, label=label, shown=shown, names=names, words=WORDS)
+    told: dict[str, Any] = {"found": found, "label": label, "shown": shown, "names": names, "words": WORDS}
+    return render(request, "medium.html", **told, moment=datetime.fromisoformat)
 
 
 @dataclass(frozen=True, slots=True)

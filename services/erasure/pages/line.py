@@ -119,6 +119,7 @@ async def _line(
         media=media,
         choices=[(one.serial, one.serial) for one in media],
         proved={one.medium: reading.highest(deeds, one.medium) for one in media},
+        unconfirmed={one.medium for one in media if reading.is_unconfirmed(deeds, one.medium)},
         out={deed.medium for deed in deeds if deed.kind == "erasure.medium-removed.v1"},
         crushed={deed.medium: deed for deed in deeds if deed.kind == "erasure.medium-destroyed.v1"},
         refusal=refusal,

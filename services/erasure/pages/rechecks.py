@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from services.erasure import api, reading
+from services.erasure.api.contract import town_of
 from services.erasure.domain.draw import SHARE_PERCENT, VERSION
 from services.erasure.domain.medium import Registered
 from services.erasure.domain.recheck import Lot
@@ -37,7 +38,7 @@ async def draw(engagement: UUID, door: TheDoor, who: SignedIn) -> Response:
 
     `population` is what the draw in force drew from; `failures` are the re-checks that made it necessary.
     """
-    town = await api.town_of(door, who, engagement)
+    town = await town_of(door, who, engagement)
     async with door.look(town, who) as connection:
         lot = await reading.lot_of(connection, engagement)
         media = (*lot.draw.drawn, *lot.to_check, *lot.to_redo)

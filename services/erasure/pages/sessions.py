@@ -1,13 +1,15 @@
 """The on-site session as pages: a room and its machines, racks by one scan, exceptions scanned out, progress live."""
 
+import json
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from services.erasure import reading
+from services.erasure.api.sessions import RACK_MAX, rack_named, remarked
 from services.erasure.commands import racks
 from services.erasure.domain.session import RACK_ITEMS_MAX, Rack, Session
 from services.erasure.intake import TEXT_MAX
@@ -17,15 +19,15 @@ from shared.door import Ask, Door, TheDoor, scanned
 from shared.entry import Entry, Event
 from shared.identity import Principal, SignedIn
 from shared.ids import LABEL_INPUT_MAX, uuid7
-from shared.levels import Level, at_least
 from shared.refused import Refused, Unknown
 from shared.web.forms import Form
+from shared.web.guard import CSP_CAMERA
+from shared.web.i18n import language
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
 router = APIRouter(prefix="/erasure/sessions", include_in_schema=False)
 
-RACK_MAX = 40  # characters of a rack's label
 Out = Annotated[list[str], Query(max_length=RACK_ITEMS_MAX)]
 LIST_MAX = RACK_ITEMS_MAX * (LABEL_INPUT_MAX + 1)
 
@@ -43,6 +45,7 @@ class Place:
     label: str
     proved: bool
     is_out: bool
+    is_stranger: bool = False  # the town has no such machine
 
 
 @router.get("")
@@ -150,19 +153,12 @@ async def _room(
             await racks.items_of(connection, here.engagement, leaving)
         except Refused as wrong:
             refusal, leaving = refusal or wrong, [one for one in leaving if one != leaving[-1]]
-        ids = [item for one in state.racks.values() for item in one.items]
-        media = await reading.registered(connection, items=ids)
-        deeds = await reading.deeds_of(connection, *ids)
+        proofs = await racks.proofs(connection, [item for _, one in state.held for item in one.items])
         names = await reading.names(connection, [state.opened.operator, state.opened.witness or ""])
-    proved: dict[UUID, bool] = {}
-    for one in media:
-        level = reading.highest(deeds, one.medium)
-        enough = at_least(Level(level) if level else None, one.required.on_site)
-        proved[one.item] = proved.get(one.item, True) and enough
-    named = {one.item: one.label for one in media}
-    places = _places(chosen, named, proved, leaving) if chosen else []
+    places = _places(chosen, proofs, leaving) if chosen else []
     strangers = [one for one in leaving if one not in {place.label for place in places}]
-    return render(
+    may = who.has("worker", "centre-manager")
+    page = render(
         request,
         "rack.html",
         posted.status(refusal),
@@ -173,20 +169,38 @@ async def _room(
         places=places,
         leaving=[one for one in leaving if one not in strangers],
         strangers=strangers,
-        counts={name: sum(proved.get(item, False) for item in one.items) for name, one in state.racks.items()},
+        counts={name: len(proofs.proved.intersection(one.items)) for name, one in state.racks.items()},
+        remarks=remarked(state, language(request)),
         names=names,
         typed=typed,
         refusal=refusal,
-        may=who.has("worker", "centre-manager"),
+        standing=json.dumps(_standing(state, proofs)),
+        proved=lambda one: len(proofs.proved.intersection(one.items)),
+        may=may,
         new_request=uuid7,
     )
+    if may:
+        page.headers["content-security-policy"] = CSP_CAMERA
+    return page
 
 
-def _places(rack: Rack, named: dict[UUID, str], proved: dict[UUID, bool], leaving: list[str]) -> list[Place]:
+def _standing(state: Session, proofs: racks.Proofs) -> dict[str, dict[str, Any]]:
+    """Return what a device without network goes on from (rack.js)."""
+
+    def labels(items: tuple[UUID, ...]) -> list[str]:
+        return [proofs.labels.get(item, str(item)) for item in items]
+
+    return {
+        name: {"state": one.state, "in": [*labels(one.items), *one.strangers], "out": labels(one.exceptions)}
+        for name, one in state.racks.items()
+    }
+
+
+def _places(rack: Rack, proofs: racks.Proofs, leaving: list[str]) -> list[Place]:
+    labels = [(item, proofs.labels.get(item, "")) for item in rack.items]
     return [
-        Place(named.get(item, ""), proved.get(item, False), item in rack.exceptions or named.get(item) in leaving)
-        for item in rack.items
-    ]
+        Place(label, item in proofs.proved, item in rack.exceptions or label in leaving) for item, label in labels
+    ] + [Place(label, proved=False, is_out=False, is_stranger=True) for label in rack.strangers]
 
 
 @router.post("/{session}")
@@ -201,15 +215,21 @@ async def step(session: UUID, request: Request, door: TheDoor, who: desk.Worker)
     here, rack, typed = at.current, _rack(form.value("rack")), form.value("labels")[:LIST_MAX]
 
     async def do(tx: Transaction) -> Entry[Event]:
-        given = typed.split() if form.value("step") == "load" else out
-        items = await racks.items_of(tx.connection, here.engagement, [scanned(one).id for one in given])
-        match form.value("step"):
-            case "load":
-                return await racks.step(tx, session, lambda state: state.load(rack, items))
-            case "begin":
-                return await racks.step(tx, session, lambda state: state.begin(rack))
-            case _:
-                return await racks.step(tx, session, lambda state: state.end(rack, items))
+        labels = [scanned(one).id for one in (typed.split() if form.value("step") == "load" else out)]
+        if form.value("step") == "load":
+            return await racks.load(tx, here.engagement, session, rack, labels)
+        items = await racks.items_of(tx.connection, here.engagement, labels)
+
+        def decide(state: Session) -> Event:
+            match form.value("step"):
+                case "begin":
+                    return state.begin(rack)
+                case "close":
+                    return state.close()
+                case _:
+                    return state.end(rack, items)
+
+        return await racks.step(tx, here.engagement, session, decide)
 
     try:
         await door.act(here.town, who, do, ask=_ask(form, *out))
@@ -219,7 +239,7 @@ async def step(session: UUID, request: Request, door: TheDoor, who: desk.Worker)
 
 
 def _rack(said: str) -> str:
-    return "".join(said.split()).upper()[:RACK_MAX]
+    return rack_named(said)[:RACK_MAX]
 
 
 def _ask(form: Form, *more: str) -> Said:

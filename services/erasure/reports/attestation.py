@@ -16,7 +16,7 @@ from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import because
 from services.erasure.domain.technique import Outcome, Technique
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import MODEL_MAX, WORDS_MAX, lines_of, serial_of, visible
+from services.erasure.reports.text import WORDS_MAX, lines_of, model_of, serial_of, visible
 
 SOURCE = "attestation"
 VERSION = "1"
@@ -55,7 +55,7 @@ def read(text: str) -> Report:
         outcome=_RESULTS[fields["result"]],
         words=visible(f"{fields['method']} ({fields['done-by']})", WORDS_MAX),
         serial=serial_of(fields["serial"]),
-        model=visible(fields.get("model", ""), MODEL_MAX),
+        model=model_of(fields.get("model", "")),
         finished=_time(fields["done-at"]),
         notes=(because("attested", words=visible(fields["done-by"], WORDS_MAX)),),
     )

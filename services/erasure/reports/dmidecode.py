@@ -3,16 +3,12 @@
 from services.erasure.domain.finding import Finding
 from services.erasure.reports.inventory import identity, inventory
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import lines_of
+from services.erasure.reports.text import host_of, lines_of
 
 SOURCE = "dmidecode"
 
 _TITLE = "# dmidecode "
 _SECTION = "System Information"  # DMTF DSP0134 (SMBIOS) §7.2, type 1
-_NOTHING = {  # what makers write who wrote nothing
-    "", "0", "None", "Not Specified", "Not Available", "Default string", "System Serial Number", "Unknown",
-    "To Be Filled By O.E.M.", "To be filled by O.E.M.",
-}  # fmt: skip
 
 
 def recognises(text: str) -> bool:
@@ -40,6 +36,5 @@ def _serial(lines: list[str]) -> str:
         if not line.startswith(("\t", " ")):
             inside = line == _SECTION
         elif inside and line.startswith("\tSerial Number:"):
-            serial = line.partition(":")[2].strip()
-            return "" if serial in _NOTHING else serial
+            return host_of(line.partition(":")[2])
     return ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import Reason, because
-from services.erasure.domain.technique import Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.domain.technique import Encryption, Hidden, MediumKind, Outcome, Technique, Verification
 from services.erasure.reports.report import Report, Unreadable
 from services.erasure.reports.text import (
     ERRORS_MAX,
@@ -18,6 +18,7 @@ from services.erasure.reports.text import (
     SERIAL_MAX,
     WORDS_MAX,
     lines_of,
+    model_of,
     serial_of,
     visible,
 )
@@ -33,6 +34,7 @@ _SECURITY_ERASE = " Issuing SECURITY_ERASE command, "
 _DISABLE = " Issuing SECURITY_DISABLE command, "
 _SENSE = "SG_IO: bad/missing sense data"
 _REFUSALS = ("SANITIZE failed: ", "SANITIZE device error reason: ", "ERASE_PREPARE: ", "SECURITY_ERASE: ")
+_ENCRYPTS = "*\tDevice encrypts all user data"  # IDENTIFY DEVICE word 69 bit 4, ENCRYPT ALL (ACS-4 §7.13.6.32)
 _COMPLETED = "    Last Sanitize Operation Completed Without Error"
 _STATE_WORDS = {
     "SD0": "SD0 Sanitize Idle",
@@ -112,6 +114,7 @@ class _Transcript:
     in_security: bool = False
     in_status: bool = False
     security_enabled: bool | None = None
+    encryption: Encryption = Encryption.UNKNOWN
     has_identity: bool = False  # `-I` has many lines that are not looked at; transcripts have none
     strange: str = ""
     disabled: bool = False  # by the password, which is how security goes off without an erasure
@@ -151,7 +154,7 @@ class _Transcript:
             self.disabled = True
         elif text == "Program aborted.":
             # the confirmation was missing: nothing was sent to the drive, and what was wanted was not done
-            self.outcome, self.words = Outcome.FAILED, text
+            self.technique, self.outcome, self.words = Technique.UNKNOWN, Outcome.FAILED, text
         elif line.startswith("SANITIZE feature set is not supported"):
             self.words = text
         else:
@@ -209,17 +212,19 @@ class _Transcript:
         if line.startswith("\tSerial Number:"):
             self._once("serial", serial_of(line.removeprefix("\tSerial Number:")))
         elif line.startswith("\tModel Number:"):
-            self._once("model", visible(line.removeprefix("\tModel Number:").strip(), MODEL_MAX))
+            self._once("model", model_of(line.removeprefix("\tModel Number:")))
         elif line.startswith(" Model="):
             model, _, serial = line.removeprefix(" Model=").rpartition(", SerialNo=")
             self._once("serial", serial_of(serial))
-            self._once("model", visible(model.rpartition(", FwRev=")[0].strip(), MODEL_MAX))
+            self._once("model", model_of(model.rpartition(", FwRev=")[0]))
             self.has_identity = True
         elif line.startswith("\tNominal Media Rotation Rate:"):
             rate = line.removeprefix("\tNominal Media Rotation Rate:").strip()
             self.kind = MediumKind.SSD if rate == "Solid State Device" else _disk(rate)
         elif line.startswith(" max sectors   = "):
             self.hidden = _hidden(line)
+        elif line.strip() == _ENCRYPTS:
+            self.encryption = Encryption.ALWAYS
         elif line.startswith("Security:"):
             self.in_security = True
         elif self.in_security and line.startswith("\t"):
@@ -270,6 +275,7 @@ class _Transcript:
             kind=self.kind,
             verification=Verification.DEVICE_STATUS if outcome is Outcome.COMPLETED else Verification.NONE,
             hidden=self.hidden,
+            encryption=self.encryption,
             security_enabled=self.security_enabled if self.security_enabled is self.has_level else None,
             errors=tuple(self.errors),
             contradictions=tuple(self.contradictions),

@@ -1,9 +1,9 @@
 """What inventories say of a drive: who it is and where it sat, never what was done to it."""
 
 from services.erasure.domain.finding import Finding
-from services.erasure.domain.technique import MediumKind, Outcome, Technique
+from services.erasure.domain.technique import Encryption, MediumKind, Outcome, Technique
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, WORDS_MAX, serial_of, visible
+from services.erasure.reports.text import SERIAL_MAX, WORDS_MAX, host_of, model_of, serial_of, visible
 
 DRIVES_MAX = 512  # in one file; a big erasure station has 100 bays
 
@@ -17,6 +17,7 @@ def identity(
     host_serial: str = "",
     kind: MediumKind = MediumKind.UNKNOWN,
     security_enabled: bool | None = None,
+    encryption: Encryption = Encryption.UNKNOWN,
     errors: tuple[str, ...] = (),
 ) -> Finding:
     """Make a finding that speaks of no erasure. Raises Unreadable when the serial is longer than any device's."""
@@ -25,11 +26,12 @@ def identity(
         outcome=Outcome.NONE,
         words=visible(words, WORDS_MAX),
         serial=serial_of(serial),
-        model=visible(model.strip(" \0"), MODEL_MAX),
+        model=model_of(model),
         device=visible(device.removeprefix("/dev/"), SERIAL_MAX),
-        host_serial=visible(host_serial.strip(), SERIAL_MAX),
+        host_serial=host_of(host_serial),
         kind=kind,
         security_enabled=security_enabled,
+        encryption=encryption,
         errors=errors,
     )
 

@@ -11,7 +11,7 @@ from services.erasure.domain.finding import Finding
 from services.erasure.domain.technique import MediumKind
 from services.erasure.reports.inventory import identity, inventory
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import json_value, said
+from services.erasure.reports.text import host_of, json_value, said
 
 SOURCE = "lshw"
 
@@ -34,7 +34,9 @@ def read(text: str) -> Report:
 def of_document(document: Any) -> list[Finding]:
     """Read lshw's nodes; other tools carry them inside theirs."""
     tops = document if isinstance(document, list) else [document]
-    host = next((said(top, "serial") for top in tops if isinstance(top, dict) and top.get("class") == "system"), "")
+    host = next(
+        (host_of(said(top, "serial")) for top in tops if isinstance(top, dict) and top.get("class") == "system"), ""
+    )
     found = [_finding(node, above, host) for top in tops for node, above in _disks(top, {})]
     if not found and host:
         return [identity("lshw", host_serial=host)]

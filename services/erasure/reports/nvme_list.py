@@ -7,7 +7,7 @@ from services.erasure.domain.finding import Finding
 from services.erasure.domain.technique import MediumKind
 from services.erasure.reports.inventory import identity, inventory
 from services.erasure.reports.report import Report
-from services.erasure.reports.text import json_of, lines_of, said
+from services.erasure.reports.text import PADDING, json_of, lines_of, said
 
 SOURCE = "nvme-list"
 
@@ -40,7 +40,7 @@ def _rows(lines: list[str]) -> Iterator[dict[str, Any]]:
     names = {"Node": "DevicePath", "SN": "SerialNumber", "Model": "ModelNumber"}
     for line in lines[2:]:
         cut = {
-            names[head]: line[start:end].strip()
+            names[head]: line[start:end].strip(PADDING)
             for start, end in zip(starts, [*starts[1:], None], strict=True)
             if (head := lines[0][start:end].strip()) in names
         }

@@ -3,22 +3,26 @@
 The summary row alone is not believed: "Erased" must be carried by the drive's own lines (every pass finished, the last
 one read back), by error counters of zero, by the same serial in every place, and by the closing lines of the run. Model
 and serial are the last column of the row and are compared as a whole, never searched for words.
+
+Start and end stand on the drive's own first and last line, and once more as duration in the row: the thread takes both
+times beside these lines, in whole seconds, so the three agree exactly and an altered digit of any shows. Where a second
+turned over in between (in thousandths of one), an honest log is doubted too, and a person looks at it.
 """
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.reason import Reason, because
 from services.erasure.domain.technique import Freshness, MediumKind, Outcome, Technique, Verification
 from services.erasure.reports.nwipe_log import Drive, Row, Run, runs_of
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, WORDS_MAX, lines_of, serial_of, visible
+from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, WORDS_MAX, lines_of, model_of, serial_of, visible
 
 SOURCE = "nwipe"
 
 MODEL_COLUMN = 17  # characters of the model in the summary row
-DURATION_SLACK = timedelta(seconds=3)  # between a thread's own clock and its lines in the log
 CLOSING_SLACK = timedelta(seconds=30)  # between the summary and the last line
 
 METHODS = (
@@ -55,34 +59,89 @@ def recognises(text: str) -> bool:
 
 
 def read(text: str) -> Report:
-    """Read all runs; of a drive that occurs in several, the last run counts. Raises Unreadable without any drive."""
+    """Read all runs, in the order of the file. Raises Unreadable without any drive."""
     runs = runs_of(lines_of(text))
-    found: dict[tuple[str, str, str], Finding] = {}
-    for number, run in enumerate(runs):
-        taken: set[tuple[str, str, str]] = set()
-        for finding in _findings(run):
-            key = (finding.serial, finding.model, "" if finding.serial else f"{number}:{finding.device}")
-            if key in taken:  # two drives of one run that call themselves alike
-                key = (*key[:2], f"{number}:{finding.device}")
-            taken.add(key)
-            found.pop(key, None)
-            found[key] = finding
+    unclear = max((run for run in runs if run.undated or run.damaged or not run.drives), key=_reach, default=None)
+    behind = [run.stray for run in runs]
+    for number in reversed(range(len(runs) - 1)):
+        behind[number] = behind[number] or behind[number + 1]
+    found = [
+        _doubted(finding, stray, unclear if unclear is not run or run.undated else None)
+        for run, stray in zip(runs, behind, strict=True)
+        for finding in _findings(run)
+    ]
     if not found:
         raise Unreadable(
             "nwipe のログにドライブが見つかりません。`--logfile=` で保存したログ全体を、そのまま登録してください。"
         )
-    return Report(tool="nwipe", tool_version=runs[-1].program, source=SOURCE, findings=tuple(found.values()))
+    return Report(tool="nwipe", tool_version=runs[-1].program, source=SOURCE, findings=tuple(found))
+
+
+def _doubted(finding: Finding, behind: str, unclear: Run | None) -> Finding:
+    """Doubt a success behind whose run something unread stands, or which the last of the unclear runs may follow.
+
+    Either may speak of any drive that was wiped before: of a second job, or of what somebody else did to it.
+    """
+    if unclear and not behind and not (finding.started and _reach(unclear) < finding.started):
+        behind = _called(unclear)
+    if not behind or finding.outcome is not Outcome.COMPLETED:
+        return finding
+    return replace(finding, contradictions=(*finding.contradictions, because("text-behind", words=behind)))
+
+
+def _reach(run: Run) -> datetime:
+    """Give the time of a run's last line; where its times cannot be told, it may be after everything."""
+    return datetime.max if run.undated or run.backwards or not run.clock else run.clock  # noqa: DTZ901 - the tool writes no zone
+
+
+def _called(run: Run) -> str:
+    return next(iter(run.damaged), run.stray) or f"nwipe {run.program}"
 
 
 def _findings(run: Run) -> list[Finding]:
     """Drives that were wiped; where the log stops before that, those that were found."""
     wiped = [drive for drive in run.drives.values() if drive.invoked or drive.rows]
-    return [_finding(run, drive) for drive in wiped or run.drives.values()]
+    return [
+        finding
+        for drive in wiped or run.drives.values()
+        for finding in _also_of(_names_of(drive), _finding(run, drive))
+    ]
+
+
+def _also_of(names: Sequence[str], finding: Finding) -> Iterable[Finding]:
+    """Hold what did not pass against every serial that the run gives the drive: one of them was altered."""
+    if finding.outcome is Outcome.COMPLETED or not finding.serial:
+        yield finding
+        return
+    others = [name for name in dict.fromkeys(names) if name != finding.serial]
+    doubts: tuple[Reason, ...] = ()
+    if others:
+        doubts = (because("identity-differs", what="S/N", one=finding.serial, other=others[0]),)
+    elif len(names) == 1:
+        doubts = (because("named-once"),)
+    for serial in (finding.serial, *others):
+        yield replace(finding, serial=serial, contradictions=(*finding.contradictions, *doubts))
+
+
+def _names_of(drive: Drive) -> list[str]:
+    """Give what `Found`, the drive's own line and its rows say; old versions leave stray bytes behind it in the row."""
+    said = [one for one in (drive.found_serial, drive.own_serial) if one]
+    for row in drive.rows:
+        name = row.name.removeprefix(f"{drive.model[:MODEL_COLUMN]}/")
+        said.append(next((one for one in said if _is_with_stray(name, one)), name))
+    return [serial_of(one[:SERIAL_MAX]) for one in said if named(one)]
+
+
+def _is_with_stray(name: str, serial: str) -> bool:
+    """Whether the row names this serial, with stray bytes of an old version behind it: those are no printed letters."""
+    rest = name.removeprefix(serial)
+    return name.startswith(serial) and not (rest and " " < rest[0] <= "~")
 
 
 def _finding(run: Run, drive: Drive) -> Finding:
     row = drive.rows[0] if drive.rows else None
     outcome, words = _outcome(run, drive, row)
+    completed = outcome is Outcome.COMPLETED
     read_only = drive.method in READ_ONLY
     extra = drive.blanking + drive.random_end
     serial = named(_serial(drive))
@@ -91,18 +150,18 @@ def _finding(run: Run, drive: Drive) -> Finding:
         outcome=outcome,
         words=visible(words, WORDS_MAX),
         serial=serial_of(serial),
-        model=visible(drive.model.strip(), MODEL_MAX),
+        model=model_of(drive.model),
         host_serial=run.host_serial,
         device=visible(drive.name, SERIAL_MAX),
         kind=_kind(drive.bus),
         started=drive.invoked,
-        finished=drive.last,
+        finished=drive.last if drive.invoked else run.clock,  # when it was last heard of
         passes=max(drive.passes, 0) * max(drive.rounds, 0) + extra or None,
-        verification=_verification(run, drive) if outcome is Outcome.COMPLETED else Verification.NONE,
+        verification=_verification(run, drive) if completed else Verification.NONE,
         freshness=Freshness.LOGGED if drive.invoked and drive.last else Freshness.STATE_ONLY,
         hidden=drive.hidden,
         errors=tuple(drive.errors),
-        contradictions=tuple(_contradictions(run, drive, row)) if row and outcome is Outcome.COMPLETED else (),
+        contradictions=tuple(_contradictions(run, drive, row) if row and completed else _disorder(run)),
     )
 
 
@@ -187,21 +246,25 @@ def _identity(drive: Drive, row: Row) -> Iterable[Reason]:
     if found != own:
         yield because("identity-differs", what="S/N", one=visible(found, SERIAL_MAX), other=visible(own, SERIAL_MAX))
     wanted = f"{drive.model[:MODEL_COLUMN]}/{own}"
-    rest = row.name.removeprefix(wanted)
-    stray = rest and not (" " < rest[0] <= "~")
-    if not row.name.startswith(wanted) or (rest and not stray):
+    if not _is_with_stray(row.name, wanted):
         yield because(
             "identity-differs", what="Model/Serial", one=visible(wanted, MODEL_MAX), other=visible(row.name, MODEL_MAX)
         )
 
 
 def _times(run: Run, drive: Drive, row: Row) -> Iterable[Reason]:
-    if run.backwards:
-        yield because("times-out-of-order", words=run.backwards)
-    if drive.invoked and drive.last and abs(drive.last - drive.invoked - row.duration) > DURATION_SLACK:
+    yield from _disorder(run)
+    if drive.backwards:
+        yield because("times-out-of-order", words=drive.backwards)
+    if drive.invoked and drive.last and drive.last - drive.invoked != row.duration:
         yield because("times-out-of-order", words=f"{drive.last - drive.invoked} / {row.duration}")
     if run.total and run.closing and run.closing - run.total[0] > CLOSING_SLACK:
         yield because("times-out-of-order", words=f"{run.total[0]} → {run.closing}")
+
+
+def _disorder(run: Run) -> Iterable[Reason]:
+    if run.backwards:
+        yield because("times-out-of-order", words=run.backwards)
 
 
 def _sizes(drive: Drive) -> Iterable[Reason]:

@@ -1,8 +1,9 @@
 """nwipe's PDF, for one disk or for a whole system (0.36 to 0.42), and its text as `pdftotext -layout` gives it.
 
 It states the same facts as the log in fewer places. "ERASED" is believed only where errors are zero, every round is
-completed, every byte is written, duration and times agree, and the serial stands the same in heading and table. What
-it cannot print (Japanese, long models) it replaces, so a model is compared by nobody.
+completed, every byte is written, duration and times agree to the second (nwipe prints the same two times), and the
+serial stands the same in heading and table. What it cannot print (Japanese, long models) it replaces, so a model is
+compared by nobody.
 """
 
 import re
@@ -11,17 +12,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.erasure.domain.finding import Finding
+from services.erasure.domain.likeness import is_one_letter_off
 from services.erasure.domain.reason import Reason, because
 from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
 from services.erasure.reports.certificate_text import lines_of_pdf
 from services.erasure.reports.inventory import DRIVES_MAX
 from services.erasure.reports.nwipe import METHODS, READ_ONLY, named
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, WORDS_MAX, lines_of, serial_of, visible
+from services.erasure.reports.text import (
+    PADDING,
+    SERIAL_MAX,
+    WORDS_MAX,
+    host_of,
+    lines_of,
+    model_of,
+    serial_of,
+    visible,
+)
 
 SOURCE = "nwipe-certificate"
-
-DURATION_SLACK = timedelta(seconds=2)  # between the drive's own stopwatch and its times
 
 _FOOT = "Disc Erasure by NWIPE version "
 _STATUS_OF = "Erasure Status of this disk: S/N "
@@ -80,7 +89,7 @@ def read(text: str) -> Report:
     page = _Pages()
     is_pdf = text.lstrip().startswith("%PDF-")
     for line in ("  ".join(strings) for strings in lines_of_pdf(text)) if is_pdf else lines_of(text):
-        page.take(line.replace("\f", " ").strip())
+        page.take(line.replace("\f", " ").strip(PADDING))
     if not 0 < len(page.disks) <= DRIVES_MAX:
         raise Unreadable(
             "nwipe の PDF にドライブが見つかりません。nwipe が作った PDF をそのまま（印刷し直したり結合したりせずに）"
@@ -100,10 +109,13 @@ class _Pages:
     disks: list["_Disk"] = field(default_factory=list)
     headings: set[str] = field(default_factory=set)  # serials in headings
     statuses: dict[str, set[str]] = field(default_factory=dict)  # by serial, in headings
+    smart: set[str] = field(default_factory=set)  # serials as smartctl gives them; of a drive behind USB it is another
 
     def strange(self) -> str:
-        """Give the serial of a heading that no table has, or nothing."""
-        return min(self.headings - {disk.fields.get("Serial:", "") for disk in self.disks}, default="")
+        """Give a serial of a heading without table, of a table without heading, or an altered one, or nothing."""
+        tables = {disk.fields.get("Serial:", "") for disk in self.disks}
+        altered = {one for one in self.smart - tables if any(is_one_letter_off(one, known) for known in tables)}
+        return min(((self.headings ^ tables) | altered) - {""}, default="")
 
     def take(self, line: str) -> None:
         """Sort one line by its first label."""
@@ -112,13 +124,15 @@ class _Pages:
         if line.startswith(_FOOT):
             self.version = line.removeprefix(_FOOT)
         elif line.startswith("System S/N:"):
-            self.host = self.host or visible(line.partition(":")[2].strip(), SERIAL_MAX)
+            self.host = self.host or host_of(line.partition(":")[2])
         elif line.startswith(("Disk S/N:", "S/N:")):
-            self.headings.add(line.partition(":")[2].strip())
-        elif _STATUS_OF in line and line.startswith(tuple(_STATUSES)):
+            self.headings.add(line.partition(":")[2].strip(PADDING))
+        elif line.lower().startswith("serial number:"):
+            self.smart.add(line.partition(":")[2].strip(PADDING))
+        elif _STATUS_OF in line:  # a word that is no status of nwipe's is another one than the table's
             status, _, serial = line.partition(_STATUS_OF)
-            self.headings.add(serial.strip())
-            self.statuses.setdefault(serial.strip(), set()).add(status.strip())
+            self.headings.add(serial.strip(PADDING))
+            self.statuses.setdefault(serial.strip(PADDING), set()).add(status.strip())
         elif line in _STATUSES:
             if self.disks:
                 self.disks[-1].say("Status:", line)
@@ -136,13 +150,13 @@ class _Pages:
                 rest, second, value = before, label, after
                 break
         if first in ("Make/Model:", "Make:"):
-            self.disks.append(_Disk(visible(rest.strip(), MODEL_MAX)))
+            self.disks.append(_Disk(model_of(rest)))
             second = "Serial:"
         if self.disks:
             if first not in ("Make/Model:", "Make:"):
-                self.disks[-1].say(first, rest.strip())
+                self.disks[-1].say(first, rest.strip(PADDING))
             if second:
-                self.disks[-1].say(second, value.strip())
+                self.disks[-1].say(second, value.strip(PADDING))
 
 
 @dataclass(slots=True)
@@ -191,7 +205,8 @@ class _Disk:
     def _contradictions(
         self, pages: _Pages, strange: str, started: datetime | None, finished: datetime | None
     ) -> Iterator[Reason]:
-        for name in self.doubled[:3]:
+        doubled = [name for disk in pages.disks for name in disk.doubled]  # of a table whose heading is gone, too
+        for name in doubled[:3]:
             yield because("said-twice", words=name)
         for name in _NEEDED:
             if not self.fields.get(name):
@@ -199,7 +214,7 @@ class _Disk:
         yield from self._identity(pages, strange)
         yield from self._sizes()
         duration = _duration(self.fields.get("Duration:", ""))
-        if not started or not finished or duration is None or abs(finished - started - duration) > DURATION_SLACK:
+        if not started or not finished or finished - started != duration:
             yield because("times-out-of-order", words=visible(f"{started} → {finished}", WORDS_MAX))
         method = self.fields.get("Method:", "")
         if method not in (*METHODS, *READ_ONLY):

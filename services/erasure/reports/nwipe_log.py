@@ -1,13 +1,14 @@
 """The text of an nwipe log taken apart: runs, drives and the three tables, without any judgement."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from services.erasure.domain.technique import Hidden
+from services.erasure.reports.console import is_noise
 from services.erasure.reports.report import Unreadable
-from services.erasure.reports.text import ERRORS_MAX, SERIAL_MAX, WORDS_MAX, visible
+from services.erasure.reports.text import ERRORS_MAX, SERIAL_MAX, WORDS_MAX, host_of, visible
 
 DRIVES_MAX = 512  # in one file; a big erasure station has 100 bays
 NAME_COLUMNS = (8, 6)  # characters of the device in the tables, since 0.33 and in 0.32
@@ -19,6 +20,9 @@ _CLOSINGS = (
     "Nwipe was aborted by the user",
     "Nwipe exited with errors, check the log",
 )
+_PASSES = ("Starting pass ", "Finished pass ", "Verified pass ")
+_OWN = ("Found /dev/", "Program options are set", "Invoking method '", "Starting round ", *_PASSES, *_CLOSINGS)
+_UNSTAMPED = ("Waiting for wipe thread to cancel for /dev/", "Creating PDF report in ")  # on the terminal, of every run
 _TROUBLES = ("Buffer flush failure", "Wrote ", "Skipping verification", "Read ", "[FAILURE] ")
 
 
@@ -37,6 +41,7 @@ class Drive:
     method: str | None = None
     invoked: datetime | None = None
     last: datetime | None = None
+    backwards: str = ""  # where the lines of its own thread go back in time
     ended: bool = False
     passes: int = 0
     rounds: int = 0
@@ -80,6 +85,8 @@ class Run:
     closing: datetime | None = None
     clock: datetime | None = None
     backwards: str = ""
+    stray: str = ""  # the first line behind the closing one that is neither noise nor another run's
+    undated: bool = False  # lines of a run whose times were taken off stand within it or behind it
     in_options: bool = False
     section: str = ""
 
@@ -101,7 +108,8 @@ def runs_of(lines: Iterable[str]) -> list[Run]:
     for line in lines:
         stamp, level, message = _stamped(line)
         found = message.startswith("Found /dev/")
-        if (found or (level == "info" and message.startswith("nwipe "))) and (runs[-1].begun or runs[-1].closing):
+        starts = found or (level == "info" and message.startswith("nwipe "))
+        if (starts and runs[-1].begun) or (stamp and runs[-1].closing):
             runs.append(Run())
         drives += found
         if drives > DRIVES_MAX:
@@ -109,15 +117,19 @@ def runs_of(lines: Iterable[str]) -> list[Run]:
                 f"ログのドライブ数が上限（{DRIVES_MAX}）を超えています。実行ごとに分けて登録してください。"
             )
         if stamp is None:
-            _take_table(runs[-1], line)
+            _take_unstamped(runs[-1], line)
         else:
             _take_message(runs[-1], stamp, level, message)
     return runs
 
 
+def _is_noise(line: str) -> bool:
+    return is_noise(line) or line.startswith(_UNSTAMPED)
+
+
 def _stamped(line: str) -> tuple[datetime | None, str, str]:
-    """`[2026/11/24 07:51:02]  notice: text` → time, level, text; a capture of the terminal may have dots in front."""
-    line = line.lstrip(".")
+    """`[2026/11/24 07:51:02]  notice: text` → time, level, text; dots of the terminal or a mark may stand in front."""
+    line = line.lstrip(".\ufeff")
     if line[:1] != "[" or line[20:22] != "] ":
         return None, "", ""
     stamp = _time(line[1:20])
@@ -137,11 +149,13 @@ def _time(text: str) -> datetime | None:
 
 
 def _take_message(run: Run, stamp: datetime, level: str, message: str) -> None:
-    if run.clock and run.clock - stamp > CLOCK_SLACK:
+    if run.clock and stamp < run.clock and run.clock - stamp > CLOCK_SLACK:
         run.backwards = f"{run.clock} → {stamp}"
     run.clock = stamp
     if message.startswith("Program options are set as follows"):
         run.in_options = True
+        if run.begun:  # the first line of another run is gone
+            run.damaged.append("Program options")
     elif run.in_options and message.startswith("  "):
         name, _, value = message.partition("=")
         run.options.setdefault(name.strip(), value.strip()[:WORDS_MAX])
@@ -152,7 +166,7 @@ def _take_message(run: Run, stamp: datetime, level: str, message: str) -> None:
     elif message.startswith("nwipe "):
         run.version = visible(message.removeprefix("nwipe ").strip(), 40)
     elif message.startswith("system-serial-number = "):
-        run.host_serial = visible(message.partition(" = ")[2].strip(), SERIAL_MAX)
+        run.host_serial = host_of(message.partition(" = ")[2])
     else:
         _take_drive(run, stamp, level, message)
 
@@ -175,24 +189,29 @@ def _take_drive(run: Run, stamp: datetime, level: str, message: str) -> None:
     troubled = level in ("error", "fatal", "sanity") or message.startswith(_TROUBLES)
     if troubled:
         _take_trouble(run, message)
-    name = next((found for found in _names(message) if found in run.drives), "")
-    if not name:
+    for name in _names(message):  # a plain loop: this is where the time of a long log goes
+        if name in run.drives:
+            break
+    else:
+        if message.startswith("Invoking method '"):  # of a drive whose line is gone
+            run.damaged.append(visible(message, WORDS_MAX))
         return
     drive = run.drives[name]
-    if message.startswith(f"/dev/{name} has serial number "):
+    if message.startswith("/dev/") and message.startswith(f"/dev/{name} has serial number "):
         drive.own_serial = message.partition(" has serial number ")[2]
         return
     if not troubled:
-        _take_step(drive, stamp, message, message.split(" "))
+        _take_step(drive, stamp, message)
     if drive.invoked:
         run.wiping.add(name)
+        if level == "notice" and drive.last and stamp < drive.last:
+            drive.backwards = f"{drive.last} → {stamp}"
         drive.last = stamp
 
 
-def _names(message: str) -> Iterator[str]:
+def _names(message: str) -> list[str]:
     """Kernel names in words like '/dev/sdb'. or /dev/sdb, in the order in which they stand."""
-    for part in message.split("/dev/")[1:]:
-        yield part.partition(" ")[0].rstrip("'.,:")[:64]
+    return [part.partition(" ")[0].rstrip("'.,:")[:64] for part in message.split("/dev/")[1:]]
 
 
 def _take_found(run: Run, message: str) -> None:
@@ -221,8 +240,9 @@ def _take_trouble(run: Run, message: str) -> None:
         drive.errors = [*drive.errors, visible(message.strip(), WORDS_MAX)][:ERRORS_MAX]
 
 
-def _take_step(drive: Drive, stamp: datetime, message: str, words: list[str]) -> None:
+def _take_step(drive: Drive, stamp: datetime, message: str) -> None:
     """One line of the tool about one drive; the shapes are fixed text with numbers."""
+    words = message.split(" ") if message.startswith(_PASSES) else ()
     if message.startswith("Invoking method '"):
         if drive.invoked:
             drive.errors.append("method invoked twice")
@@ -237,7 +257,7 @@ def _take_step(drive: Drive, stamp: datetime, message: str, words: list[str]) ->
     elif message.startswith("Finished final round "):
         drive.ended = True
     elif " bytes written to " in message:
-        drive.written.append(_whole(words[0]))
+        drive.written.append(_whole(message.partition(" ")[0]))
     elif ", sect/blk/dev " in message:
         drive.size = _whole(message.rpartition("/")[2])
     else:
@@ -259,6 +279,7 @@ def _take_end(drive: Drive, message: str) -> None:
         drive.hidden = Hidden.PRESENT
 
 
+@lru_cache(maxsize=256)  # a run says "1/3," for each of its drives
 def _fraction(word: str) -> tuple[int, int]:
     first, _, second = word.rstrip(",").partition("/")
     return _whole(first), _whole(second)
@@ -270,12 +291,21 @@ def _whole(word: str) -> int:
     return int(word) if word.isascii() and word.isdigit() and len(word) <= 20 else -1  # noqa: PLR2004 - 64 bits
 
 
-def _take_table(run: Run, line: str) -> None:
-    """Lines without a time: the three tables, each once a run."""
+def _take_unstamped(run: Run, line: str) -> None:
+    """Lines without a time: the three tables, each once a run. The program's own words have a time."""
+    if run.closing and not run.stray and not _is_noise(line):
+        run.stray = visible(line.strip(), WORDS_MAX) or "-"
+    head, bracket, rest = line.partition("] ")
+    if bracket and head[:2].strip("[").isdigit() and rest.lstrip().partition(": ")[0] in _LEVELS:
+        run.damaged.append(visible(line, WORDS_MAX))  # its time cannot be read
+    level, _, message = line.lstrip().partition(": ")
+    if (message if level in _LEVELS else line.lstrip()).startswith(_OWN):
+        run.undated = True
     if line.startswith("****") and line.endswith("****"):
         title = line.strip("* ")
         if title in ("Error Summary", "Erasure Summary", "Drive Status"):
             run.tables.append(title)
+            run.undated = run.undated or run.closing is not None
         elif run.section == "Drive Status" and run.total:
             run.ended = True
         run.section = title

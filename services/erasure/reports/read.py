@@ -1,8 +1,13 @@
 """The one way in: which source wrote these bytes, and what its reader says."""
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 
 from services.erasure.domain.finding import Finding
+from services.erasure.domain.reason import Reason, because
+from services.erasure.domain.simulation import MARKED
 from services.erasure.domain.technique import Outcome, Technique
 from services.erasure.reports import (
     attestation,
@@ -30,7 +35,9 @@ from services.erasure.reports import (
     workbench,
 )
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import decode
+from services.erasure.reports.runs import latest
+from services.erasure.reports.text import REPLACEMENT, decode
+from shared.simulated import MARK
 
 __all__ = ["Report", "Unreadable", "read", "read_alone"]
 
@@ -62,6 +69,11 @@ _READERS: tuple[ModuleType, ...] = (
 )
 
 
+_DOCUMENTS = ("{", "[{", "<", "%PDF")  # how what is no console text begins; nwipe's log begins with a time
+
+_ESCAPED_MARK = json.dumps(MARK)[1:-1]  # as JSON of ASCII alone writes it
+
+
 def read(content: bytes, filename: str) -> Report:
     """Read a report of any known source. The name serves the message only: what the file is, its bytes say.
 
@@ -71,11 +83,30 @@ def read(content: bytes, filename: str) -> Report:
     for reader in _READERS:
         if reader.recognises(text):
             report: Report = reader.read(text)
-            return report
+            return latest(_weighed(report, text))
     raise Unreadable(
         f"「{filename[:80]}」は対応する消去報告ではありません。対応: nvme、hdparm、nwipe のログと PDF、Blancco の XML、"
         "smartctl、lshw、lsblk、dmidecode、Workbench、作業記録（meguru-session）、消去申告書など。道具の出力をそのままの形で登録してください。"
     )
+
+
+def _weighed(report: Report, text: str) -> Report:
+    """Say of every drive what any source may carry: a mark of a simulation, letters in a name that nobody sees."""
+    marks = (MARKED,) if MARK in text or _ESCAPED_MARK in text.lower() else ()
+    return replace(
+        report,
+        is_console=not text.lstrip().startswith(_DOCUMENTS),
+        findings=tuple(
+            replace(one, contradictions=(*one.contradictions, *_unseen(one)), notes=(*one.notes, *marks))
+            for one in report.findings
+        ),
+    )
+
+
+def _unseen(finding: Finding) -> Iterator[Reason]:
+    for what, said in (("S/N", finding.serial), ("Model", finding.model)):
+        if REPLACEMENT in said:
+            yield because("unseen-letters", what=what, said=said)
 
 
 def read_alone(content: bytes, filename: str) -> Report:

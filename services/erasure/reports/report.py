@@ -17,3 +17,4 @@ class Report:
     tool_version: str  # empty when the tool does not say
     source: str  # which reader read it
     findings: tuple[Finding, ...]
+    is_console: bool = False  # what a terminal showed: no document of any format

@@ -10,11 +10,15 @@ with times, they are evidence. The inner documents are the tools' own output, re
 Roles are identify, before, command and after. An inventory of the computer (nvme list, lsblk, lshw, dmidecode) may be
 an identify document too: it binds the drive to the computer, and "host_serial" must be that computer's.
 
-The capture writes the documents in the order in which they were made; several "after" documents are a poll. "at" may
-be missing; where it stands, it must lie in order between started and finished, so that an altered time shows.
+The capture writes the documents in the order in which they were made: identify and before, command, after; several
+"after" documents are a poll, a second job is a second session. "at" may be missing; where it stands, it must lie in
+order between started and finished.
+
+Beside "finished", and beside each "at", the capture writes "elapsed": whole seconds since "started" by a clock that
+nobody sets. So every time stands twice and an altered digit shows. A session without says so among its reasons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -22,8 +26,17 @@ from types import ModuleType
 from typing import Any
 
 from services.erasure.domain.finding import Finding
+from services.erasure.domain.likeness import is_one_letter_off
 from services.erasure.domain.reason import Reason, because
-from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.domain.technique import (
+    Encryption,
+    Freshness,
+    Hidden,
+    MediumKind,
+    Outcome,
+    Technique,
+    Verification,
+)
 from services.erasure.reports import (
     dmidecode,
     hdparm,
@@ -37,14 +50,17 @@ from services.erasure.reports import (
 )
 from services.erasure.reports.before import GENERIC, STATES, begun_since, controller
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import MODEL_MAX, SERIAL_MAX, json_of, serial_of, visible
+from services.erasure.reports.text import host_of, json_of, model_of, serial_of, visible
 
 SOURCE = "meguru-session"
 VERSION = 1
 DOCUMENTS_MAX = 64
 CAPTURE_SLACK = timedelta(hours=1)  # from the start to the first document, from the last document to the end
 
+ELAPSED_MAX = 100 * 24 * 3600  # seconds
+
 ROLES = ("identify", "before", "command", "after")
+_PLACES = {"identify": 0, "before": 0, "command": 1, "after": 2}
 _READERS: tuple[ModuleType, ...] = (nvme_sanitize, nvme_identify, smartctl, hdparm, nvme_reply)
 _INVENTORIES: tuple[ModuleType, ...] = (nvme_list, lsblk, lshw, dmidecode)
 
@@ -62,12 +78,13 @@ def read(text: str) -> Report:
     documents = _documents(frame.get("documents"))
     session = _Session(
         serial=serial_of(_text(frame, "serial")),
-        model=visible(_text(frame, "model").strip(), MODEL_MAX),
+        model=model_of(_text(frame, "model")),
         started=_time(frame, "started"),
         finished=_time(frame, "finished"),
-        host_serial=visible(_text(frame, "host_serial").strip(), SERIAL_MAX),
+        host_serial=host_of(_text(frame, "host_serial")),
         documents=tuple(_document(document, serial_of(_text(frame, "serial"))) for document in documents),
         times=tuple(_time(document, "at") for document in documents if "at" in document),
+        elapsed=(_elapsed(frame), *(_elapsed(document) for document in documents if "at" in document)),
     )
     finding = session.finding()
     tool = "nvme-cli" if finding.kind is MediumKind.NVME else "hdparm"
@@ -85,6 +102,7 @@ class _Session:
     finished: datetime
     documents: tuple[tuple[str, Finding], ...]
     times: tuple[datetime, ...]  # of the documents that state one, in order
+    elapsed: tuple[int | None, ...]  # seconds from the start to the end, and to each of these times, by another clock
 
     def of(self, role: str) -> tuple[Finding, ...]:
         """Give the findings of one role, in the order of capture."""
@@ -112,9 +130,15 @@ class _Session:
             verification=Verification.DEVICE_STATUS if outcome is Outcome.COMPLETED else Verification.NONE,
             freshness=Freshness.SESSION if fresh else Freshness.STATE_ONLY,
             hidden=_hidden(everything),
+            encryption=_encryption(everything),
             errors=tuple(error for finding in everything for error in finding.errors)[:20],
-            contradictions=(*self._identity(everything), *_consistency(commands, after, everything), *self._times()),
-            notes=notes,
+            contradictions=(
+                *self._identity(everything),
+                *_consistency(commands, after, everything),
+                *self._order(),
+                *self._times(),
+            ),
+            notes=notes if None not in self.elapsed else (*notes, because("times-said-once")),
         )
 
     def _identity(self, everything: Sequence[Finding]) -> list[Reason]:
@@ -130,6 +154,12 @@ class _Session:
                 reasons.append(because("identity-differs", what="Model", one=self.model, other=finding.model))
         return reasons
 
+    def _order(self) -> Iterator[Reason]:
+        """Ask that what was known before stands before the command, and what came of it behind."""
+        for (one, _), (other, _) in pairwise(self.documents):
+            if _PLACES[one] > _PLACES[other]:
+                yield because("documents-out-of-order", words=f"{one} → {other}")
+
     def _times(self) -> tuple[Reason, ...]:
         if self.times and max(self.times[0] - self.started, self.finished - self.times[-1]) > CAPTURE_SLACK:
             words = f"{self.started.isoformat()} → {self.times[0].isoformat()}, {self.times[-1].isoformat()} → "
@@ -138,6 +168,10 @@ class _Session:
         for one, other in pairwise(times):
             if other < one or self.started == self.finished:
                 return (because("times-out-of-order", words=f"{one.isoformat()} → {other.isoformat()}"),)
+        for moment, elapsed in zip((self.finished, *self.times), self.elapsed, strict=True):
+            if elapsed is not None and (moment - self.started) // timedelta(seconds=1) != elapsed:
+                words = f"{self.started.isoformat()} + {elapsed} s ≠ {moment.isoformat()}"
+                return (because("times-out-of-order", words=words),)
         return ()
 
 
@@ -171,6 +205,8 @@ def _unlocked_by_erase(before: Sequence[Finding], commands: Sequence[Finding], a
     was = [f.security_enabled for f in before if f.security_enabled is not None]
     now = [f.security_enabled for f in after if f.security_enabled is not None]
     asked = [f.technique for f in commands if f.technique is not Technique.NONE]
+    # the password switches it off too, under whatever role that transcript was filed
+    asked += [f.technique for f in (*before, *after) if f.technique is Technique.UNKNOWN]
     return bool(asked) and set(asked) == {Technique.ATA_SECURITY_ERASE} and was[-1:] == [True] and now[-1:] == [False]
 
 
@@ -208,6 +244,12 @@ def _hidden(everything: Sequence[Finding]) -> Hidden:
     return stated[-1] if stated else Hidden.UNKNOWN
 
 
+def _encryption(everything: Sequence[Finding]) -> Encryption:
+    """Let a drive that says once that it has no cryptographic erase not be believed when it says otherwise."""
+    stated = {finding.encryption for finding in everything}
+    return next((one for one in (Encryption.ABSENT, Encryption.ALWAYS) if one in stated), Encryption.UNKNOWN)
+
+
 def _documents(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not 1 <= len(value) <= DOCUMENTS_MAX:
         raise _unreadable(f"documents が 1 から {DOCUMENTS_MAX} 件の配列であること")
@@ -236,12 +278,16 @@ def _document(value: dict[str, Any], serial: str) -> tuple[str, Finding]:
 def _of_drive(report: Report, serial: str) -> Finding:
     """Take this drive out of an inventory, or only the computer where it is not in it (tools spell serials apart).
 
+    A drive whose serial is one letter off, where this one is not in it, is this one altered: it contradicts.
+
     An inventory shortens models, and its words about the drive's kind are guesses: neither is held against the session.
     """
     drives = [one for one in report.findings if one.serial == serial]
     found = (
         drives[0] if len(drives) == 1 else Finding(technique=Technique.NONE, outcome=Outcome.NONE, words="inventory")
     )
+    if not drives:
+        found = next((one for one in report.findings if is_one_letter_off(one.serial, serial)), found)
     host = next((one.host_serial for one in report.findings if one.host_serial), "")
     return replace(found, model="", device="", kind=MediumKind.UNKNOWN, host_serial=host)
 
@@ -262,6 +308,14 @@ def _time(holder: dict[str, Any], name: str) -> datetime:
     if time.tzinfo is None:
         raise _unreadable(f"{name} に時差（+09:00 など）があること")
     return time
+
+
+def _elapsed(holder: dict[str, Any]) -> int | None:
+    """Take the seconds since the start where they stand."""
+    value = holder.get("elapsed")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= ELAPSED_MAX):
+        raise _unreadable(f"elapsed が 0 から {ELAPSED_MAX} の整数（秒）であること")
+    return value
 
 
 def _unreadable(expected: str) -> Unreadable:

@@ -7,7 +7,15 @@ Complete" is the tool's word, and a format need not write every sector (SBC-4 §
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.technique import Outcome, Technique
 from services.erasure.reports.report import Report
-from services.erasure.reports.text import ERRORS_MAX, MODEL_MAX, WORDS_MAX, lines_of, serial_of, visible
+from services.erasure.reports.text import (
+    ERRORS_MAX,
+    PADDING,
+    WORDS_MAX,
+    lines_of,
+    model_of,
+    serial_of,
+    visible,
+)
 
 SOURCE = "sg3-utils"
 
@@ -59,7 +67,7 @@ def _identity(lines: list[str]) -> tuple[str, str]:
     """INQUIRY's fixed columns: vendor of 8, product of 16, each padded (SPC-5 §6.7.2); the first of each counts."""
     serial = next((line.removeprefix(_SERIAL) for line in lines if line.startswith(_SERIAL)), "")
     inquiry = next((line for line in lines if line.startswith("    ") and _INQUIRY in line), "")
-    return serial_of(serial), visible(f"{inquiry[4:12].strip()} {inquiry[14:30].strip()}".strip(), MODEL_MAX)
+    return serial_of(serial), model_of(f"{inquiry[4:12].strip(PADDING)} {inquiry[14:30].strip(PADDING)}")
 
 
 def _outcome(lines: list[str]) -> tuple[Outcome, str]:

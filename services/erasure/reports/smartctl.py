@@ -9,7 +9,7 @@ from typing import Any
 from services.erasure.domain.technique import MediumKind
 from services.erasure.reports.inventory import identity, inventory
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import ERRORS_MAX, WORDS_MAX, json_of, lines_of, said, visible
+from services.erasure.reports.text import ERRORS_MAX, PADDING, WORDS_MAX, json_of, lines_of, said, visible
 
 SOURCE = "smartctl"
 
@@ -95,7 +95,7 @@ def _from_text(text: str) -> Report:
             break
         label, colon, value = line.partition(":")
         if colon and (name := _LABELS.get(label)):
-            fields.setdefault(name, value.strip())
+            fields.setdefault(name, value.strip(PADDING))
     if not fields.get("serial"):
         raise _unreadable()
     model = fields.get("model") or f"{fields.get('vendor', '')} {fields.get('product', '')}"

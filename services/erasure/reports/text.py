@@ -4,6 +4,7 @@ import json
 import unicodedata
 from typing import Any
 
+from services.erasure.domain.placeholder import named
 from services.erasure.reports.report import Unreadable
 
 CONTENT_MAX = 4 * 1024 * 1024  # bytes of one file; nwipe logs of a long day with many drives stay below 1 MiB
@@ -16,14 +17,32 @@ ERRORS_MAX = 20  # kept per drive; the rest is in the original bytes
 DEPTH_MAX = 40  # of nested JSON; the tools need 4
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+PADDING = " \0\t\r\n\f\v"  # what tools and drives put around a value; other blanks are part of it
 _HOSTILE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # control, format (bidi), surrogates, unassigned, separators
+_WITHOUT_INK = frozenset((  # letters, marks and symbols that print nothing (Unicode: Default_Ignorable_Code_Point)
+    0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
+    *range(0xE0100, 0xE01F0),
+))  # fmt: skip
+_IN_NAMES = "LNPS"  # letters, numbers, punctuation, symbols: marks and other blanks change a name without being seen
 
 
 def visible(text: str, length_max: int) -> str:
     """Replace every character that is not printable, and cut: fit for a page, a log and a database."""
     if text.isascii() and text.isprintable():
         return text[:length_max]
-    return "".join(REPLACEMENT if unicodedata.category(c) in _HOSTILE else c for c in text[:length_max])
+    return "".join(c if _is_seen(c) else REPLACEMENT for c in text[:length_max])
+
+
+def _is_seen(letter: str) -> bool:
+    return unicodedata.category(letter) not in _HOSTILE and ord(letter) not in _WITHOUT_INK
+
+
+def _name(text: str, length_max: int) -> str:
+    """Replace what nobody sees in a name, so that it never equals the name without it."""
+    plain = visible(text, length_max)
+    if plain.isascii():
+        return plain
+    return "".join(c if c == " " or unicodedata.category(c)[0] in _IN_NAMES else REPLACEMENT for c in plain)
 
 
 def serial_of(text: str) -> str:
@@ -33,7 +52,17 @@ def serial_of(text: str) -> str:
         raise Unreadable(
             f"製造番号が{SERIAL_MAX}文字を超えています。報告ファイルが壊れていないか確認し、道具で取り直してください。"
         )
-    return visible(serial, SERIAL_MAX)
+    return _name(serial, SERIAL_MAX)
+
+
+def model_of(text: str) -> str:
+    """Take a model's name without its padding; too long, it is cut."""
+    return _name(text.strip(PADDING), MODEL_MAX)
+
+
+def host_of(text: str) -> str:
+    """Take a computer's serial number without its padding, nothing where a placeholder stands; too long, it is cut."""
+    return named(_name(text.strip(" \0\t"), SERIAL_MAX))
 
 
 def decode(content: bytes) -> str:

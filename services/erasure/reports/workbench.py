@@ -14,7 +14,7 @@ from services.erasure.domain.technique import MediumKind, Outcome, Technique
 from services.erasure.reports import dmidecode, lshw, smartctl
 from services.erasure.reports.inventory import identity, inventory
 from services.erasure.reports.report import Report, Unreadable
-from services.erasure.reports.text import WORDS_MAX, json_of, json_value, said, visible
+from services.erasure.reports.text import WORDS_MAX, host_of, json_of, json_value, said, visible
 
 SOURCE = "workbench"
 
@@ -39,7 +39,7 @@ def read(text: str) -> Report:
 
 def _from_components(document: dict[str, Any]) -> Iterator[Finding]:
     computer, components = document.get("device"), document.get("components")
-    host = said(computer, "serialNumber") if isinstance(computer, dict) else ""
+    host = host_of(said(computer, "serialNumber")) if isinstance(computer, dict) else ""
     drives = [one for one in components if isinstance(one, dict)] if isinstance(components, list) else []
     drives = [one for one in drives if said(one, "type") in _KINDS]
     for drive in drives:
@@ -50,30 +50,30 @@ def _from_components(document: dict[str, Any]) -> Iterator[Finding]:
             host_serial=host,
             kind=_KINDS[said(drive, "type")],
         )
-        yield _erased(found, drive.get("actions"))
+        yield from _erased(found, drive.get("actions"))
     if not drives and host:
         yield identity("Workbench", host_serial=host)
 
 
-def _erased(found: Finding, actions: Any) -> Finding:
-    """Let the last erasure among a drive's actions count."""
+def _erased(found: Finding, actions: Any) -> Iterator[Finding]:
+    """Give a finding for each erasure among a drive's actions, or the drive alone where there is none."""
     erasures = [one for one in actions if isinstance(one, dict)] if isinstance(actions, list) else []
     erasures = [one for one in erasures if said(one, "type") in _ERASURES]
     if not erasures:
-        return found
-    last = erasures[-1]
-    steps = last.get("steps")
-    steps = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    well = all(said(one, "severity") == "Info" for one in (last, *steps))
-    return replace(
-        found,
-        technique=Technique.OVERWRITE,
-        outcome=Outcome.CLAIMED if well else Outcome.FAILED,
-        words=visible(f"{said(last, 'type')}, severity {said(last, 'severity')}", WORDS_MAX),
-        started=_time(last, "startTime"),
-        finished=_time(last, "endTime"),
-        passes=len(steps) or None,
-    )
+        yield found
+    for erasure in erasures:
+        steps = erasure.get("steps")
+        steps = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+        well = all(said(one, "severity") == "Info" for one in (erasure, *steps))
+        yield replace(
+            found,
+            technique=Technique.OVERWRITE,
+            outcome=Outcome.CLAIMED if well else Outcome.FAILED,
+            words=visible(f"{said(erasure, 'type')}, severity {said(erasure, 'severity')}", WORDS_MAX),
+            started=_time(erasure, "startTime"),
+            finished=_time(erasure, "endTime"),
+            passes=len(steps) or None,
+        )
 
 
 def _time(holder: dict[str, Any], name: str) -> datetime | None:

@@ -1,6 +1,8 @@
 """Builds session documents out of the sample files, as the capture on site would write them."""
 
 import json
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ def sample(name: str) -> str:
 
 
 def frame(*documents: tuple[str, str], **changed: Any) -> dict[str, Any]:
-    """A session of one drive; a document is its role and the name of a sample (or "" for a silent command)."""
-    return {
+    """A session of one drive; a document is its role and the name of a sample (or "" for a silent command).
+
+    Its seconds are those between its start and its end, unless they are given, or None to leave them out.
+    """
+    whole = {
         "meguru-session": 1,
         "serial": "S64DNX0R900417",
         "model": "KAWASEMI PM9 256GB",
@@ -25,6 +30,11 @@ def frame(*documents: tuple[str, str], **changed: Any) -> dict[str, Any]:
             for role, name in documents
         ],
     } | changed
+    if "elapsed" not in changed:
+        with suppress(TypeError, ValueError):
+            times = [datetime.fromisoformat(str(whole[name])) for name in ("started", "finished")]
+            whole["elapsed"] = max(0, int((times[1] - times[0]).total_seconds()))
+    return {name: value for name, value in whole.items() if (name, value) != ("elapsed", None)}
 
 
 def session(*documents: tuple[str, str], **changed: Any) -> bytes:

@@ -1,10 +1,11 @@
 """Reports with a known truth, damaged and changed by a seed: for a short property test and for a soak of a million.
 
 Damage is what befalls a file: bytes flipped, lost or added, digits changed, lines doubled, swapped, lost or cut off,
-pieces of another report mixed in. Whatever it does, no drive may pass that did not, nor pass higher than it did. A
-harmless change is what honest tools and people do to a report; what passed must still pass. A forger who rewrites all
-places of a log consistently makes another report, which no reader can tell: that is not tried here. Nor is a session
-with another computer's inventory: its drive was truly erased, and a lost byte may take away the computer's name.
+pieces of another report mixed in; some of the reports are whole logs of one drive joined (`histories.py`). Whatever it
+does, no drive may pass that did not, nor pass higher than it did. A harmless change is what honest tools and people do
+to a report; what passed must still pass. A forger who rewrites all places of a log consistently makes another report,
+which no reader can tell: that is not tried here. Nor is a session with another computer's inventory: its drive was
+truly erased, and a lost byte may take away the computer's name.
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any
 from services.erasure.domain.grading import grade
 from services.erasure.reports.read import Unreadable, read
 from services.erasure.tests.capture import HDD, SAMPLES, SSD, frame
+from services.erasure.tests.histories import histories
 from shared.levels import Level
 
 HANG_S = 5.0  # of one report; the slowest honest one takes some milliseconds
@@ -38,6 +40,7 @@ class Case:
     name: str
     content: bytes
     truth: Proved
+    kept_min: int = 0  # bytes: where less is left, what speaks against the drive is cut off without a trace
 
 
 @dataclass(slots=True)
@@ -166,37 +169,17 @@ _PASSING: dict[str, Proved] = {
     "blancco-tags.xml": {_H: _CLEAR},
 }
 
-# Logs of drives that did not pass: what is put instead of what in a log of one that did.
-_LOG = "nwipe-0.42-two-drives.log"
-_ROW = "sda | Erased |   83"
-_SPOILED: dict[str, list[tuple[str, str]]] = {
-    "aborted": [(_ROW, "sda |UABORTED|   83"), ("[SUCCESS] Verified that /dev/sda is empty.", "Blanking device")],
-    "failed": [(_ROW, "sda |-FAILED-|   83"), ("       sda |           0 |", "!      sda |           2 |")],
-    "unverified": [("= 1 (last pass)", "= 0 (off)"), ("+VL", "+NV"), ("[SUCCESS] Verified that", "Skipped")],
-    "quiet": [(_H, "XXXXXXXXXXXXXXX")],
-    "unnamed": [(_H, "(S/N: unknown)")],
-    "small": [("500107862016 bytes written", "50010786304 bytes written")],
-    "read-only": [("DoD Short", "Verify Zeros (0x00)")],
-    "strange": [("DoD Short", "Quick")],
-}
-
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """Return every sample file, every session and every spoiled log, each with its truth."""
+    """Return every sample file, every session and every joined or spoiled log, each with its truth."""
     files = [path for path in sorted(SAMPLES.iterdir()) if path.suffix != ".md"]
     found = [Case(path.name, path.read_bytes(), _PASSING.get(path.name, {})) for path in files]
     found += [
         Case(f"session-{row[0]}", _session(row), {row[1].get("serial", _N): row[6]} if row[6] else {})
         for row in _SESSIONS
     ]
-    log = (SAMPLES / _LOG).read_text()
-    for name, changes in _SPOILED.items():
-        text = log
-        for old, new in changes:
-            text = text.replace(old, new)
-        found.append(Case(f"nwipe-{name}", text.encode(), {}))
-    found.append(Case("nwipe-cut", log[: log.index("Drive Status")].encode(), {}))
+    found += [Case(one.name, one.content, one.truth, one.kept_min) for one in histories()]
     return tuple(found)
 
 
@@ -207,11 +190,11 @@ def _session(row: Any) -> bytes:
         for role, files in zip(("identify", "before", "command", "after"), roles, strict=True)
         for file in files
     ]
-    whole = frame(*documents, **drive)
+    whole = frame(*documents, **({"elapsed": None} | drive))
     if hash_free(name):
         for minute, document in enumerate(whole["documents"]):
-            document["at"] = f"2026-04-08T10:{minute:02}:30+09:00"
-        whole["finished"] = f"2026-04-08T10:{len(documents):02}:00+09:00"
+            document |= {"at": f"2026-04-08T10:{minute:02}:30+09:00", "elapsed": 60 * minute + 30}
+        whole |= {"finished": f"2026-04-08T10:{len(documents):02}:00+09:00", "elapsed": 60 * len(documents)}
     return json.dumps(whole, ensure_ascii=False, indent=1).encode()
 
 
@@ -250,18 +233,21 @@ def renamed(case: Case, rng: Random) -> Case:
         else:
             new = serial.encode()
         truth[new.decode()] = level
-    return Case(case.name, content, truth)
+    return Case(case.name, content, truth, case.kept_min)
 
 
 def damaged(case: Case, rng: Random, known: tuple[Case, ...]) -> tuple[bytes, Proved, str]:
     """Damage a report in one to three ways; what another report brings along may truly pass as well."""
-    content, truth, how = case.content, dict(case.truth), []
+    content, truth, how, kept_min = case.content, dict(case.truth), [], case.kept_min
     for _ in range(rng.randint(1, DAMAGES_MAX)):
         change = rng.choice(_DAMAGES)
         if change is _mix:
             other = rng.choice(known)
             content = _mix(content, rng, other.content)
+            kept_min = len(content) if other.kept_min else kept_min
             truth |= {serial: max(level, truth.get(serial, level)) for serial, level in other.truth.items()}
+        elif change is _cut:
+            content = content[:kept_min] + _cut(content[kept_min:], rng)
         else:
             content = change(content, rng)
         how.append(change.__name__.strip("_"))
@@ -294,7 +280,7 @@ _TOKENS = (
     b"\n", b"\r\n", b"\0", b"\x1b[2J", b"|", b"Erased", b" Erased ", b"-FAILED-", b"/dev/sda", b"/dev/sda:\n",
     b"{", b"}", b'"', b"[2026/04/08 10:00:05]  notice: ", b"\xff\xfe", "消去\u202e".encode(), b"Successful", b"ERASED",
     b"(1) ", b"0/0/0", b"    Last Sanitize Operation Completed Without Error\n", b"not\t",
-    b'<entry name="state">Successful</entry>',
+    b'<entry name="state">Successful</entry>', "\u3164".encode(), "\u034f".encode(), "\u00a0".encode(),
 )  # fmt: skip
 
 
@@ -434,6 +420,7 @@ def _more_log(content: bytes, rng: Random) -> bytes:
     """Add a line of another part of the program between two lines of one time."""
     lines = content.split(b"\n")
     stamped = [at for at, line in enumerate(lines[:-1]) if line[:1] == b"[" and lines[at + 1][:1] == b"["]
+    stamped = [at for at in stamped if b" info: Nwipe " not in lines[at]]  # the end of the log
     at = rng.choice(stamped)
     if not lines[at + 1][20:].lstrip(b"] ").startswith(b"notice:   "):  # not among the options
         lines.insert(

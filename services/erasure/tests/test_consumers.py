@@ -82,10 +82,17 @@ async def test_any_order_the_first_time_gives_the_same_rows(erasure: Service) ->
     async with erasure.owner.begin() as connection:
         for table in HEARD:
             await connection.execute(text(f"TRUNCATE {table}"))
-    everything = [*parties(), *reversed(told)]
+    waiting = [*parties(), *reversed(told)]
     heard = {table: len(before[table]) for table in HEARD}
-    for entry in everything:
-        await hear(erasure, entry)
+    for _ in range(len(waiting) ** 2):
+        if not waiting:
+            break
+        entry = waiting.pop(0)
+        try:
+            await hear(erasure, entry)
+        except Later:  # of an item that is not registered yet: the bus brings it again
+            waiting.append(entry)
+    assert waiting == []
     items = {str(entry.event.item) for entry in told}
     for table in ("media", "requirements", "places", "exceptions"):
         kept = [row for row in before[table] if any(one in row for one in items)]

@@ -9,8 +9,9 @@ import pytest
 from services.erasure.destruction import TRAY_MAX
 from services.erasure.tests.conftest import hear, item, opened, register
 from services.erasure.tests.test_api import drop, proof
+from shared import blobs, pictures
 from shared.ids import uuid7
-from shared.testing import CENTRE, OTHER_TOWN, Service, photo, recorded
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, photo, recorded
 
 VIDEO = {"video_name": "cam1.mp4", "video_place": "録画機2号", "video_sha256": "c" * 64, "video_duration_s": "600"}
 
@@ -100,7 +101,9 @@ async def test_a_photo_that_changed_on_its_way_is_refused_and_one_that_did_not_s
     same = hashlib.sha256(shot).hexdigest()
     assert (await client.post(url, files=files(shot), data=facts(after_sha256=same))).status_code == 201
     (data,) = await destroyed(erasure, it.label)
-    assert data["photos"] == [{"sha256": same, "role": "after", "hashed_on_device": True}]
+    copy = hashlib.sha256(pictures.develop(shot).copy).hexdigest()
+    assert data["photos"] == [{"sha256": same, "copy_sha256": copy, "role": "after", "hashed_on_device": True}]
+    assert await blobs.get(TOWN, copy), "what pages and the certificate show is made when the photo comes"
     assert "端末で計算した値と一致" in (await client.get(f"/erasure/media/{it.label}")).text
 
 

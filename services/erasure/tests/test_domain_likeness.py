@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.erasure.domain.likeness import differing, why_waiting
+from services.erasure.domain.likeness import differing, is_one_letter_off, why_waiting
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,20 @@ def test_nothing_is_lost_and_what_is_not_marked_is_the_same(one: str, other: str
 )
 def test_each_that_waits_has_its_reason(serial: str, near: list[str], why: str) -> None:
     assert why_waiting(serial, near) == why
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "altered"),
+    [
+        ("W7K04183", "W7K04182", True),
+        ("7K04182", "W7K04182", True),
+        ("W7K0418", "W7K04182", True),
+        ("W7K04182", "W7K04182", False),
+        ("W7K0414", "W7K04182", False),
+        ("W8K04183", "W7K04182", False),
+        ("W7K041825", "W7K04182", False),
+        ("", "7", False),
+    ],
+)
+def test_one_letter_off_is_altered_and_more_is_another_drive(one: str, other: str, *, altered: bool) -> None:
+    assert is_one_letter_off(one, other) is altered

@@ -94,13 +94,18 @@ def test_a_destruction_is_recorded_with_what_is_missing(row: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "kind", "remarks"),
-    [("purged", "notebook", ("not-removed",)), ("purged removed", "notebook", ()), ("purged", "loose-drive", ())],
+    ("steps", "item_kind", "kind", "remarks"),
+    [
+        ("purged", "notebook", "ssd", ("not-removed",)),
+        ("purged removed", "notebook", "ssd", ()),
+        ("purged", "loose-drive", "ssd", ()),
+        ("purged", "notebook", "soldered", ()),
+    ],
 )
 def test_a_destruction_that_nobody_saw_taken_out_is_remarked_and_conforms(
-    steps: str, kind: str, remarks: tuple[str, ...]
+    steps: str, item_kind: str, kind: str, remarks: tuple[str, ...]
 ) -> None:
-    event = crush(lived(steps), replace(IT, item_kind=kind))
+    event = crush(lived(steps), replace(IT, item_kind=item_kind, kind=kind))
     assert (event.remarks, event.conformant) == (remarks, True)
 
 

@@ -3,33 +3,42 @@ import string
 import pytest
 
 from services.erasure.domain.finding import Finding
-from services.erasure.domain.grading import TABLE_CURRENT, TABLES, grade
+from services.erasure.domain.grading import TABLE_CURRENT, TABLE_FIRST, TABLES, grade
 from services.erasure.domain.reason import SENTENCES, Reason, because
-from services.erasure.domain.technique import Freshness, Hidden, MediumKind, Outcome, Technique, Verification
+from services.erasure.domain.technique import (
+    Encryption,
+    Freshness,
+    Hidden,
+    MediumKind,
+    Outcome,
+    Technique,
+    Verification,
+)
 from shared.levels import Level, at_least
 
-# technique                    | hdd   | ssd   | nvme  | unknown kind (the rest of the finding is a whole proof)
+# technique                    | hdd   | ssd   | nvme  | unknown | soldered (the rest of the finding is a whole proof)
 TABLE = """
-nvme-sanitize-block         | -     | -     | purge | -
-nvme-sanitize-crypto        | -     | -     | purge | -
-nvme-sanitize-overwrite     | -     | -     | purge | -
-nvme-format                 | -     | -     | -     | -
-nvme-format-ses1            | -     | -     | clear | -
-nvme-format-ses2            | -     | -     | purge | -
-ata-sanitize                | purge | clear | -     | purge
-ata-sanitize-block          | -     | purge | -     | purge
-ata-sanitize-crypto         | purge | purge | -     | purge
-ata-sanitize-overwrite      | purge | clear | -     | clear
-ata-security-erase          | clear | clear | -     | clear
-ata-security-erase-enhanced | clear | clear | -     | clear
-overwrite                   | clear | clear | clear | clear
-discard                     | -     | -     | -     | -
-read-only                   | -     | -     | -     | -
-none                        | -     | -     | -     | -
-unknown                     | -     | -     | -     | -
+nvme-sanitize-block         | -     | -     | purge | -     | -
+nvme-sanitize-crypto        | -     | -     | purge | -     | -
+nvme-sanitize-overwrite     | -     | -     | purge | -     | -
+nvme-format                 | -     | -     | -     | -     | -
+nvme-format-ses1            | -     | -     | clear | -     | -
+nvme-format-ses2            | -     | -     | purge | -     | -
+ata-sanitize                | purge | clear | -     | purge | clear
+ata-sanitize-block          | -     | purge | -     | purge | purge
+ata-sanitize-crypto         | purge | purge | -     | purge | purge
+ata-sanitize-overwrite      | purge | clear | -     | clear | clear
+ata-security-erase          | clear | clear | -     | clear | clear
+ata-security-erase-enhanced | clear | clear | -     | clear | clear
+factory-reset               | -     | -     | -     | -     | clear
+overwrite                   | clear | clear | clear | clear | clear
+discard                     | -     | -     | -     | -     | -
+read-only                   | -     | -     | -     | -     | -
+none                        | -     | -     | -     | -     | -
+unknown                     | -     | -     | -     | -     | -
 """
 ROWS = [[cell.strip() for cell in line.split("|")] for line in TABLE.strip().splitlines()]
-KINDS = (MediumKind.HDD, MediumKind.SSD, MediumKind.NVME, MediumKind.UNKNOWN)
+KINDS = (MediumKind.HDD, MediumKind.SSD, MediumKind.NVME, MediumKind.UNKNOWN, MediumKind.SOLDERED)
 
 
 def proof(**changed: object) -> Finding:
@@ -53,7 +62,16 @@ def test_technique_on_kind(row: list[str]) -> None:
         assert level == (None if wanted == "-" else wanted), kind
 
 
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_first_table_knew_nothing_soldered_and_says_the_rest_as_it_did(row: list[str]) -> None:
+    for kind, wanted in zip(KINDS, row[1:], strict=True):
+        was = "-" if kind is MediumKind.SOLDERED else wanted
+        level = grade(proof(technique=Technique(row[0]), kind=kind), version=TABLE_FIRST).level
+        assert level == (None if was == "-" else was), kind
+
+
 def test_the_table_tests_every_technique() -> None:
+    assert set(KINDS) == set(MediumKind)
     assert [row[0] for row in ROWS] == [str(t) for t in sorted(Technique, key=[row[0] for row in ROWS].index)]
 
 
@@ -76,6 +94,38 @@ CASES: list[tuple[dict[str, object], str | None, str, str]] = [
     ({"technique": Technique.ATA_SECURITY_ERASE_ENHANCED}, "clear", "clear", "enhanced-erase-on-flash"),
     ({"technique": Technique.ATA_SANITIZE_OVERWRITE}, "clear", "clear", "overwrite-on-flash"),
     ({"technique": Technique.OVERWRITE}, "clear", "clear", "host-overwrite"),
+    (
+        {"technique": Technique.FACTORY_RESET, "kind": MediumKind.SOLDERED},
+        "clear",
+        "clear",
+        "reset-of-device",
+    ),
+    (
+        {"technique": Technique.FACTORY_RESET, "kind": MediumKind.SOLDERED, "outcome": Outcome.CLAIMED},
+        None,
+        "unknown",
+        "claimed",
+    ),
+    ({"technique": Technique.DISCARD, "kind": MediumKind.SOLDERED}, None, "unknown", "not-applicable"),
+    (
+        {"technique": Technique.ATA_SANITIZE_OVERWRITE, "kind": MediumKind.SOLDERED},
+        "clear",
+        "clear",
+        "overwrite-on-flash",
+    ),
+    (
+        {"technique": Technique.ATA_SANITIZE_CRYPTO, "encryption": Encryption.ALWAYS},
+        "purge",
+        "purge",
+        "technique-reaches",
+    ),
+    (
+        {"technique": Technique.ATA_SANITIZE_CRYPTO, "encryption": Encryption.ABSENT},
+        None,
+        "unknown",
+        "crypto-not-offered",
+    ),
+    ({"encryption": Encryption.ABSENT}, "purge", "purge", "technique-reaches"),
     ({"technique": Technique.READ_ONLY}, None, "unknown", "read-only"),
     ({"technique": Technique.ATA_SANITIZE_BLOCK, "kind": MediumKind.HDD}, None, "unknown", "not-applicable"),
     ({"technique": Technique.ATA_SANITIZE_OVERWRITE, "kind": MediumKind.UNKNOWN}, "clear", "clear", "kind-unknown"),
@@ -120,6 +170,32 @@ def test_verification_and_validation_are_apart() -> None:
     assert [reason.code for reason in judged.to_validate] == ["validate-key-conditions", "validate-hidden-areas"]
 
 
+def test_a_drive_that_always_enciphers_leaves_only_the_copies_of_its_key_to_accept() -> None:
+    judged = grade(proof(technique=Technique.ATA_SANITIZE_CRYPTO, encryption=Encryption.ALWAYS))
+    assert [reason.code for reason in judged.to_validate] == ["validate-key-copies"]
+
+
+# what answers on the board | registered | level | is breaking the board named as what reaches more
+@pytest.mark.parametrize(
+    ("technique", "reported", "registered", "level", "board"),
+    [
+        (Technique.NVME_SANITIZE_BLOCK, MediumKind.NVME, MediumKind.SOLDERED, "purge", False),
+        (Technique.NVME_FORMAT_SES1, MediumKind.NVME, MediumKind.SOLDERED, "clear", True),
+        (Technique.OVERWRITE, MediumKind.UNKNOWN, MediumKind.SOLDERED, "clear", True),
+        (Technique.OVERWRITE, MediumKind.SOLDERED, MediumKind.SSD, "clear", True),
+        (Technique.OVERWRITE, MediumKind.HDD, MediumKind.SOLDERED, None, True),
+        (Technique.FACTORY_RESET, MediumKind.UNKNOWN, MediumKind.SOLDERED, "clear", True),
+        (Technique.FACTORY_RESET, MediumKind.UNKNOWN, None, None, False),
+    ],
+)
+def test_what_is_soldered_goes_by_what_answers_and_else_the_board_is_broken(
+    technique: Technique, reported: MediumKind, registered: MediumKind | None, level: str | None, *, board: bool
+) -> None:
+    judged = grade(proof(technique=technique, kind=reported), registered)
+    assert judged.level == level
+    assert ("destroy-board" in {reason.code for reason in judged.would_raise}) is board
+
+
 def test_what_would_raise_it_is_said() -> None:
     assert [r.code for r in grade(proof(technique=Technique.OVERWRITE)).would_raise] == ["sanitize-instead"]
     assert [r.code for r in grade(proof(freshness=Freshness.STATE_ONLY)).would_raise] == ["capture-session"]
@@ -127,7 +203,7 @@ def test_what_would_raise_it_is_said() -> None:
 
 
 def test_a_table_that_never_existed_is_an_error() -> None:
-    assert set(TABLES) == {TABLE_CURRENT}
+    assert set(TABLES) == {TABLE_FIRST, TABLE_CURRENT}
     with pytest.raises(KeyError):
         grade(proof(), version="tomorrow")
 

@@ -2,10 +2,14 @@ import re
 from html.parser import HTMLParser
 
 import httpx
+import pytest
 
-from services.erasure.tests.conftest import bearer, item, principal, register
+from services.erasure.domain.reason import SENTENCES
+from services.erasure.tests.capture import SAMPLES
+from services.erasure.tests.conftest import ENGAGEMENT, bearer, item, principal, register, required
 from services.erasure.tests.test_api import drop, proof
 from shared.ids import uuid7
+from shared.levels import Level
 from shared.testing import TOWN, Service, photo
 
 PAGE = {"Accept": "text/html"}
@@ -160,3 +164,38 @@ async def test_a_clerk_of_the_town_sees_it_and_a_stranger_does_not(erasure: Serv
     assert (await client.get(url, headers=PAGE | stranger)).status_code == 404
     assert (await client.get(url, headers=PAGE | {"Authorization": ""})).status_code == 401
     assert (await client.get("/erasure/destroy", headers=PAGE | clerk)).status_code == 403
+
+
+@pytest.mark.parametrize(("lang", "said"), [("ja", "読み取り未確認"), ("en", "Reader unconfirmed")])
+@pytest.mark.parametrize("file", ["blancco-entries.xml", "nwipe-0.42.pdf"])
+async def test_a_grade_of_blanccos_reader_is_marked_wherever_a_page_shows_it(
+    erasure: Service, client: httpx.AsyncClient, file: str, lang: str, said: str
+) -> None:
+    serial = f"UNC{lang.upper()}{'BL' if file.startswith('blancco') else 'NW'}0"
+    one = await register(erasure, item(serial, kind="hdd", required=required(on_site=Level.CLEAR)))
+    content = (SAMPLES / file).read_bytes().replace(b"W7K04182", serial.encode())
+    form = {"request": str(uuid7()), "engagement": str(ENGAGEMENT), "place": "on-site"}
+    english = {"lang": lang}
+    dropped = await client.post(
+        "/erasure/reports", files=[("files", (file, content))], data=form, params=english, headers=PAGE
+    )
+    medium = await client.get(f"/erasure/media/{one.label}", params=english, headers=PAGE)
+    line = await client.get("/erasure/destroy", params=english | {"label": one.label}, headers=PAGE)
+    is_blancco = file.startswith("blancco")
+    assert [whole(page).count(said) for page in (dropped, medium, line)] == ([1, 2, 1] if is_blancco else [0, 0, 0])
+    for page in (dropped, medium, line):
+        assert "Clear" in page.text
+    sentence = SENTENCES["reader-unconfirmed"][lang == "en"].format(tool="Blancco")
+    assert (sentence in whole(medium)) is is_blancco
+
+
+async def test_soldered_storage_is_called_so_and_nobody_asks_for_its_removal(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    one = await register(erasure, item("EMMC0001", kind="soldered"))
+    japanese = {"lang": "ja"}
+    medium = await client.get(f"/erasure/media/{one.label}", params=japanese, headers=PAGE)
+    assert "基板実装（eMMC・UFS）" in whole(medium)
+    page = whole(await client.get("/erasure/destroy", params=japanese | {"label": one.label}, headers=PAGE))
+    assert "基板実装（eMMC・UFS）" in page
+    assert "取り外しの記録なし" not in page

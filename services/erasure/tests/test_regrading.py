@@ -1,9 +1,11 @@
 """A second table of grades, given here alone: what it says stands beside the first, and comes once."""
 
+import asyncio
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import permutations
 from typing import Any
 
 import httpx
@@ -12,19 +14,22 @@ from sqlalchemy import text
 
 from services.erasure import reading, regrading, views
 from services.erasure.commands import reports
+from services.erasure.consumers import consumers
 from services.erasure.domain.finding import Finding
 from services.erasure.domain.grading import TABLE_CURRENT, TABLES
 from services.erasure.domain.medium import fold, judge
 from services.erasure.domain.regrading import Unclear, judgements, regrade
 from services.erasure.domain.technique import MediumKind, Technique
-from services.erasure.tests.conftest import ENGAGEMENT, item, register
+from services.erasure.tests.conftest import ENGAGEMENT, hear, item, register
 from services.erasure.tests.test_api import drop, proof
 from services.erasure.tests.test_consumers import rows
 from services.erasure.tests.test_domain_medium import CLEAR, FAILED, FILING, IT, finding
 from shared.entry import Entry
 from shared.events.erasure import ErasureFailed, MediumErased
+from shared.events.tracking import ItemRegistered, MediumCorrected
 from shared.levels import Level
-from shared.testing import TOWN, Growing, Service
+from shared.messaging import Later
+from shared.testing import TOWN, Growing, Service, recorded
 
 STRICT, KIND = "test-strict.2", "test-kind.3"
 
@@ -82,7 +87,7 @@ def test_a_level_taken_back_leaves_what_other_reports_prove() -> None:
 
 
 def test_of_two_jobs_in_one_log_the_one_with_its_times_is_meant_and_else_a_person_is() -> None:
-    times = [datetime(2026, 11, 24, hour, tzinfo=UTC) for hour in (1, 2)]
+    times = [datetime(2026, 11, 23, hour, tzinfo=UTC) for hour in (1, 2)]
     jobs = [finding(finished=at) for at in times]
     growing = Growing(stream=IT.medium)
     growing.add(judge(IT, jobs[1], FILING))
@@ -104,6 +109,19 @@ def test_what_a_person_bound_is_found_again_and_nothing_else(reported: str, stra
         assert again(growing, STRICT, finding(**CLEAR, serial=reported), finding(serial=strange)) is not None
     with pytest.raises(Unclear):
         again(growing, STRICT, finding(**CLEAR, serial=strange))
+
+
+def test_a_report_of_a_serial_that_was_corrected_away_proves_nothing_of_the_other_drive() -> None:
+    growing = Growing(stream=IT.medium)
+    growing.add(judge(IT, finding(**FAILED), FILING))
+    (standing,) = judgements(growing.entries)
+    for serial, is_ours in (("000E12", True), ("OOOE12", True), ("OTHER7", False)):
+        known = replace(IT, serial=serial, kind="nvme")
+        if is_ours:
+            assert isinstance(regrade(known, standing, [finding()], TABLE_CURRENT), MediumErased)
+        else:
+            with pytest.raises(Unclear):
+                regrade(known, standing, [finding()], TABLE_CURRENT)
 
 
 async def deeds(made: Service, medium: Any) -> list[Any]:
@@ -139,7 +157,7 @@ async def test_kept_originals_are_graded_again_once_and_every_number_follows(
     assert TABLE_CURRENT in page
     assert STRICT in page
     assert "評価のやり直し" in page
-    assert "新しい評価表で見直し済み" in page
+    assert "見直し済み" in page
 
     before = {name: await rows(erasure, name) for name in ("deeds", "reports", "bindings")}
     own = [Entry.read(row.body, row.salt) for row in await erasure.rows("SELECT body, salt FROM entries")]
@@ -176,3 +194,74 @@ async def test_an_original_that_is_gone_leaves_the_old_judgement_and_is_counted(
         )
     assert (await regrading.grade_again(erasure.consumer, version=STRICT)).unread == 1
     assert len(await deeds(erasure, it.media[0].id)) == 1
+
+
+def kind_of(it: ItemRegistered, now: str, sequence: int) -> Entry[Any]:
+    event = MediumCorrected(item=it.item, medium=it.media[0].id, field="kind", now=now, reason="誤記")
+    return recorded(event, stream=it.item, sequence=sequence)
+
+
+async def test_a_corrected_kind_judges_the_kept_reports_again_beside_the_old_grade(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    it = await register(erasure, item("KIND1", "KIND2", kind="hdd"))
+    first = (await drop(client, proof("KIND1"))).json()["drives"][0]
+    assert first["achieved"] is None, "the report speaks of flash"
+    right = kind_of(it, "nvme", 2)
+    for _ in range(3):
+        await hear(erasure, right)
+    old, new = await deeds(erasure, it.media[0].id)
+    assert (old.kind, new.achieved, str(new.regrades)) == ("erasure.erasure-failed.v1", "purge", first["entry"])
+    assert (new.tenant, new.person, new.data["operator"]) == (TOWN, "service:erasure", "takasaki")
+    assert [one["code"] for one in (old.data["reasons"][0], new.data["reasons"][0])] == [
+        "contradicting",
+        "kind-corrected",
+    ]
+    assert old.data["table_version"] == new.data["table_version"]
+    assert await erasure.rows(
+        "SELECT 1 FROM outbox o JOIN deeds d USING (stream, sequence) WHERE d.entry = :e", e=new.entry
+    )
+    again = (await drop(client, proof("KIND1"))).json()["drives"][0]
+    assert (again["achieved"], again["entry"]) == ("purge", str(new.entry))
+    await regrading.grade_again(erasure.consumer)
+    assert len(await deeds(erasure, it.media[0].id)) == 2, "the table is the same"
+    assert "NVME に訂正された" in (await client.get(f"/erasure/media/{it.label}")).text
+    await hear(erasure, kind_of(it, "hdd", 3), right)
+    assert [one.achieved for one in await deeds(erasure, it.media[0].id)] == [None, "purge", None]
+    answered = (await drop(client, proof("KIND1"))).json()["drives"][0]
+    assert answered["achieved"] is None, "what stands answers, not what was said once"
+
+
+async def test_corrections_and_reports_in_any_order_end_with_the_same_grade(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    for nth, order in enumerate(permutations(range(4))):
+        serial = f"ORDER{nth}"
+        it = item(serial, kind="hdd")
+        steps = [recorded(it, stream=it.item), kind_of(it, "ssd", 2), kind_of(it, "nvme", 3), None]
+        waiting = [steps[n] for n in (*order, *order)]
+        while waiting:
+            step = waiting.pop(0)
+            if step is None:
+                await drop(client, proof(serial))
+                continue
+            try:
+                await hear(erasure, step)
+            except Later:
+                waiting.append(step)
+        async with erasure.acting() as tx:
+            shown = await reading.deeds_of(tx.connection, it.item)
+        assert reading.highest(shown, it.media[0].id) == "purge"
+        assert len(shown) <= 2
+
+
+async def test_a_report_that_comes_while_the_kind_is_corrected_is_judged_by_the_right_one(
+    erasure: Service, client: httpx.AsyncClient
+) -> None:
+    it = await register(erasure, item("RACE1", kind="hdd"))
+    async with erasure.consuming() as tx:
+        await consumers.handle(tx, [kind_of(it, "nvme", 2)])
+        coming = asyncio.create_task(drop(client, proof("RACE1")))
+        await asyncio.sleep(0.3)
+        assert not coming.done(), "who judges waits for who corrects"
+    assert (await coming).json()["drives"][0]["achieved"] == "purge"

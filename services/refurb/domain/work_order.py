@@ -9,18 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
+from services.refurb.domain.material import each_once
 from shared.entry import Event
 from shared.events.refurb import (
     STEPS,
     CandidateAccepted,
     CandidateRejected,
+    Consigned,
     DeliveredToTown,
     PartReplaced,
+    Picture,
     Ready,
     Recycled,
     Spec,
     Step,
     StepDone,
+    SupportContacted,
     Weight,
     WorkStarted,
 )
@@ -81,11 +85,16 @@ class WorkOrder:
         """The first step that is not done."""
         return next((step for step in STEPS if step not in self.done), None)
 
-    def accept(self, grade: Grade, reasons: Sequence[str]) -> CandidateAccepted:
-        """Take the chassis into work, with a grade and why."""
+    def accept(self, grade: Grade, reasons: Sequence[str], photos: Sequence[Picture] = ()) -> CandidateAccepted:
+        """Take the chassis into work, with a grade, why, and what it looks like."""
         self._undecided()
         return CandidateAccepted(
-            item=self.item, label=self.label, item_kind=self.item_kind, grade=grade, reasons=_said(reasons)
+            item=self.item,
+            label=self.label,
+            item_kind=self.item_kind,
+            grade=grade,
+            reasons=_said(reasons),
+            photos=tuple(photos),
         )
 
     def reject(self, reasons: Sequence[str]) -> CandidateRejected:
@@ -207,6 +216,28 @@ class WorkOrder:
         self, weights: Sequence[Weight], manifest: str, operator: str, open_media: Sequence[Medium]
     ) -> Recycled:
         """Hand the chassis to a downstream recycler, with weights (kg) and the waste manifest's number."""
+        self._may_leave(open_media)
+        weights = each_once(weights)
+        if not sum(weight.kg for weight in weights) <= KG_MAX:
+            raise Refused(
+                "too-heavy",
+                f"1台で {KG_MAX} kg を超えています。重さはキログラムで、1台ずつ入れてください。",
+                f"More than {KG_MAX} kg for one device. Give kilograms, one device at a time.",
+            )
+        return Recycled(item=self.item, label=self.label, weights=weights, manifest=manifest, operator=operator)
+
+    def leave_with(self, sent: Consigned, open_media: Sequence[Medium]) -> Recycled:
+        """Hand the chassis over together with others, which were weighed with it."""
+        self._may_leave(open_media)
+        return Recycled(
+            item=self.item,
+            label=self.label,
+            manifest=sent.manifest,
+            operator=sent.operator,
+            consignment=sent.consignment,
+        )
+
+    def _may_leave(self, open_media: Sequence[Medium]) -> None:
         if self.recycled:
             raise Refused(
                 "already-recycled",
@@ -221,19 +252,6 @@ class WorkOrder:
             )
         if open_media:
             raise _media_open("再資源化に出せません", "It cannot leave for recycling", open_media, (MEDIA_PROOF,))
-        if len({weight.material for weight in weights}) != len(weights):
-            raise Refused(
-                "material-twice",
-                "同じ素材が2回あります。1つの素材は1行にまとめてください。",
-                "A material is given twice. Put each material on one line.",
-            )
-        if not sum(weight.kg for weight in weights) <= KG_MAX:
-            raise Refused(
-                "too-heavy",
-                f"1台で {KG_MAX} kg を超えています。重さはキログラムで、1台ずつ入れてください。",
-                f"More than {KG_MAX} kg for one device. Give kilograms, one device at a time.",
-            )
-        return Recycled(item=self.item, label=self.label, weights=tuple(weights), manifest=manifest, operator=operator)
 
     def _is_reuse(self) -> None:
         if self.route == "recycle":
@@ -286,9 +304,7 @@ def fold(events: Iterable[Event]) -> WorkOrder:
 def evolve(order: WorkOrder | None, event: Event) -> WorkOrder:
     """Return the work order after one more event. Raises ValueError for an event that is not its own."""
     if order is None:
-        if isinstance(event, WorkStarted):
-            return WorkOrder(item=event.item, label=event.label, item_kind=event.item_kind, route=event.route)
-        raise ValueError(f"a work order begins with its start, not with {event.kind}")
+        return _begun(event)
     match event:
         case CandidateAccepted():
             now = replace(order, accepted=event)
@@ -304,9 +320,17 @@ def evolve(order: WorkOrder | None, event: Event) -> WorkOrder:
             now = replace(order, delivered=True)
         case Recycled():
             now = replace(order, recycled=event)
+        case SupportContacted():
+            now = order
         case _:
             raise ValueError(f"{event.kind} is no event of a work order")
     return now
+
+
+def _begun(event: Event) -> WorkOrder:
+    if isinstance(event, WorkStarted):
+        return WorkOrder(item=event.item, label=event.label, item_kind=event.item_kind, route=event.route)
+    raise ValueError(f"a work order begins with its start, not with {event.kind}")
 
 
 def _said(reasons: Sequence[str]) -> tuple[str, ...]:

@@ -46,6 +46,10 @@ class Web:
         given = {"request": str(uuid7())} | form
         return await self.client.post(path, data=given, headers=self._as(who, {"accept": "text/html"}))
 
+    async def upload(self, path: str, *, who: str = "refurbisher", **files: bytes) -> httpx.Response:
+        sent = {name: (f"{name}.jpg", content, "image/jpeg") for name, content in files.items()}
+        return await self.client.post(path, files=sent, headers=self._as(who, {}))
+
     def _as(self, who: str, headers: dict[str, str]) -> dict[str, str]:
         self.client.cookies.clear()  # the language of one test is not the next one's
         return headers | ({"authorization": f"Bearer {self.tokens[who]}"} if who else {})

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.entry import By, Entry
+from shared.events.donations import HandedOver, Returned
 from shared.events.tracking import (
     EngagementOpened,
     ItemRegistered,
@@ -109,6 +110,20 @@ def cleared(known: Entry[Any], nth: int = 0, *, sequence: int = 1, at: Any = NOW
     medium: UUID = known.event.media[nth].id
     event = MediumCleared(item=known.event.item, medium=medium, media_open=0)
     return recorded(event, stream=derived(medium, "clearance"), sequence=sequence, tenant=known.tenant, at=at)
+
+
+def handed_over(known: Entry[Any], *, at: Any = NOW) -> Entry[Any]:
+    event = HandedOver(
+        call=uuid7(), application=uuid7(), receipt="063622-0001", category="hamlet", items=(known.event.item,)
+    )
+    return recorded(event, stream=uuid7(), tenant=known.tenant, at=at)
+
+
+def given_back(known: Entry[Any], *, at: Any = NOW) -> Entry[Any]:
+    event = Returned(
+        call=uuid7(), application=uuid7(), receipt="063622-0001", items=(known.event.item,), reason="unused"
+    )
+    return recorded(event, stream=uuid7(), tenant=known.tenant, at=at)
 
 
 def reopened(known: Entry[Any], nth: int = 0, *, sequence: int = 2, at: Any = NOW) -> Entry[Any]:

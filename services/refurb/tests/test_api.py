@@ -1,14 +1,16 @@
 import asyncio
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.refurb.tests.conftest import Web, hear
-from services.refurb.tests.samples import cleared, named, registered, reopened, to_material
+from services.refurb.tests.samples import cleared, given_back, handed_over, named, registered, reopened, to_material
 from shared.entry import Entry
 from shared.ids import new_label, uuid7
-from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service
+from shared.testing import CENTRE, OTHER_TOWN, TOWN, Service, photo
+from shared.web.wareki import tokyo_day
 
 SPEC: dict[str, Any] = {
     "os": "Windows 11 Home",
@@ -106,6 +108,76 @@ async def test_a_medium_reopened_after_ready_holds_the_machine_and_clearing_it_a
     assert known.event.label in counts["not_delivered"]
     await hear(refurb, [cleared(known, sequence=3)])
     assert (await web.post(url(known, "deliver"), {})).status_code == 201
+
+
+async def test_support_runs_from_the_hand_over_and_a_contact_says_whether_it_was_owed(
+    refurb: Service, web: Web
+) -> None:
+    known = await candidate(refurb)
+    asked = {"channel": "phone", "trouble": "network", "outcome": "solved", "minutes": 15}
+    early = await web.post(url(known, "support"), asked)
+    assert (early.status_code, early.json()["code"]) == (409, "not-out")
+    await walk(web, known)
+    assert (await web.post(url(known, "support"), asked)).status_code == 201, "before the hand-over: a fact, not owed"
+    assert (await web.get(url(known))).json()["support"] is None
+    today = datetime.now(UTC)
+    await hear(refurb, [handed_over(known, at=today - timedelta(days=200))])
+    await web.post(url(known, "support"), asked)
+    await hear(refurb, [handed_over(known, at=today - timedelta(days=1))])
+    request = str(uuid7())
+    for status in (201, 200):
+        assert (await web.post(url(known, "support"), asked | {"request": request})).status_code == status
+    told = (await web.get(url(known))).json()
+    assert told["support"]["first"] == tokyo_day(today - timedelta(days=1)).isoformat()
+    assert told["contacts"] == 3
+    rows = await refurb.rows(
+        "SELECT data->>'in_term' AS owed FROM works WHERE item = :i AND kind = 'refurb.support-contacted.v1' "
+        "ORDER BY sequence",
+        i=known.event.item,
+    )
+    assert [row.owed for row in rows] == ["false", "false", "true"]
+    await hear(refurb, [given_back(known, at=today)])
+    assert (await web.get(url(known))).json()["support"] is None, "nobody has it"
+    assert (await web.post(url(known, "support"), asked | {"channel": "pigeon"})).status_code == 422
+
+
+async def test_photos_of_the_grading_are_kept_first_and_named_by_the_acceptance(refurb: Service, web: Web) -> None:
+    known = await candidate(refurb)
+    picture = photo(exif=True)
+    for _ in range(2):
+        sent = await web.upload(url(known, "photos"), photo=picture)
+        assert sent.status_code == 200, sent.text
+    assert (await web.upload(url(known, "photos"), photo=b"<svg/>")).status_code == 422
+    graded = {"grade": "A", "reasons": ["傷なし"]}
+    absent = await web.post(url(known, "accept"), graded | {"photos": ["0" * 64]})
+    assert absent.status_code == 422, "what has not arrived is not named"
+    assert (await web.post(url(known, "accept"), graded | {"photos": [sent.json()["sha256"]]})).status_code == 201
+    page = (await web.get(f"/refurb/items/{known.event.label}", accept="text/html")).text
+    (path,) = re.findall(r'src="(/refurb/items/[^"]+/photos/[0-9a-f]{64})"', page)
+    shown = await web.get(path)
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert b"Exif" not in shown.content
+    assert (await web.get(path[:-1] + ("0" if path[-1] != "0" else "1"))).status_code == 404
+
+
+async def test_the_figures_are_counted_and_say_their_factors(refurb: Service, web: Web) -> None:
+    before = (await web.get(f"/api/refurb/figures?town={TOWN}")).json()
+    known = await candidate(refurb)
+    await walk(web, known)
+    waste = registered()
+    await hear(refurb, [waste, to_material(waste), cleared(waste)])
+    assert (await web.post(url(waste, "recycle"), WASTE | {"operator": "再生金属"})).status_code == 201
+    await hear(refurb, [handed_over(known)])
+    now = (await web.get(f"/api/refurb/figures?town={TOWN}")).json()
+    was, said = before["reuse"].get("desktop", {"reborn": 0, "material": 0}), now["reuse"]["desktop"]
+    assert (said["reborn"], said["material"]) == (was["reborn"] + 1, was["material"] + 1)
+    in_use = now["avoided_co2e"]["desktop"]
+    assert in_use["kg"] == in_use["units"] * in_use["factor_kg"]
+    assert "ISO 14040" in in_use["source"]
+    page = (await web.get(f"/refurb/figures?town={TOWN}", accept="text/html")).text
+    for word in ("再生率", "上限の推計", f"{said['rate']:.1%}", "ESPRIMO"):
+        assert word in page
+    assert (await web.get(f"/api/refurb/figures?town={OTHER_TOWN}")).status_code == 403
 
 
 async def test_an_order_whose_registration_has_not_come_is_unknown_and_named_later(refurb: Service, web: Web) -> None:

@@ -1,4 +1,5 @@
 import random
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
@@ -8,7 +9,7 @@ from services.refurb import views
 from services.refurb.consumers import consumers
 from services.refurb.tables import clearances
 from services.refurb.tests.conftest import hear
-from services.refurb.tests.samples import cleared, named, registered, reopened, to_material
+from services.refurb.tests.samples import cleared, given_back, handed_over, named, registered, reopened, to_material
 from shared.entry import Entry
 from shared.events.tracking import Corrected, MediumCorrected
 from shared.ids import derived
@@ -18,6 +19,7 @@ COLUMNS = {
     "works": "sequence, tenant, item, kind, data",
     "clearances": "medium, tenant, item, cleared, reason, sequence, occurred_at",
     "items": "item, label, tenant, kind, data",
+    "hand_overs": "item, entry, tenant, handed, occurred_at",
 }
 
 
@@ -44,10 +46,12 @@ async def test_every_consumer_twice_and_shuffled_leaves_the_same_rows(refurb: Se
         cleared(reborn, 1, sequence=1),
         reopened(reborn, 1, sequence=2),
         cleared(waste),
+        handed_over(reborn),
+        given_back(reborn, at=NOW + timedelta(days=9)),
     ]
     await hear(refurb, entries)
     first = await rows(refurb, items)
-    assert [len(first[table]) for table in COLUMNS] == [2, 3, 2]
+    assert [len(first[table]) for table in COLUMNS] == [2, 3, 2, 2]
     for _ in range(4):
         shuffled = entries * 2
         dice.shuffle(shuffled)

@@ -227,7 +227,7 @@ class Workshop(RuleBasedStateMachine):
 
 
 TestWorkshop = Workshop.TestCase
-TestWorkshop.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestWorkshop.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 def test_the_words_cover_every_step() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from services.refurb import pages
 from services.refurb.domain import work_order
+from services.refurb.pages import orders as pages
 from services.refurb.tests.conftest import Web, hear
 from services.refurb.tests.samples import cleared, named, registered, reopened, to_material
 from shared.testing import TOWN, Service
@@ -21,8 +21,9 @@ async def test_a_candidate_walks_over_the_page_from_grade_to_delivery_and_prints
         ("step", {"step": "os"}),
         ("step", {"step": "cleaning", "step_note": "キーボード交換"}),
         ("step", {"step": "support"}),
-        ("ready", SPEC),
+        ("ready", SPEC | {"os_licence": "MAR 0042"}),
         ("deliver", {}),
+        ("support", {"channel": "remote", "trouble": "printer", "outcome": "open"}),
     ]
     for act, form in forms:
         before = await web.get(page, accept="text/html")
@@ -33,7 +34,10 @@ async def test_a_candidate_walks_over_the_page_from_grade_to_delivery_and_prints
         assert "記録しました" in after.text
     sheet = await web.get(f"{page}/sheet?lang=en", accept="text/html")
     assert sheet.status_code == 200
-    for text in ("Windows 11 Home", "240 GB", "LibreOffice", "043-000-0000"):
+    shown = (await web.get(page, accept="text/html")).text
+    for text in ("サポート：印刷できない", "遠隔　続いている　サポートの期間外　"):
+        assert text in shown
+    for text in ("Windows 11 Home", "240 GB", "LibreOffice", "043-000-0000", "MAR 0042"):
         assert text in sheet.text
 
 

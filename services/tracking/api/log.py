@@ -2,11 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi import Path as InPath
 from sqlalchemy import text
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
+from services.tracking import witnesses
+from services.tracking.keys import PUBLIC
+from services.tracking.log.note import NOTE_SIZE_MAX
 from shared.door import TheDoor
 from shared.refused import Unknown
 from shared.settings import settings
@@ -24,10 +28,34 @@ async def checkpoint(door: TheDoor) -> Response:
     return PlainTextResponse(note, headers={"cache-control": "no-store"})
 
 
+@router.get("/witnessed")
+async def witnessed(door: TheDoor) -> Response:
+    """Serve the newest head that independent witnesses cosigned (C2SP tlog-cosignature)."""
+    async with door.engine.connect() as connection:
+        note = await witnesses.witnessed(connection, witnesses.known(settings().keys))
+    if note is None:
+        raise Unknown("unwitnessed", "まだ立会者の連署がありません。", "No witness has cosigned a head yet.")
+    return PlainTextResponse(note, headers={"cache-control": "no-store"})
+
+
+@router.post("/cosignatures")
+async def cosigned(request: Request, door: TheDoor) -> Response:
+    """Keep what a witness cosigned: the head with its line, as plain text. It proves itself; nobody has to sign in."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > NOTE_SIZE_MAX:
+            raise HTTPException(413)
+    keys = witnesses.known(settings().keys)
+    async with door.engine.begin() as connection:
+        await witnesses.keep(connection, body.decode("utf-8", "replace"), keys, door.now())
+    return PlainTextResponse("", 204)
+
+
 @router.get("/key")
 async def log_key() -> Response:
-    """Serve the log's public key as a C2SP vkey."""
-    return PlainTextResponse((settings().keys / "log.vkey").read_text())
+    """Serve every public key the log ever had as lines of a key file: a C2SP vkey, its end behind it."""
+    return PlainTextResponse((settings().keys / PUBLIC).read_text("utf-8"))
 
 
 @router.get("/{path:path}")

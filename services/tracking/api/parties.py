@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.tracking.api.roles import Admin, Operator, TownAdmin
-from services.tracking.api.shapes import NewEngagement, NewParty, NewPerson, NewPolicy, NewTown
-from services.tracking.commands import parties
-from services.tracking.domain.policy import mic_r2_12
+from services.tracking.api.shapes import NewEngagement, NewParty, NewPerson, NewPolicy, NewTown, Raise
+from services.tracking.commands import parties, requirements
+from services.tracking.domain.policy import guideline_rows
+from services.tracking.domain.requirement import Raised
 from services.tracking.municipalities import municipality
 from shared.database import PLATFORM, Transaction
 from shared.door import Ask, Door, TheDoor, receipt
@@ -57,7 +58,8 @@ async def enrol(person: str, body: NewPerson, door: TheDoor, who: Admin) -> Resp
         raise Forbidden
 
     async def put(tx: Transaction) -> None:
-        await parties.enrol(tx, person, name=body.name, title=body.title, contact=body.contact, roles=list(body.roles))
+        card = body.model_dump(include={"name", "title", "contact", "email", "roles"})
+        await parties.enrol(tx, person, **card)
 
     await _as_party(door, body.party, who, put, None)
     return Response(status_code=204)
@@ -77,6 +79,8 @@ async def open_engagement(body: NewEngagement, door: TheDoor, who: TownAdmin) ->
             starts_on=body.starts_on,
             ends_on=body.ends_on,
             certificate_days=body.certificate_days,
+            certificate_days_kind=body.certificate_days_kind,
+            certificate_by=body.certificate_by,
         )
 
     return receipt(await door.act(who.party, who, open_, ask=body))
@@ -88,10 +92,21 @@ async def end_engagement(engagement: UUID, body: Ask, door: TheDoor, who: TownAd
     return receipt(await door.act(who.party, who, lambda tx: parties.end_engagement(tx, engagement), ask=body))
 
 
+@router.post("/engagements/{engagement}/requirement", status_code=201)
+async def raise_requirement(engagement: UUID, body: Raise, door: TheDoor, who: TownAdmin) -> Response:
+    """Ask more of a job's items than the policy does, of those registered and of those that will be; never less."""
+    asked = Raised(body.on_site, body.at_centre, body.assurance, body.reason)
+
+    async def raise_(tx: Transaction) -> Entry[Any]:
+        return await requirements.raise_requirement(tx, engagement, asked)
+
+    return receipt(await door.act(who.party, who, raise_, ask=body))
+
+
 @router.post("/policies", status_code=201)
 async def set_policy(body: NewPolicy, door: TheDoor, who: TownAdmin) -> Response:
-    """Put a policy table into force."""
-    rows = body.rows or mic_r2_12(on_site=body.on_site, assurance=body.assurance)
+    """Put a policy table into force; rows of the town's own may be stricter than their source's, never looser."""
+    rows = body.rows or guideline_rows(body.source, on_site=body.on_site, assurance=body.assurance)
 
     async def put(tx: Transaction) -> Entry[Any]:
         return await parties.set_policy(tx, version=body.version, source=body.source, rows=rows)

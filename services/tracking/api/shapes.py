@@ -10,13 +10,16 @@ from pydantic.alias_generators import to_camel
 
 from services.tracking.commands.scans import Scanned, Step
 from services.tracking.domain.conformance import Code
+from services.tracking.domain.policy import ROWS_MAX, Source
 from services.tracking.domain.width import plain
+from shared.deadline import DaysKind
 from shared.door import Ask
 from shared.entry import Request
 from shared.events.tracking import Assurance, PolicyRow
 from shared.identity import Role
 from shared.ids import LABEL_INPUT_MAX
 from shared.levels import Level
+from shared.mail import EMAIL, EMAIL_LENGTH_MAX
 from shared.web.scans import SCANS_MAX
 
 PartyId = Annotated[str, Field(pattern=r"^(town|centre|carrier)-[a-z0-9-]{1,40}$")]
@@ -53,6 +56,7 @@ class NewPerson(BaseModel):
     name: Said
     title: Annotated[str, Field(max_length=100)] | None = None
     contact: Annotated[str, Field(max_length=200)] | None = None
+    email: Annotated[str, Field(pattern=EMAIL.pattern, max_length=EMAIL_LENGTH_MAX)] | None = None
     roles: list[Role]
 
 
@@ -66,16 +70,27 @@ class NewEngagement(Ask):
     starts_on: date
     ends_on: date
     certificate_days: Annotated[int, Field(ge=1, le=3650)] = 43
+    certificate_days_kind: DaysKind = "calendar"
+    certificate_by: date | None = None
 
 
 class NewPolicy(Ask):
     """A policy table: the guideline's own with the town's choices, or rows of the town's."""
 
     version: Said
-    source: Literal["MIC R2.12"] = "MIC R2.12"
+    source: Source = "MIC R2.12"
     on_site: Level = Level.CLEAR
     assurance: Assurance = "onsite_erase_plus_certificate"
-    rows: tuple[PolicyRow, ...] | None = None
+    rows: Annotated[tuple[PolicyRow, ...], Field(max_length=ROWS_MAX)] | None = None
+
+
+class Raise(Ask):
+    """The least that one job asks beyond the town's policy; what is left out stays the policy's."""
+
+    on_site: Level | None = None
+    at_centre: Level | None = None
+    assurance: Literal["both"] | None = None
+    reason: Said
 
 
 class NewLot(Ask):

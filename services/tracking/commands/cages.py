@@ -97,6 +97,7 @@ async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> lis
     sealed.hand_over(gone=all(state.shipped and state.shipped.cage == cage_ for state in states.values()))
     levels = await views.levels(tx.connection, list(histories))
     allowed = await excepted(tx, [medium for state in states.values() for medium in state.media])
+    doubted = await views.in_doubt(tx.connection, [state.registered for state in states.values()])
     decided: list[tuple[History, Event]] = []
     lacking: list[item.Lack] = [
         item.LOST.of(views.grouped(one.label)) for one in (await open_losses(tx, states)).values()
@@ -104,7 +105,13 @@ async def hand_over(tx: Transaction, cage_: UUID, *, vehicle: str | None) -> lis
     for stream, state in states.items():
         try:
             event = state.ship_out(
-                cage=cage_, seal=sealed.sealed.seal, carrier=carrier, vehicle=vehicle, reached=levels, excepted=allowed
+                cage=cage_,
+                seal=sealed.sealed.seal,
+                carrier=carrier,
+                vehicle=vehicle,
+                reached=levels,
+                excepted=allowed,
+                doubted=doubted,
             )
         except item.EvidenceMissing as refusal:
             lacking += [one.of(views.grouped(state.registered.label)) for one in refusal.lacking]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking import views
 from services.tracking.commands.losses import open_losses
-from services.tracking.commands.parties import party_stream, policy_in_force, town_person
+from services.tracking.commands.parties import job_rule, party_stream, policy_in_force, town_person
 from services.tracking.domain import columns, exemption, inventory, item
 from services.tracking.domain.inventory import Inventory
 from services.tracking.domain.policy import required
@@ -176,7 +176,8 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
             "too-many-rows", f"1回に{BATCH_MAX}台までです。分けてください。", f"At most {BATCH_MAX} items at a time."
         )
     policy = await policy_in_force(tx)
-    await _one_at_a_time(tx, engagement)
+    await one_at_a_time(tx, engagement)
+    rule = await job_rule(tx, engagement)
     labelled = await draw_labels(tx, engagement, batch, len(rows))
     histories = await ledger.read_all(tx, [one.item for one in labelled])
     new = [(row, one) for row, one in zip(rows, labelled, strict=True) if not histories[one.item]]
@@ -192,7 +193,7 @@ async def register(tx: Transaction, engagement: UUID, batch: str, rows: Sequence
             engagement=engagement,
             **row.described,
             media=media,
-            required=item.required_of(media, required(policy, row.zone, row.confidentiality)),
+            required=item.required_of(media, rule.of(required(policy, row.zone, row.confidentiality))),
         )
         decided.append((histories[one.item], event))
     entries = await ledger.append_all(tx, decided)
@@ -253,7 +254,7 @@ async def _free_to_say(tx: Transaction, known: item.Item, name: str, now: str | 
             "この機器には証明書が出ています。先に証明書を取り消してから、訂正してください。",
             "A certificate of this device was issued. Revoke it first, then correct the value.",
         )
-    await _one_at_a_time(tx, known.registered.engagement)
+    await one_at_a_time(tx, known.registered.engagement)
     if compared := comparable(name, str(now or "")) if name in NUMBERS else "":
         asked = {"engagement": known.registered.engagement, "names": [name], "compared": [compared]}
         there = (row.label for row in await tx.connection.execute(_NUMBERS, asked))
@@ -266,8 +267,8 @@ async def _free_to_say(tx: Transaction, known: item.Item, name: str, now: str | 
             )
 
 
-async def _one_at_a_time(tx: Transaction, engagement: UUID) -> None:
-    """Wait until nobody else registers or corrects numbers of this engagement."""
+async def one_at_a_time(tx: Transaction, engagement: UUID) -> None:
+    """Wait until nobody else registers, corrects numbers or raises what is asked in this engagement."""
     await tx.connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:engagement, 0))"), {"engagement": str(engagement)}
     )
@@ -317,7 +318,7 @@ async def request_exception(tx: Transaction, item_: UUID, medium: UUID, *, reaso
     if done := history.answered(tx.request):
         return done
     asked = exemption.fold([(e.event, e.by.person) for e in history.entries])
-    event = asked.request(item=item_, medium=medium, reason=reason, witness=witness, requester=tx.by.person)
+    event = asked.request(known.registered, medium, reason=reason, witness=witness, requester=tx.by.person)
     await town_person(tx, witness, field="witness")
     return await ledger.append(tx, history, event)
 
@@ -347,7 +348,8 @@ async def missing_before_ship_out(tx: Transaction, item_: UUID) -> tuple[item.La
     known = item.fold((await ledger.read(tx, item_)).events)
     levels = await views.levels(tx.connection, [item_])
     lost = (item.LOST,) if await open_losses(tx, [item_]) else ()
-    return lost + known.missing_before_ship_out(levels, await excepted(tx, known.media))
+    doubted = await views.in_doubt(tx.connection, [known.registered])
+    return lost + known.missing_before_ship_out(levels, await excepted(tx, known.media), doubted=doubted)
 
 
 async def _decide(tx: Transaction, item_: UUID, decide: Callable[[item.Item], Event]) -> Entry[Any]:

@@ -10,11 +10,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
+from services.tracking.domain import policy, requirement
 from services.tracking.domain import roles as allowed
 from services.tracking.tables import metadata
 from shared import ledger
 from shared.database import Transaction
-from shared.directory import keep
+from shared.deadline import DaysKind
+from shared.directory import CARD, keep
 from shared.entry import Entry
 from shared.events.tracking import EngagementEnded, EngagementOpened, PartyAdded, PartyKind, PolicyRow, PolicySet
 from shared.ids import FOUNDATION, derived
@@ -64,7 +66,14 @@ def reference_of(party: str, request: UUID) -> str:
 
 
 async def enrol(
-    tx: Transaction, person: str, *, name: str, title: str | None, contact: str | None, roles: list[str]
+    tx: Transaction,
+    person: str,
+    *,
+    name: str,
+    title: str | None,
+    contact: str | None,
+    roles: list[str],
+    email: str | None = None,
 ) -> None:
     """Put a person of the acting party on the deletable directory, here and on the bus.
 
@@ -74,7 +83,7 @@ async def enrol(
     kind = await tx.connection.scalar(text("SELECT kind FROM parties WHERE party = :party"), {"party": tx.tenant})
     allowed.check(kind or tx.tenant.split("-")[0], roles)  # a party that is not here yet is what its id says
     people = metadata.tables["people"]
-    card = {"name": name, "title": title, "contact": contact, "roles": roles}
+    card = {"name": name, "title": title, "contact": contact, "email": email, "roles": roles}
     row = {"person": person, "party": tx.tenant} | card
     statement = insert(people).values(row)
     put = await tx.connection.execute(
@@ -87,6 +96,21 @@ async def enrol(
             "This reference is already somebody's. Choose another.",
         )
     await notify(tx, f"people.{tx.tenant}.{person}", json.dumps(card, ensure_ascii=False).encode())
+
+
+async def write_to(tx: Transaction, person: str, email: str | None) -> None:
+    """Change where a person of the acting party is written to; None: nowhere. Raises Invalid for nobody of it."""
+    people = metadata.tables["people"]
+    changed = await tx.connection.execute(
+        people.update()
+        .where(people.c.person == person, people.c.party == tx.tenant)
+        .values(email=email)
+        .returning(*(people.c[name] for name in CARD))
+    )
+    row = changed.one_or_none()
+    if row is None:
+        raise Invalid("nobody", "名簿にある人を選んでください。", "Choose a person on the directory.", field="person")
+    await notify(tx, f"people.{tx.tenant}.{person}", json.dumps(row._asdict(), ensure_ascii=False).encode())
 
 
 async def town_person(tx: Transaction, person: str, *, field: str) -> None:
@@ -150,6 +174,25 @@ async def _all_simulated_or_none(tx: Transaction, title: str, parties: Sequence[
         )
 
 
+def _days_of_a_contract(starts_on: date, ends_on: date, certificate_by: date | None) -> None:
+    """Raise Invalid for days that are none of an engagement."""
+    if ends_on < starts_on:
+        raise Invalid(
+            "dates",
+            "契約の終わりの日が始まりより前です。日付を直してください。",
+            "The engagement ends before it starts. Correct the dates.",
+            field="ends_on",
+        )
+    for field, day in (("starts_on", starts_on), ("ends_on", ends_on), ("certificate_by", certificate_by)):
+        if day and day.year not in YEARS:
+            raise Invalid(
+                "dates",
+                f"{YEARS[0]}年から{YEARS[-1]}年までの日付を入れてください。",
+                f"Give a date from {YEARS[0]} to {YEARS[-1]}.",
+                field=field,
+            )
+
+
 async def open_engagement(
     tx: Transaction,
     *,
@@ -160,6 +203,8 @@ async def open_engagement(
     starts_on: date,
     ends_on: date,
     certificate_days: int,
+    certificate_days_kind: DaysKind = "calendar",
+    certificate_by: date | None = None,
 ) -> Entry[Any]:
     """Let a centre act for this town, from a date to a date.
 
@@ -176,21 +221,7 @@ async def open_engagement(
             f"契約 {contract} はもう登録されています。契約番号を確かめてください。",
             f"The contract {contract} is already registered.",
         )
-    if ends_on < starts_on:
-        raise Invalid(
-            "dates",
-            "契約の終わりの日が始まりより前です。日付を直してください。",
-            "The engagement ends before it starts. Correct the dates.",
-            field="ends_on",
-        )
-    for field, day in (("starts_on", starts_on), ("ends_on", ends_on)):
-        if day.year not in YEARS:
-            raise Invalid(
-                "dates",
-                f"{YEARS[0]}年から{YEARS[-1]}年までの日付を入れてください。",
-                f"Give a date from {YEARS[0]} to {YEARS[-1]}.",
-                field=field,
-            )
+    _days_of_a_contract(starts_on, ends_on, certificate_by)
     await _known_partners(tx, centre=centre, carrier=carrier)
     await _all_simulated_or_none(tx, title, [tx.tenant, centre, carrier])
     event = EngagementOpened(
@@ -203,6 +234,8 @@ async def open_engagement(
         starts_on=starts_on,
         ends_on=ends_on,
         certificate_days=certificate_days,
+        certificate_days_kind=certificate_days_kind,
+        certificate_by=certificate_by,
     )
     entry = await ledger.append(tx, history, event)
     await keep(tx, metadata.tables, [entry])  # a town sees its contract at once, the bus down or not
@@ -227,7 +260,10 @@ async def end_engagement(tx: Transaction, engagement: UUID) -> Entry[Any]:
 
 
 async def set_policy(tx: Transaction, *, version: str, source: str, rows: tuple[PolicyRow, ...]) -> Entry[Any]:
-    """Put a policy table into force for this town."""
+    """Put a policy table into force for this town.
+
+    Raises Invalid for a row that is looser than its source's, Refused for a version that is there.
+    """
     history = await ledger.read(tx, policy_stream(tx.tenant))
     if done := history.answered(tx.request):
         return done
@@ -237,6 +273,7 @@ async def set_policy(tx: Transaction, *, version: str, source: str, rows: tuple[
             f"基準表 {version} はもうあります。新しい版の名前を付けてください。",
             f"There is already a policy table {version}. Name a new version.",
         )
+    policy.check_floor(source, rows)
     return await ledger.append(tx, history, PolicySet(town=tx.tenant, version=version, source=source, rows=rows))
 
 
@@ -255,3 +292,13 @@ async def policy_in_force(tx: Transaction) -> PolicySet:
             "The town has no policy table yet. Set one first.",
         )
     return events[-1]
+
+
+def requirement_stream(engagement: UUID) -> UUID:
+    """Return the stream of what a job asks of its own."""
+    return derived(engagement, "requirement")
+
+
+async def job_rule(tx: Transaction, engagement: UUID) -> requirement.Raised:
+    """Return what a job asks beyond its town's policy; mostly nothing."""
+    return requirement.fold((await ledger.read(tx, requirement_stream(engagement))).events)

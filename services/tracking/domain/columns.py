@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from services.tracking.domain.width import plain
-from shared.events.tracking import Confidentiality, Mapped, Zone
+from shared.events.tracking import Confidentiality, Mapped, MediumKind, Zone
 from shared.refused import Invalid
 
 MEDIA_MAX = 8  # of one item
@@ -57,11 +57,15 @@ ZONES: Mapping[str, Zone] = {
     "LGWAN接続系": "lgwan",
     "インターネット接続系": "internet",
 }
-MEDIA: Mapping[str, Literal["hdd", "ssd", "nvme", "unknown", "none"]] = {
+MEDIA: Mapping[str, MediumKind | Literal["none"]] = {
     "HDD": "hdd",
     "SSD": "ssd",
     "NVMe": "nvme",
     "NVME": "nvme",
+    "eMMC": "soldered",
+    "EMMC": "soldered",
+    "UFS": "soldered",
+    "基板実装": "soldered",
     "不明": "unknown",
     "なし": "none",
     "": "unknown",

@@ -1,10 +1,12 @@
 """Custody is about data: when a medium is accounted for, and when all of an item's are. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from shared.certification import final_level, paper
 from shared.entry import Event
 from shared.events.tracking import ClosedStep, CustodyClosed, ItemRegistered, MediumCleared, MediumReopened, Required
 from shared.levels import Level, at_least
@@ -60,28 +62,41 @@ def reached(seen: Iterable[Seen]) -> dict[UUID, Level]:
 
 def is_cleared(level: Level | None, required: Required) -> bool:
     """Tell whether the last thing the policy asks of a medium is proved: at the centre, or on site when that is all."""
-    return at_least(level, required.at_centre or required.on_site)
+    return at_least(level, final_level(required))
 
 
-def certificates_required(required: Required) -> frozenset[str]:
-    """Return the kinds of certificate a medium needs before custody closes: a destroyed one its photos' certificate.
-
-    `views.uncertified` asks the same of the database.
-    """
-    return frozenset({"destruction"}) if required.at_centre is Level.DESTROY else frozenset()
+def certificates_required(required: Required, reached: Level | None = None) -> frozenset[str]:
+    """Return the kinds of certificate a medium that reached a level needs before custody closes."""
+    kind = paper(required, reached)
+    return frozenset({kind}) if kind else frozenset()
 
 
 def clearance(
-    registered: ItemRegistered, medium: UUID, levels: Mapping[UUID, Level], history: Sequence[Event]
+    registered: ItemRegistered,
+    medium: UUID,
+    levels: Mapping[UUID, Level],
+    history: Sequence[Event],
+    *,
+    doubted: AbstractSet[UUID] = frozenset(),
 ) -> Event | None:
-    """Decide what to say of one medium: cleared, reopened, or nothing new."""
+    """Decide what to say of one medium: cleared, reopened, or nothing new.
+
+    What is proved of `doubted` media does not count while a failed re-check has their lot reopened; crushed is crushed.
+    """
+    counts = {one: level for one, level in levels.items() if one not in doubted or level is Level.DESTROY}
+    version = registered.required.policy_version
     was = bool(history) and isinstance(history[-1], MediumCleared)
-    now = is_cleared(levels.get(medium), registered.required)
+    now = is_cleared(counts.get(medium), registered.required)
     if now and not was:
-        others = sum(not is_cleared(levels.get(one.id), registered.required) for one in registered.media)
-        return MediumCleared(item=registered.item, medium=medium, media_open=others)
+        others = sum(not is_cleared(counts.get(one.id), registered.required) for one in registered.media)
+        return MediumCleared(item=registered.item, medium=medium, media_open=others, policy_version=version)
     if was and not now:
-        return MediumReopened(item=registered.item, medium=medium, reason="evidence-withdrawn")
+        if is_cleared(levels.get(medium), registered.required):
+            reason = "lot-in-doubt"
+        else:
+            raised = registered.required.raised and levels.get(medium)
+            reason = "requirement-raised" if raised else "evidence-withdrawn"
+        return MediumReopened(item=registered.item, medium=medium, reason=reason, policy_version=version)
     return None
 
 
@@ -95,18 +110,21 @@ def closing(
 ) -> CustodyClosed | None:
     """Decide that custody ends: every medium cleared and its required certificates issued.
 
-    Where no certificate is required the item must have been received: until then its way is not over. What is lost
-    never closes by itself, whatever turns up: a person must first confirm that it was found.
+    Unless its media must be destroyed the item must have been received: what was only erased may be certified in the
+    town hall, and its way is not over then. What is lost never closes by itself, whatever turns up: a person must first
+    confirm that it was found.
     """
+    required = registered.required
     if lost:
         return None
-    if not certificates_required(registered.required) and all(one.kind != RECEIVED for one in seen):
+    if final_level(required) is not Level.DESTROY and all(one.kind != RECEIVED for one in seen):
         return None
     levels = reached(seen)
     for medium in registered.media:
-        if not is_cleared(levels.get(medium.id), registered.required):
+        level = levels.get(medium.id)
+        if not is_cleared(level, required):
             return None
-        if not certificates_required(registered.required) <= issued.get(medium.id, frozenset()):
+        if not certificates_required(required, level) <= issued.get(medium.id, frozenset()):
             return None
     first: dict[str, Seen] = {}
     for one in sorted(seen, key=lambda one: (one.occurred_at, one.entry)):
@@ -115,4 +133,10 @@ def closing(
     steps = [ClosedStep(step=step, occurred_at=one.occurred_at, entry=one.entry) for step, one in first.items()]
     steps.append(ClosedStep(step="closed", occurred_at=at))
     numbers = tuple(sorted(one.number for one in seen if one.number))
-    return CustodyClosed(item=registered.item, label=registered.label, steps=tuple(steps), certificates=numbers)
+    return CustodyClosed(
+        item=registered.item,
+        label=registered.label,
+        steps=tuple(steps),
+        certificates=numbers,
+        policy_version=required.policy_version,
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from shared.entry import Event
-from shared.events.tracking import ExceptionApproved, ExceptionRequested
+from shared.events.tracking import ExceptionApproved, ExceptionRequested, ItemRegistered
 from shared.refused import Refused
 
 
@@ -17,7 +17,9 @@ class Exemption:
     requester: str | None = None
     approved: ExceptionApproved | None = None
 
-    def request(self, *, item: UUID, medium: UUID, reason: str, witness: str, requester: str) -> ExceptionRequested:
+    def request(
+        self, known: ItemRegistered, medium: UUID, *, reason: str, witness: str, requester: str
+    ) -> ExceptionRequested:
         """Ask for it, naming the witness, who is another person."""
         if self.requested:
             raise Refused(
@@ -29,7 +31,10 @@ class Exemption:
             raise Refused(
                 "two-persons", "立会いは、申し出た人とは別の人が必要です。", "The witness must be another person."
             )
-        return ExceptionRequested(item=item, medium=medium, reason=reason, witness=witness)
+        version = known.required.policy_version
+        return ExceptionRequested(
+            item=known.item, medium=medium, reason=reason, witness=witness, policy_version=version
+        )
 
     def approve(self, *, approver: str) -> ExceptionApproved:
         """Allow it: by a person who neither asked nor witnessed."""
@@ -47,10 +52,8 @@ class Exemption:
                 "承認は、申し出た人・立会いの人とは別の人が行います。",
                 "The approver must be neither the requester nor the witness.",
             )
-        asked = self.requested
-        return ExceptionApproved(
-            item=asked.item, medium=asked.medium, reason=asked.reason, witness=asked.witness, approver=approver
-        )
+        asked = self.requested.model_dump()
+        return ExceptionApproved(**asked, approver=approver)
 
 
 def fold(events: Iterable[tuple[Event, str]]) -> Exemption:

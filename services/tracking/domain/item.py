@@ -55,14 +55,22 @@ LOST = Lack(
 )
 
 
+IN_DOUBT = Lack(
+    "この契約の再確認に不合格があり、確かめ直す前です。再確認のページで引かれた媒体を確かめ、すべて合格にしてください。",
+    "a re-check in this engagement failed and its lot is in doubt; look at the media drawn on the re-check's page",
+)
+
+
 class EvidenceMissing(Refused):
     """Something may not leave yet; `lacking` says why in both languages, `missing` in Japanese."""
 
     def __init__(self, lacking: Sequence[Lack]) -> None:
         super().__init__(
             "evidence-missing",
-            f"まだ出庫できません。あと{len(lacking)}つ必要です。消去の報告を追加するか、消去できない機器として申し出てください。",
-            f"Cannot ship yet: {len(lacking)} thing(s) missing. Add an erasure report or ask for an exception.",
+            f"まだ出庫できません。あと{len(lacking)}つ必要です。"
+            "消去の報告を追加するか、再確認を済ませるか、消去できない機器として申し出てください。",
+            f"Cannot ship yet: {len(lacking)} thing(s) missing. "
+            "Add an erasure report, finish the re-check or ask for an exception.",
             missing=tuple(one.ja for one in lacking),
         )
         self.lacking = tuple(lacking)
@@ -135,14 +143,25 @@ class Item:
             )
         return MediumCorrected(item=self.registered.item, medium=medium, field=name, was=was, now=now, reason=reason)
 
-    def missing_before_ship_out(self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID]) -> tuple[Lack, ...]:
-        """Return, in words, what must still be proved before this item may leave the town hall."""
+    def missing_before_ship_out(
+        self, reached: Mapping[UUID, Level], excepted: AbstractSet[UUID], *, doubted: AbstractSet[UUID]
+    ) -> tuple[Lack, ...]:
+        """Return, in words, what must still be proved before this item may leave the town hall.
+
+        `doubted` are media that a failed re-check put in doubt: what is proved of them does not count until the lot
+        stands again. What is crushed is beyond doubt.
+        """
         needed = self.registered.required.on_site
-        return tuple(
-            _lack(medium.serial, needed, reached.get(medium.id))
-            for medium in self.registered.media
-            if needed and medium.id not in excepted and not at_least(reached.get(medium.id), needed)
-        )
+        lacking = []
+        for medium in self.registered.media:
+            proved = reached.get(medium.id)
+            if not needed or medium.id in excepted:
+                continue
+            if not at_least(proved, needed):
+                lacking.append(_lack(medium.serial, needed, proved))
+            elif medium.id in doubted and proved is not Level.DESTROY:
+                lacking.append(Lack(f"{medium.serial}：{IN_DOUBT.ja}", f"{medium.serial}: {IN_DOUBT.en}"))
+        return tuple(lacking)
 
     def ship_out(
         self,
@@ -153,6 +172,7 @@ class Item:
         vehicle: str | None,
         reached: Mapping[UUID, Level],
         excepted: AbstractSet[UUID],
+        doubted: AbstractSet[UUID],
     ) -> ShippedOut:
         """Decide that the item leaves in this cage. Refused with the list of what is missing."""
         if self.shipped:
@@ -161,13 +181,21 @@ class Item:
                 "この機器はもう出庫しています。カゴ車の内訳を確かめてください。",
                 "This item was already shipped out. Check the cage's list.",
             )
-        if missing := self.missing_before_ship_out(reached, excepted):
+        if missing := self.missing_before_ship_out(reached, excepted, doubted=doubted):
             raise EvidenceMissing(missing)
-        return ShippedOut(item=self.registered.item, cage=cage, seal=seal, carrier=carrier, vehicle=vehicle)
+        return ShippedOut(
+            item=self.registered.item,
+            cage=cage,
+            seal=seal,
+            carrier=carrier,
+            vehicle=vehicle,
+            policy_version=self.registered.required.policy_version,
+        )
 
     def receive(self, *, cage: UUID | None, centre: str) -> Received:
         """Record that the centre holds it: a fact, whatever came before."""
-        return Received(item=self.registered.item, cage=cage, centre=centre)
+        version = self.registered.required.policy_version
+        return Received(item=self.registered.item, cage=cage, centre=centre, policy_version=version)
 
     def name_candidate(self) -> ReuseCandidateNamed:
         """Name the chassis a candidate for a second life."""

@@ -134,6 +134,7 @@ def report(
         confidentiality=registered.confidentiality,
         discrepancy=discrepancy,
         reason=reason,
+        policy_version=registered.required.policy_version,
         **last,
     )
 

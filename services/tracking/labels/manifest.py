@@ -9,7 +9,7 @@ from typing import Literal
 
 from PIL import Image
 
-from services.tracking.labels.press import press, qr_svg
+from shared.press import press, qr_svg
 
 _TEMPLATE = """
 #let data = json(bytes(sys.inputs.data))

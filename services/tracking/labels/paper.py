@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from services.tracking.labels.press import press, qr_modules, qr_svg
 from services.tracking.labels.sizes import SIZES
 from shared.ids import LABEL_LENGTH, TOKEN_LENGTH, qr_url
+from shared.press import press, qr_modules, qr_svg
 from shared.refused import Refused
 
 MODULE_MIN = 0.5  # mm, so that an office scanner reads it from a worn label

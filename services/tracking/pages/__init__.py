@@ -1,4 +1,7 @@
-"""Tracking's pages, a module each for what they are about; they share `words`, `lines`, `place` and `asked`."""
+"""Tracking's pages, a module each for what they are about; they share `words`, `lines`, `place` and `asked`.
+
+`public` is apart: it is asked most, and routes are tried in order.
+"""
 
 from fastapi import APIRouter
 
@@ -14,14 +17,13 @@ from services.tracking.pages import (
     losses,
     lots,
     office,
-    public,
+    requirements,
     rolls,
     scans,
 )
 
 router = APIRouter(include_in_schema=False)
 for _part in (
-    public,
     dashboard,
     differences,
     losses,
@@ -33,6 +35,7 @@ for _part in (
     labels,
     rolls,
     engagements,
+    requirements,
     office,
     live,
 ):

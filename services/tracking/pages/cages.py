@@ -16,7 +16,7 @@ from services.tracking.api.cages import Role, photo_of
 from services.tracking.commands import cages as commands
 from services.tracking.domain.width import plain
 from services.tracking.pages.asked import Asked, again, nothing
-from services.tracking.pages.items import Looked, lacking
+from services.tracking.pages.device import Looked, lacking
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import FATES, LEVELS, LOT_KINDS
 from shared import photos
@@ -198,7 +198,7 @@ async def cages_page(
                 Lacking(item.label, one, known[item.item].state.registered.required.on_site)
                 for item in cage.items
                 for one in known[item.item].media
-                if one.missing
+                if one.missing or one.doubted
             ]
             for cage in waiting
         }

@@ -56,14 +56,14 @@ class Waits:
 @router.get("/dashboard")
 async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePlace) -> Response:
     """Show where everything of an engagement stands now."""
-    here = place.here
+    here, today = place.here, tokyo_day(door.now())
     async with door.look(place.town, who) as connection:
         counts = await reading.overview(connection, here.engagement)
         life = await reading.second_life(connection, here.engagement)
         where = await reading.places(connection, here.engagement)
         lots = await reading.lot_places(connection, here.engagement)
         ways = await reading.destinations(connection, here.engagement)
-        due = await reading.certificates(connection, here.engagement, here.certificate_days)
+        due = await reading.certificates(connection, here.engagement, today)
         open_ = [one for one in await reading.differences(connection) if one.outcome is None]
         asked = await reading.exceptions_asked(connection)
         lost = [one for one in await reading.losses(connection) if not one.ended]
@@ -72,7 +72,6 @@ async def dashboard(request: Request, door: TheDoor, who: SignedIn, place: ThePl
         doubt = await reading.in_doubt(connection, here.engagement)
         apart = await _machines(connection, counts.ready_not_taken_over, open_)
         apart += await _machines(connection, counts.taken_over_not_ready, open_, taken=True)
-    today = tokyo_day(door.now())
     total, held = sum(counts.items.values()), sum(counts.held.values())
     waits = Waits(place, today, lost, open_, apart, due, asked, loaded, broken, doubt, where["on-its-way"], held)
     return render(
@@ -122,8 +121,9 @@ def _common(waits: Waits) -> list[dict[str, Any]]:
         found.append({"what": "apart", "n": unnamed, "href": "#rec"})
     if waits.broken:
         found.append({"what": "broken", "n": waits.broken, "href": f"/items{named}&record=broken"})
+    deadlines = f"/certificates/deadlines?{waits.place.query}"
     found += [
-        {"what": "certificate", "of": one, "left": (one.due_on - waits.today).days, "href": "/certificates"}
+        {"what": "certificate", "of": one, "left": (one.due_on - waits.today).days, "href": deadlines}
         for one in waits.due
         if one.missing and one.due_on
     ]

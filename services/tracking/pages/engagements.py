@@ -12,10 +12,18 @@ from starlette.responses import Response
 
 from services.tracking import reading
 from services.tracking.commands import parties
-from services.tracking.domain.policy import mic_r2_12
+from services.tracking.domain.policy import guideline_rows
 from services.tracking.pages.asked import NAME_MAX, Asked, again, nothing
 from services.tracking.pages.place import Engagement, engagements_of, set_desk
-from services.tracking.pages.words import ASSURANCES, LEVELS, POLICY_SOURCES, ZONES
+from services.tracking.pages.words import (
+    ASSURANCES,
+    DAYS_KINDS,
+    LEVELS,
+    POLICY_FIELDS,
+    POLICY_GRADES,
+    POLICY_SOURCES,
+    ZONES,
+)
 from shared.database import Transaction
 from shared.door import Door, TheDoor
 from shared.entry import Entry
@@ -52,6 +60,10 @@ async def open_engagement(request: Request, door: TheDoor, who: SignedIn) -> Res
         "certificate_days": form.number(
             "certificate_days", _("証明書の提出期限（入庫からの日数）"), least=1, most=3650
         ),
+        "certificate_days_kind": form.choice("certificate_days_kind", _("日数の数え方"), DAYS_KINDS),
+        "certificate_by": _day(asked, "certificate_by", _("契約で決めた提出期限の日"))
+        if form.value("certificate_by").strip()
+        else None,
     }
     open_it = partial(parties.open_engagement, **given)
     if await asked.tried(lambda: door.act(who.party, who, open_it, ask=asked.ask)):
@@ -109,6 +121,7 @@ async def _engagements(request: Request, door: Door, who: Principal, asked: Aske
         there=there,
         centres=[(row.party, row.name) for row in rows if row.kind == "centre"],
         carriers=[(row.party, row.name) for row in rows if row.kind == "carrier"],
+        days_kinds=DAYS_KINDS,
         may=who.has("town-admin"),
         today=tokyo_day(door.now()),
         **asked.said,
@@ -136,12 +149,13 @@ async def set_policy(request: Request, door: TheDoor, who: SignedIn) -> Response
     _only(who, "town-admin")
     asked = await Asked.of(request)
     version = asked.form.need("version", _("版の名前"), longest=100)
+    source = asked.form.choice("source", _("もとの基準"), POLICY_SOURCES)
     on_site = asked.form.choice("on_site", _("役場で求める水準"), ("clear", "purge"))
     assurance = asked.form.choice("assurance", _("確かめ方"), ASSURANCES)
 
     async def do(tx: Transaction) -> Entry[Any]:
-        rows = mic_r2_12(on_site=Level(on_site), assurance=assurance)  # type: ignore[arg-type]  # one of ASSURANCES
-        return await parties.set_policy(tx, version=version, source="MIC R2.12", rows=rows)
+        rows = guideline_rows(source, on_site=Level(on_site), assurance=assurance)  # type: ignore[arg-type]  # both are choices of the form
+        return await parties.set_policy(tx, version=version, source=source, rows=rows)
 
     if await asked.tried(lambda: door.act(who.party, who, do, ask=asked.ask)):
         return again("/policy")
@@ -171,6 +185,8 @@ async def _policy(request: Request, door: Door, who: Principal, asked: Asked) ->
         town=towns.get(town or "", "") or who.who,
         may=who.kind == "town" and who.has("town-admin"),
         tables=POLICY_SOURCES,
+        grades=POLICY_GRADES,
+        fields=POLICY_FIELDS,
         zones=ZONES,
         levels=LEVELS,
         assurances=ASSURANCES,

@@ -19,6 +19,7 @@ from shared.database import PLATFORM, Transaction, as_party
 from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.identity import Principal, holding
+from shared.mail import EMAIL, EMAIL_EXAMPLE, EMAIL_LENGTH_MAX
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 
@@ -120,16 +121,34 @@ async def enrol(request: Request, door: TheDoor, who: Admin) -> Response:
     name = form.need("name", _("名前"), longest=NAME_MAX)
     title = form.may("title", _("所属・肩書"), longest=100) or None
     contact = form.may("contact", _("連絡先"), longest=200) or None
+    email = _email(asked, "email")
     roles = form.choices("roles", _("役割"), ROLES_OF[who.kind], least=1)
     ask = asked.ask
     person = parties.reference_of(who.party, ask.request)
 
     async def do(tx: Transaction) -> None:
-        await parties.enrol(tx, person, name=name, title=title, contact=contact, roles=roles)
+        await parties.enrol(tx, person, name=name, title=title, contact=contact, email=email, roles=roles)
 
     if await asked.tried(lambda: door.act(who.party, who, do, ask=ask)):
         return again("/people")
     return await _people(request, door, who, asked)
+
+
+@router.post("/people/email")
+async def write_to(request: Request, door: TheDoor, who: Admin) -> Response:
+    """Change the address of a person of the reader's own party; an empty one takes it away."""
+    asked = await Asked.of(request)
+    person = asked.form.need("person", _("名前"), longest=64)
+    email = _email(asked, "address")
+    change = partial(parties.write_to, person=person, email=email)
+    if await asked.tried(lambda: door.act(who.party, who, change, ask=asked.ask)):
+        return again("/people")
+    return await _people(request, door, who, asked)
+
+
+def _email(asked: Asked, name: str) -> str | None:
+    said = asked.form.may(name, _("メールアドレス"), longest=EMAIL_LENGTH_MAX, pattern=EMAIL, example=EMAIL_EXAMPLE)
+    return said or None
 
 
 async def _people(request: Request, door: Door, who: Principal, asked: Asked) -> Response:

@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from sqlalchemy import text
 
 from shared.database import as_party
+from shared.deadline import Terms
 from shared.door import TheDoor
 from shared.identity import Principal, SignedIn
 from shared.refused import Unknown
@@ -33,7 +34,7 @@ class Engagement:
     contract: str
     starts_on: date
     ends_on: date
-    certificate_days: int
+    terms: Terms  # of the deadline of its certificates
     open: bool
 
 
@@ -67,15 +68,21 @@ async def engagements_of(door: TheDoor, who: Principal) -> list[Engagement]:
         await as_party(connection, tenant=who.party, party=who.party)
         rows = await connection.execute(
             text(
-                "SELECT e.engagement, e.town, t.name, e.centre, c.name, e.carrier, e.title, e.contract, e.starts_on, "
-                "e.ends_on, e.certificate_days, EXISTS (SELECT FROM acts_for(e.town, :party) AS x(engagement) "
+                "SELECT e.engagement, e.town, t.name AS town_name, e.centre, c.name AS centre_name, e.carrier, "
+                "e.title, e.contract, e.starts_on, e.ends_on, e.certificate_days, e.certificate_days_kind, "
+                "e.certificate_by, EXISTS (SELECT FROM acts_for(e.town, :party) AS x(engagement) "
                 "WHERE x.engagement = e.engagement) AS open FROM engagements e JOIN parties t ON t.party = e.town "
                 "JOIN parties c ON c.party = e.centre ORDER BY open DESC, e.starts_on DESC, e.contract"
             ),
             {"party": who.party},
         )
-        found = [Engagement(*row) for row in rows]
+        found = [_engagement(row._asdict()) for row in rows]
     return [one for one in found if one.open or one.town == who.party]
+
+
+def _engagement(row: dict[str, Any]) -> Engagement:
+    terms = Terms(*(row.pop(name) for name in ("certificate_days", "certificate_days_kind", "certificate_by")))
+    return Engagement(**row, terms=terms)
 
 
 async def place(

@@ -13,13 +13,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from services.tracking import reading
+from services.tracking import reading, witnesses
+from services.tracking.keys import PUBLIC, published
 from services.tracking.pages.lines import Lines, Moment, lines
 from services.tracking.pages.place import desk
 from services.tracking.pages.words import EVENTS, ITEM_KINDS, LEVELS, ROLES
@@ -27,12 +26,14 @@ from shared.database import as_party
 from shared.door import Door, TheDoor
 from shared.identity import Anyone
 from shared.ids import ALPHABET, TOKEN_LENGTH, BadLabel, Label, parse_label, qr_url
+from shared.limiter import limiter
 from shared.refused import Unknown
 from shared.settings import settings
 from shared.simulated import is_marked
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 from shared.web.viewer import Viewer
+from shared.web.wareki import tokyo_day
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,7 +42,7 @@ TYPED_MAX = 2500  # characters: ten URLs from QR codes
 BARE = RateLimitItemPerMinute(120)  # a whole town hall sits behind one address
 HOLDING = RateLimitItemPerMinute(600)
 
-_limiter = MovingWindowRateLimiter(MemoryStorage())
+_limiter = limiter()
 
 SentLabel = Annotated[str, Path(max_length=40)]
 SentToken = Annotated[str, Path(max_length=40)]
@@ -117,6 +118,7 @@ async def story(request: Request, door: TheDoor, label: SentLabel, token: SentTo
         lines=_lines(seen),
         indexes=indexes,
         size=size,
+        today=tokyo_day(door.now()),
         url=qr_url(settings().origin, seen.label, right),
         **_words(),
     )
@@ -129,15 +131,21 @@ async def log(request: Request, door: TheDoor) -> Response:
         row = (
             await connection.execute(text("SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT 1"))
         ).one_or_none()
+        known = witnesses.known(settings().keys)
+        seen = await witnesses.seen(connection, known)
     root = base64.b64encode(row.root).decode() if row else ""
-    return render(request, "log.html", head=row, root=root, origin=settings().log_origin)
+    expected = [key.name for key in known]
+    return render(
+        request, "log.html", head=row, root=root, origin=settings().log_origin, witnesses=seen, expected=expected
+    )
 
 
 @router.get("/keys")
 async def keys(request: Request) -> Response:
     """Name the public keys, so that nobody needs to trust this site for them."""
-    key = settings().keys / "log.vkey"
-    return render(request, "keys.html", log_key=key.read_text().strip() if key.exists() else "")
+    folder = settings().keys
+    known = published(folder) if (folder / PUBLIC).exists() else []
+    return render(request, "keys.html", log_keys=[(str(one.key), one.until) for one in reversed(known)])
 
 
 @router.get("/signin")

@@ -10,7 +10,13 @@ ITEM_KINDS: Mapping[str, str] = {
     "loose-drive": _("記憶媒体"),
 }
 LOT_KINDS: Mapping[str, str] = {"monitor": _("モニター"), "keyboard": _("キーボード"), "other": _("そのほか")}
-MEDIUM_KINDS: Mapping[str, str] = {"hdd": "HDD", "ssd": "SSD", "nvme": "NVMe", "unknown": _("不明")}
+MEDIUM_KINDS: Mapping[str, str] = {
+    "hdd": "HDD",
+    "ssd": "SSD",
+    "nvme": "NVMe",
+    "soldered": _("基板実装（eMMC・UFS）"),
+    "unknown": _("不明"),
+}
 ZONES: Mapping[str, str] = {
     "mynumber": _("個人番号利用事務系"),
     "lgwan": _("LGWAN接続系"),
@@ -27,7 +33,26 @@ ASSURANCES: Mapping[str, str] = {
     "onsite_erase_plus_certificate": _("庁舎での消去と証明書"),
     "both": _("職員の立会いと証明書"),
 }
-POLICY_SOURCES: Mapping[str, str] = {"MIC R2.12": _("総務省ガイドライン 令和2年12月版")}
+POLICY_SOURCES: Mapping[str, str] = {
+    "MIC R2.12": _("総務省ガイドライン 令和2年12月版"),
+    "MIC R4.3": _("総務省ガイドライン 令和4年3月版"),
+    "MIC R6.10": _("総務省ガイドライン 令和6年10月版"),
+    "MIC R7.3": _("総務省ガイドライン 令和7年3月版"),
+}
+POLICY_GRADES: Mapping[str, str] = {
+    "MIC R2.12": _("機密性3・2・1"),
+    "MIC R4.3": _("機密性3・2・1"),
+    "MIC R6.10": _("自治体機密性3A・3B・3C・2・1"),
+    "MIC R7.3": _("自治体機密性3A・3B・3C・2・1"),
+}
+POLICY_FIELDS: Mapping[str, str] = {
+    "zone": _("ネットワーク"),
+    "confidentiality": _("機密性"),
+    "media_class": _("分類"),
+    "on_site": _("役場で求める水準"),
+    "at_centre": _("センターで求める水準"),
+    "assurance": _("確かめ方"),
+}
 PLACES: Mapping[str, str] = {
     "town": _("役場（出庫前）"),
     "transit": _("輸送中"),
@@ -65,6 +90,10 @@ ROLES: Mapping[str, str] = {
     "auditor": _("監査"),
     "platform-operator": _("運用者"),
 }
+DAYS_KINDS: Mapping[str, str] = {
+    "calendar": _("暦日（土日祝も数える）"),
+    "business": _("開庁日（土日祝と12月29日〜1月3日を数えない）"),
+}
 CERTIFICATES: Mapping[str, str] = {
     "erasure": _("消去証明書"),
     "destruction": _("破壊証明書"),
@@ -100,6 +129,8 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "tracking.breach-explained.v1": (_("合わないところの説明"), ""),
     "tracking.medium-corrected.v1": (_("記憶媒体の登録内容の訂正"), "ask"),
     "tracking.label-bound.v1": (_("ラベルの付け替え"), ""),
+    "erasure.item-placed.v1": (_("消去の作業に載せた"), ""),
+    "erasure.item-taken-out.v1": (_("消去が終わらず外した"), "ask"),
     "erasure.medium-erased.v1": (_("データ消去"), ""),
     "erasure.erasure-failed.v1": (_("データ消去できず"), "ask"),
     "erasure.erasure-verified.v1": (_("消去の確認"), ""),
@@ -118,6 +149,8 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "certificates.requested.v1": (_("証明書の作成"), ""),
     "certificates.issued.v1": (_("証明書の発行"), ""),
     "certificates.overdue.v1": (_("証明書の期限切れ"), "ask"),
+    "certificates.revoked.v1": (_("証明書の取り消し"), "ask"),
+    "certificates.validated.v1": (_("町による証明書の確認"), ""),
     "tracking.custody-closed.v1": (_("終了"), "turn"),
     "tracking.reuse-candidate-named.v1": (_("再生の候補"), "life"),
     "tracking.recycling-chosen.v1": (_("再資源化へ"), "life"),
@@ -130,4 +163,5 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "refurb.delivered-to-town.v1": (_("町へ納品"), "life"),
     "refurb.recycled.v1": (_("再資源化"), "life"),
     "tracking.taken-over.v1": (_("受け取り"), "life"),
+    "refurb.support-contacted.v1": (_("サポートの記録"), "life"),
 }

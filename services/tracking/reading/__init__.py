@@ -26,6 +26,7 @@ from services.tracking.reading.listing import (
 from services.tracking.reading.losses import Lost, losses
 from services.tracking.reading.overview import Counted, Overview, lot_of, lots_of, overview
 from services.tracking.reading.publication import Public, public
+from services.tracking.reading.requirements import AskedOf, requirements
 from services.tracking.reading.waiting import (
     Asked,
     Difference,
@@ -41,6 +42,7 @@ from services.tracking.reading.waiting import (
 __all__ = [
     "PAGE_SIZE",
     "Asked",
+    "AskedOf",
     "Awaited",
     "Cage",
     "Counted",
@@ -75,6 +77,7 @@ __all__ = [
     "people",
     "places",
     "public",
+    "requirements",
     "second_life",
     "shut_now",
     "still_open",

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tracking.reading.listing import ITEMS, PLACE, PLACES, REFURB_STEPS
 from services.tracking.reading.overview import HELD
+from shared.deadline import SOON_DAYS, after, business_days, due_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ async def second_life(connection: AsyncConnection, engagement: UUID) -> SecondLi
     of = {"engagement": engagement}
     done = await connection.execute(
         text(
-            "SELECT t.data->>'step' AS step, count(DISTINCT t.item) AS n FROM timeline t JOIN items i USING (item) "
-            "WHERE i.engagement = :engagement AND t.kind = 'refurb.step-done.v1' GROUP BY 1"
+            "SELECT t.step, count(*) AS n FROM items i CROSS JOIN LATERAL (SELECT DISTINCT t.data->>'step' AS step "
+            "FROM timeline t WHERE t.item = i.item AND t.kind = 'refurb.step-done.v1') t "
+            "WHERE i.engagement = :engagement GROUP BY 1"
         ),
         of,
     )
@@ -103,40 +105,53 @@ class Awaited:
     issued: int
     missing: int
     due_on: date | None  # of the first that is missing
+    overdue: int  # missing, and the deadline has passed
+    soon: int  # missing, and due within SOON_DAYS business days
 
 
-async def certificates(connection: AsyncConnection, engagement: UUID, days: int) -> list[Awaited]:
-    """Count the certificates of received items; the time runs from the day of receipt (契約, certificate_days)."""
+async def certificates(connection: AsyncConnection, engagement: UUID, today: date) -> list[Awaited]:
+    """Count the certificates owed; the time runs from the day of receipt, or the contract names a date (`deadline`)."""
     rows = await connection.execute(
         text(
-            "WITH received AS (SELECT i.item, min(t.occurred_at) AS at FROM timeline t JOIN items i USING (item) "
-            " WHERE i.engagement = :engagement AND t.kind = 'tracking.received.v1' GROUP BY 1), "
-            "media AS (SELECT r.item, r.at, (m->>'id') AS medium, i.data->'required'->>'at_centre' AS at_centre "
-            " FROM received r JOIN items i USING (item), jsonb_array_elements(i.data->'media') m), "
-            "wanted AS (SELECT 'destruction' AS kind, item, at, medium FROM media WHERE at_centre = 'destroy' "
-            " UNION ALL SELECT 'tracking', item, at, NULL FROM received) "
+            f"WITH owing AS (SELECT i.item, i.data, {due_sql('r.at', 'e')} AS due_on FROM items i "  # noqa: S608 - constants
+            " JOIN engagements e USING (engagement) CROSS JOIN LATERAL (SELECT min(t.recorded_at) AS at "
+            "  FROM timeline t WHERE t.item = i.item AND t.kind = 'tracking.received.v1') r "
+            " WHERE i.engagement = :engagement AND (r.at IS NOT NULL OR e.certificate_by IS NOT NULL)), "
+            "media AS (SELECT o.item, o.due_on, (m->>'id') AS medium, o.data->'required'->>'assurance' AS assurance, "
+            " coalesce(o.data->'required'->>'at_centre', o.data->'required'->>'on_site') AS last, "
+            " EXISTS (SELECT FROM timeline d WHERE d.item = o.item AND d.kind = 'erasure.medium-destroyed.v1' "
+            "  AND d.data->>'medium' = m->>'id') AS crushed FROM owing o, jsonb_array_elements(o.data->'media') m), "
+            "wanted AS (SELECT CASE WHEN last = 'destroy' OR crushed THEN 'destruction' ELSE 'erasure' END AS kind, "
+            " item, due_on, medium FROM media "  # shared/certification.py says the same
+            " WHERE last = 'destroy' OR crushed OR (last IS NOT NULL AND assurance <> 'witnessed') "
+            " UNION ALL SELECT 'tracking', item, due_on, NULL FROM owing) "
             "SELECT w.kind, count(*) FILTER (WHERE c.number IS NOT NULL) AS issued, "
             " count(*) FILTER (WHERE c.number IS NULL) AS missing, "
-            " min((w.at AT TIME ZONE 'Asia/Tokyo')::date + CAST(:days AS integer)) "
-            "  FILTER (WHERE c.number IS NULL) AS due_on "
+            " min(w.due_on) FILTER (WHERE c.number IS NULL) AS due_on, "
+            " count(*) FILTER (WHERE c.number IS NULL AND w.due_on < :today) AS overdue, "
+            " count(*) FILTER (WHERE c.number IS NULL AND w.due_on BETWEEN :today AND :soon) AS soon "
             "FROM wanted w LEFT JOIN LATERAL (SELECT t.data->>'number' AS number FROM timeline t WHERE t.item = w.item "
             " AND t.kind = 'certificates.issued.v1' AND t.data->>'certificate_kind' = w.kind "
             " AND (w.medium IS NULL OR t.data->>'medium' = w.medium) AND NOT EXISTS (SELECT FROM timeline v "
             " WHERE v.stream = t.stream AND v.kind = 'certificates.revoked.v1') LIMIT 1) c ON true "
             "GROUP BY 1 ORDER BY 1"
         ),
-        {"engagement": engagement, "days": days},
+        {"engagement": engagement, "business": list(business_days()), "today": today, "soon": after(today, SOON_DAYS)},
     )
     return [Awaited(*row) for row in rows]
 
 
 async def weights(connection: AsyncConnection, engagement: UUID) -> list[tuple[str, float]]:
-    """Sum the kilograms that recycling gave back, by material."""
+    """Sum the kilograms that recycling gave back, by material: of chassis by themselves, and of whole consignments."""
     rows = await connection.execute(
         text(
-            "SELECT w->>'material' AS material, sum((w->>'kg')::float) AS kg FROM timeline t "
-            "JOIN items i USING (item), jsonb_array_elements(t.data->'weights') w "
-            "WHERE i.engagement = :engagement AND t.kind = 'refurb.recycled.v1' GROUP BY 1 ORDER BY 2 DESC"
+            "SELECT w->>'material' AS material, sum((w->>'kg')::float) AS kg FROM ("
+            " SELECT t.data FROM items i CROSS JOIN LATERAL (SELECT t.data FROM timeline t "
+            "  WHERE t.item = i.item AND t.kind = 'refurb.recycled.v1') t WHERE i.engagement = :engagement UNION ALL ("
+            " SELECT DISTINCT ON (t.stream) t.data FROM timeline t JOIN timeline c USING (stream) "
+            " WHERE c.kind = 'refurb.consigned.v1' AND c.data->>'engagement' = CAST(:engagement AS text) "
+            " AND t.kind = 'refurb.material-reported.v1' ORDER BY t.stream, t.sequence DESC)"
+            ") told, jsonb_array_elements(told.data->'weights') w GROUP BY 1 ORDER BY 2 DESC"
         ),
         {"engagement": engagement},
     )

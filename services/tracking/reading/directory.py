@@ -31,15 +31,21 @@ class Person:
     title: str | None
     roles: tuple[str, ...]
     contact: str | None = None
+    email: str | None = None
 
 
 async def people(connection: AsyncConnection, parties: Sequence[str]) -> list[Person]:
     """Return the people of these parties, by name."""
     rows = await connection.execute(
-        text("SELECT person, party, name, title, roles, contact FROM people WHERE party = ANY(:parties) ORDER BY name"),
+        text(
+            "SELECT person, party, name, title, roles, contact, email FROM people WHERE party = ANY(:parties) "
+            "ORDER BY name"
+        ),
         {"parties": list(parties)},
     )
-    return [Person(row.person, row.party, row.name, row.title, tuple(row.roles), row.contact) for row in rows]
+    return [
+        Person(row.person, row.party, row.name, row.title, tuple(row.roles), row.contact, row.email) for row in rows
+    ]
 
 
 async def parties_engaged(connection: AsyncConnection, engagement: UUID) -> tuple[str, ...]:

@@ -54,10 +54,10 @@ async def losses(connection: AsyncConnection, *, only: UUID | None = None) -> li
         await connection.execute(
             text(
                 "SELECT stream, sequence, entry, kind, data, occurred_at, recorded_at, person, party FROM timeline "
-                "WHERE kind LIKE 'tracking.loss-%' AND (CAST(:only AS uuid) IS NULL OR stream = :only) "
+                "WHERE kind = ANY(:kinds) AND (CAST(:only AS uuid) IS NULL OR stream = :only) "
                 "ORDER BY stream, sequence"
             ),
-            {"only": only},
+            {"only": only, "kinds": [LossReported.kind, LossNotified.kind, LossEnded.kind]},
         )
     )
     cases = []

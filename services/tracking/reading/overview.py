@@ -85,7 +85,8 @@ async def overview(connection: AsyncConnection, engagement: UUID) -> Overview:
     counted: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in await connection.execute(
         text(
-            "SELECT t.kind AS event, i.kind, count(DISTINCT t.item) AS n FROM timeline t JOIN items i USING (item) "
+            "SELECT t.event, i.kind, count(*) AS n FROM items i CROSS JOIN LATERAL "
+            "(SELECT DISTINCT t.kind AS event FROM timeline t WHERE t.item = i.item) t "
             "WHERE i.engagement = :engagement GROUP BY 1, 2 ORDER BY 1, 2"
         ),
         of,

@@ -2,6 +2,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -24,6 +25,12 @@ from shared.testing import CENTRE, NOW, TOWN, WORKER, Service, recorded, service
 async def tracking(servers: Stack) -> AsyncIterator[Service]:
     async with service(servers, "tracking") as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+async def engagement(tracking: Service) -> UUID:
+    await peopled(tracking)
+    return await founded(tracking)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 
 from services.tracking.consumers import consumers
-from services.tracking.tests import test_commands as commands
+from services.tracking.tests import entries
 from shared.entry import Entry, Event
 from shared.events.erasure import Evidence, MediumDestroyed, Photo, Reason
 from shared.events.refurb import Ready, Recycled, Spec, StepDone, Weight
@@ -80,7 +80,7 @@ def erased(item: Entry[Any], level: Level = Level.PURGE) -> Entry[Any]:
         "evidence": Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli"),
         "witness": "witness",
     }
-    return commands.erased(item, level, by=WORKER, **private)
+    return entries.erased(item, level, by=WORKER, **private)
 
 
 def afterwards(item: Entry[Any], *, ready: bool) -> list[Entry[Any]]:
@@ -97,7 +97,7 @@ def afterwards(item: Entry[Any], *, ready: bool) -> list[Entry[Any]]:
         operator="worker",
         **about,
     )
-    issued = commands.issued(item)
+    issued = entries.issued(item)
     events: list[tuple[Event, UUID]] = [(destroyed, uuid7()), (issued.event, issued.stream)]
     if ready:
         events += [(StepDone(item=known.item, step=step), uuid7()) for step in ("ssd", "os", "cleaning", "support")]

@@ -17,7 +17,7 @@ from services.tracking.commands import rolls
 from services.tracking.domain import workbook
 from services.tracking.reading.rolls import printed_roll
 from services.tracking.tests.actors import CARRIER, FIRST, HEADS, LAST, OTHER_CARRIER, Api, line
-from services.tracking.tests.test_commands import destroyed, erased, hear
+from services.tracking.tests.entries import destroyed, erased, hear
 from services.tracking.tests.world import founded, registered, row
 from shared import blobs
 from shared.entry import Entry
@@ -58,6 +58,25 @@ async def test_an_engagement_and_a_policy_are_the_towns_own(api: Api) -> None:
         assert (refused["code"], refused["facts"]["field"]) == (code, field)
     assert (await api.do("worker", "/engagements", status=403, **said))["code"] == "role"
     assert (await api.do("admin", "/policies", status=409, version="1"))["code"] == "policy-version"
+
+
+async def test_a_town_s_own_rows_may_be_stricter_than_the_guideline_s_and_never_looser(api: Api) -> None:
+    row = {"zone": "lgwan", "confidentiality": "3B", "media_class": 2, "on_site": "clear", "at_centre": "purge"}
+    row |= {"assurance": "both"}
+    for loose, said in (({"at_centre": "clear"}, "Purge（除去）以上"), ({"media_class": 3}, "分類（2）以上")):
+        asked = {"version": "緩い版", "source": "MIC R6.10", "rows": [row, row | loose]}
+        refused = await api.do("admin", "/policies", status=422, **asked)
+        assert (refused["code"], refused["facts"]["field"]) == ("looser-than-guideline", "rows")
+        assert "LGWAN接続系・機密性3Bの行" in refused["detail"]
+        assert said in refused["detail"]
+    assert (await api.do("admin", "/policies", status=422, version="x", source="MIC R1.1"))["code"] == "invalid"
+    unknown = await api.do("admin", "/policies", status=422, version="x", rows=[row])
+    assert "もとの基準（MIC R2.12）にない区分" in unknown["detail"], "R2.12 has no 3B"
+    versions = await api.tracking.rows(
+        "SELECT convert_from(body, 'UTF8')::jsonb->'data'->>'version' AS version FROM entries WHERE kind = :kind",
+        kind="tracking.policy-set.v1",
+    )
+    assert [one.version for one in versions] == ["1"], "nothing refused was put into force"
 
 
 async def test_the_town_s_list_is_looked_at_first_and_registered_once(api: Api) -> None:
@@ -548,3 +567,15 @@ async def test_a_label_of_a_roll_is_bound_by_label_and_serial(api: Api) -> None:
     scan = {"requestId": str(uuid7()), "work": "received", "label": first}
     answer = await api.send("worker", "POST", "/scans", json={"scans": [scan]})
     assert "付け替えました" in answer.text, "a scan of a label that was replaced says by which"
+
+
+async def test_a_job_is_raised_by_the_towns_administrator_alone(api: Api) -> None:
+    rows = await api.tracking.rows("SELECT engagement FROM engagements WHERE town = :t LIMIT 1", t=TOWN)
+    path = f"/engagements/{rows[0].engagement}/requirement"
+    said: dict[str, Any] = {"on_site": "purge", "at_centre": "destroy", "reason": "全台を破壊する"}
+    for who in ("clerk", "worker"):
+        assert (await api.do(who, path, status=403, **said))["code"] == "role"
+    assert (await api.do("admin", path, status=422, **(said | {"on_site": "clean"})))["code"] == "invalid"
+    assert (await api.do("admin", path, **said))["kind"] == "tracking.requirement-raised.v1"
+    again = await api.do("admin", path, status=422, **said)
+    assert (again["code"], again["facts"]["field"]) == ("nothing-raised", "on_site")

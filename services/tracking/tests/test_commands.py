@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -8,84 +7,16 @@ import pytest
 from sqlalchemy import text
 
 from services.tracking import views
-from services.tracking.commands import cages, differences, items, parties, scans
-from services.tracking.consumers import consumers
+from services.tracking.commands import differences, items, parties, scans
 from services.tracking.domain.row import Row
-from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
+from services.tracking.tests.entries import erased, hear, issued
+from services.tracking.tests.world import CARRIER, founded, registered, row
 from shared.entry import By, Entry
-from shared.events.certificates import CertificateIssued
-from shared.events.erasure import Evidence, MediumDestroyed, MediumErased, Photo, Reason
-from shared.ids import derived, uuid7
+from shared.ids import uuid7
 from shared.levels import Level
 from shared.messaging import Later
 from shared.refused import Forbidden, Invalid, Refused, Reused
-from shared.testing import CENTRE, CLERK, NOW, OTHER_TOWN, TOWN, WORKER, Service, recorded
-
-EVIDENCE = Evidence(sha256="0" * 64, filename="nvme.json", tool="nvme-cli")
-
-
-@pytest.fixture(scope="module")
-async def engagement(tracking: Service) -> UUID:
-    await peopled(tracking)
-    return await founded(tracking)
-
-
-def erased(item: Entry[Any], level: Level = Level.PURGE, *, by: Any = None, **said: Any) -> Entry[Any]:
-    medium = item.event.media[0]
-    usual = {"reasons": (Reason(code="x", ja="。", en="."),), "evidence": EVIDENCE, "place": "on-site"}
-    event = MediumErased(
-        medium=medium.id,
-        item=item.stream,
-        label=item.event.label,
-        serial=medium.serial,
-        technique="nvme-block-erase",
-        achieved=level,
-        required=Level.PURGE,
-        sufficient=level >= Level.PURGE,
-        table_version="1",
-        operator="worker",
-        **(usual | said),
-    )
-    return recorded(event, stream=medium.id, **({"by": by} if by else {}))
-
-
-def destroyed(item: Entry[Any]) -> Entry[Any]:
-    medium = item.event.media[0]
-    event = MediumDestroyed(
-        medium=medium.id,
-        item=item.stream,
-        label=item.event.label,
-        serial=medium.serial,
-        technique="crush",
-        machine="1",
-        photos=(Photo(sha256="1" * 64, role="after"),),
-        operator="worker",
-    )
-    return recorded(event, stream=medium.id, sequence=2)
-
-
-def issued(item: Entry[Any]) -> Entry[Any]:
-    medium = item.event.media[0]
-    stream = derived(medium.id, "destruction-certificate")
-    event = CertificateIssued(
-        certificate=stream,
-        number=f"D-{item.event.label}",
-        certificate_kind="destruction",
-        item=item.stream,
-        label=item.event.label,
-        medium=medium.id,
-        input_sha256="2" * 64,
-        pdf_sha256="3" * 64,
-        json_sha256="4" * 64,
-        key="k",
-        log_index=0,
-    )
-    return recorded(event, stream=stream, sequence=2)
-
-
-async def hear(tracking: Service, entries: Sequence[Entry[Any]]) -> None:
-    async with tracking.consuming() as tx:
-        await consumers.handle(tx, entries)
+from shared.testing import CENTRE, CLERK, NOW, TOWN, WORKER, Service
 
 
 async def test_the_same_inventory_twice_is_one_registration(tracking: Service, engagement: UUID) -> None:
@@ -190,82 +121,6 @@ async def test_a_simulation_and_real_work_never_share_an_engagement(tracking: Se
             tx, centre="centre-sim", carrier=None, title="【模擬】試行", contract="R8-sim", **days
         )
     assert opened.event.title == "【模擬】試行"
-
-
-async def test_a_cage_leaves_only_when_every_medium_is_proved_or_excepted(tracking: Service, engagement: UUID) -> None:
-    good, bad = await registered(tracking, engagement, [row("G1"), row("B1")])
-    async with tracking.acting(by=WORKER) as tx:
-        cage = (await cages.seal(tx, engagement, "1", "4817", [good.stream, bad.stream])).stream
-    await hear(tracking, [erased(good), erased(bad, Level.CLEAR)])
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Refused) as refused:
-            await cages.hand_over(tx, cage, vehicle=None)
-        assert refused.value.missing == (
-            f"{views.grouped(bad.event.label)}　B1：Purge（除去）以上の消去の証跡（いまはClear（消去））",
-        )
-    medium = bad.event.media[0].id
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Invalid, match="町の名簿にある人"):
-            await items.request_exception(tx, bad.stream, medium, reason="媒体が応答しない", witness="x")
-        await items.request_exception(tx, bad.stream, medium, reason="媒体が応答しない", witness="witness")
-    for party, said in ((CENTRE, "町の職員"), (TOWN, "別の人")):
-        async with tracking.acting(by=By(person="witness", party=party)) as tx:
-            with pytest.raises(Refused, match=said):
-                await items.approve_exception(tx, medium)
-    async with tracking.acting(by=By(person="boss", party=TOWN)) as tx:
-        await items.approve_exception(tx, medium)
-    request = uuid7()
-    async with tracking.acting(by=WORKER, request=request) as tx:
-        shipped = await cages.hand_over(tx, cage, vehicle="1234")
-    async with tracking.acting(by=WORKER, request=request) as tx:
-        again = await cages.hand_over(tx, cage, vehicle="1234")
-    assert [entry.id for entry in shipped] == [entry.id for entry in again]
-    assert all(entry.replayed for entry in again)
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Refused, match="もう出庫"):
-            await cages.hand_over(tx, cage, vehicle=None)
-
-
-async def test_a_short_cage_needs_a_reason_and_a_second_person_and_closes_when_found(
-    tracking: Service, engagement: UUID
-) -> None:
-    three = await registered(tracking, engagement, [row("C1"), row("C2"), row("C3")])
-    streams = [entry.stream for entry in three]
-    async with tracking.acting(by=WORKER) as tx:
-        cage = (await cages.seal(tx, engagement, "7", "1", streams)).stream
-    difference = differences.Difference("探したがない", "second")
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Refused, match="合いません"):
-            await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=None)
-        with pytest.raises(Refused, match="別の人"):
-            alone = differences.Difference("x", WORKER.person)
-            await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=alone)
-        with pytest.raises(Invalid, match="名簿にある別の人"):
-            nobody = differences.Difference("x", "x")
-            await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=nobody)
-        await cages.open_(tx, cage, seal_seen="1", found=streams[:2], centre=CENTRE, difference=difference)
-    discrepancy = derived(cage, "discrepancy")
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Refused, match="まだ読み取って"):
-            await differences.resolve(tx, discrepancy, "found", "x")
-    async with tracking.acting(by=WORKER, request=uuid7()) as tx:
-        assert tx.request
-        twice = [scans.Scanned(streams[2], "received", tx.request, NOW)] * 2
-        answers = await scans.scan(tx, twice)
-    assert len({one.said.id for one in answers if isinstance(one.said, Entry)}) == 1
-    async with tracking.acting(by=WORKER) as tx:
-        await differences.resolve(tx, discrepancy, "found", "底にあった")
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Refused, match="もう閉じて"):
-            await differences.resolve(tx, discrepancy, "found", "x")
-
-
-async def test_a_cage_is_sealed_under_an_engagement_of_its_own_town(tracking: Service, engagement: UUID) -> None:
-    theirs = await founded(tracking, town=OTHER_TOWN, contract="R8-other")
-    (foreign,) = await registered(tracking, theirs, [row("O1")], town=OTHER_TOWN)
-    async with tracking.acting(by=WORKER) as tx:
-        with pytest.raises(Forbidden, match="別の契約"):
-            await cages.seal(tx, theirs, "9", "1", [foreign.stream])
 
 
 async def test_a_difference_in_delivery_is_seen_by_two_who_are_known(tracking: Service, engagement: UUID) -> None:

@@ -17,7 +17,7 @@ from services.tracking.commands.explanations import explain
 from services.tracking.commands.scans import Scanned, Step, scan
 from services.tracking.domain import item as domain
 from services.tracking.domain.conformance import Breach
-from services.tracking.tests.test_commands import destroyed, erased, hear
+from services.tracking.tests.entries import destroyed, erased, hear
 from services.tracking.tests.world import founded, peopled, registered, row
 from shared import ledger
 from shared.entry import By, Entry, Request

@@ -14,7 +14,7 @@ from services.tracking.commands import custody, items, lots, parties, scans
 from services.tracking.commands.differences import Difference
 from services.tracking.consumers import consumers
 from services.tracking.reading import in_doubt, overview
-from services.tracking.tests.test_commands import destroyed, erased, hear, issued
+from services.tracking.tests.entries import destroyed, erased, hear, issued, revoked
 from services.tracking.tests.world import founded, peopled, registered, row
 from services.tracking.views import levels
 from shared.entry import Entry
@@ -126,11 +126,35 @@ async def received(tracking: Service, item: Entry[Any]) -> Entry[Any]:
     return heard_again(answer.said)
 
 
+async def test_what_is_only_erased_closes_by_its_certificate_and_receipt_in_any_order(
+    tracking: Service, engagement: UUID
+) -> None:
+    for nth, order in enumerate(permutations(range(3))):
+        (one,) = await registered(tracking, engagement, [row(f"P{nth}", zone="lgwan")])
+        said = [erased(one), await received(tracking, one), issued(one, "erasure")]
+        for place in order:
+            assert await kinds(tracking, derived(one.stream, "custody")) == []
+            await hear(tracking, [said[place]])
+        assert await kinds(tracking, derived(one.stream, "custody")) == ["tracking.custody-closed.v1"]
+
+
+async def test_a_revoked_certificate_closes_nothing_until_another_stands_in_its_place(
+    tracking: Service, engagement: UUID
+) -> None:
+    (one,) = await registered(tracking, engagement, [row("RV1", zone="lgwan")])
+    first = issued(one, "erasure")
+    await hear(tracking, [erased(one), first, revoked(first)])
+    await hear(tracking, [await received(tracking, one)])
+    assert await kinds(tracking, derived(one.stream, "custody")) == []
+    await hear(tracking, [issued(one, "erasure", issue=2)])
+    assert await kinds(tracking, derived(one.stream, "custody")) == ["tracking.custody-closed.v1"]
+
+
 @pytest.mark.parametrize("first", ["evidence", "receipt"])
 async def test_what_needs_no_certificate_closes_with_the_last_of_evidence_and_receipt(
     tracking: Service, engagement: UUID, first: str
 ) -> None:
-    (one,) = await registered(tracking, engagement, [row(f"W-{first}", zone="lgwan")])
+    (one,) = await registered(tracking, engagement, [row(f"W-{first}", zone="internet", confidentiality="1")])
     said = [erased(one), await received(tracking, one)]
     for entry in said if first == "evidence" else said[::-1]:
         assert await kinds(tracking, derived(one.stream, "custody")) == []
@@ -182,6 +206,41 @@ async def test_a_reopened_lot_is_in_doubt_until_it_is_settled_in_any_order(track
     await hear(tracking, [settled, *said, settled])
     async with tracking.acting() as tx:
         assert await in_doubt(tx.connection, engagement) is None
+
+
+async def test_a_lot_in_doubt_takes_back_what_was_cleared_in_any_order_until_it_stands_again(
+    tracking: Service,
+) -> None:
+    for nth, order in enumerate(permutations(range(4))):
+        contract = await founded(tracking, contract=f"doubt-{nth}")
+        rows_ = [row(f"L{nth}A", zone="lgwan"), row(f"L{nth}B", zone="lgwan"), row(f"L{nth}C", zone="lgwan")]
+        proved, failed, crushed = await registered(tracking, contract, rows_)
+        await hear(tracking, [heard_again(one) for one in (proved, failed, crushed)])
+        media = [one.event.media[0].id for one in (proved, failed, crushed)]
+        lot = derived(contract, "recheck")
+
+        def looked(sequence: int, *, passed: bool, medium: UUID = media[1], item: UUID = failed.stream) -> Entry[Any]:
+            event = ErasureVerified(medium=medium, item=item, verifier="second", method="read back", passed=passed)
+            return recorded(event, stream=medium, sequence=sequence, at=NOW + timedelta(minutes=sequence))
+
+        found = looked(2, passed=False)
+        reopened = LotReopened(
+            engagement=contract, medium=media[1], failed=found.id, round=2, seed="ab" * 32, population=1, drawn=()
+        )
+        said = [erased(proved), recorded(reopened, stream=lot), found, destroyed(crushed)]
+        await hear(tracking, [erased(failed)])
+        for n in (*order, *order):
+            await hear(tracking, [said[n]])
+        standing = [(await kinds(tracking, derived(medium, "clearance")))[-1:] for medium in media]
+        cleared, taken_back = ["tracking.medium-cleared.v1"], ["tracking.medium-reopened.v1"]
+        assert standing[0] in ([], taken_back), "what came first decides whether there was anything to take back"
+        assert standing[1:] == [taken_back, cleared]
+        again = recorded(erased(failed).event, stream=media[1], sequence=3, at=NOW + timedelta(minutes=3))
+        settled = recorded(LotSettled(engagement=contract, round=2), stream=lot, sequence=2)
+        after = [again, looked(4, passed=True), settled]
+        for entry in (*after, *said, *after[::-1]):
+            await hear(tracking, [entry])
+        assert [(await kinds(tracking, derived(medium, "clearance")))[-1:] for medium in media] == [cleared] * 3
 
 
 async def test_a_grade_taken_back_by_a_later_table_reopens_a_medium_in_any_order(
@@ -279,6 +338,8 @@ def test_every_kind_that_tracking_acts_on_is_named() -> None:
         "certificates.issued.v1",
         "erasure.erasure-failed.v1",
         ErasureVerified.kind,
+        LotReopened.kind,
+        LotSettled.kind,
         MediumErased.kind,
         "erasure.medium-destroyed.v1",
         "people",

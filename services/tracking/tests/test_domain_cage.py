@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tracking.domain import cage, exemption
+from services.tracking.tests.test_domain_item import registered
 from shared.events.tracking import CageOpened
 from shared.refused import Refused
 
@@ -85,7 +86,7 @@ def test_an_exception_needs_a_witness_and_another_persons_approval(line: str) ->
             if step == "request":
                 by = person if steps in ("request", "request+request") else "worker"
                 named = witness if witness != "-" else "witness"
-                event: object = state.request(item=ENGAGEMENT, medium=CAGE, reason="x", witness=named, requester=by)
+                event: object = state.request(registered(), CAGE, reason="x", witness=named, requester=by)
             else:
                 by = person if last else "boss"
                 event = state.approve(approver=by)

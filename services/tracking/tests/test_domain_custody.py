@@ -29,6 +29,20 @@ def test_a_medium_is_cleared_when_the_last_thing_asked_of_it_is_proved_and_only_
     assert isinstance(custody.clearance(known, M1, {}, (cleared,)), MediumReopened)
 
 
+def test_what_is_proved_of_a_medium_in_doubt_does_not_count_unless_it_is_crushed() -> None:
+    known = registered(media=(M1, M2)).model_copy(update={"required": ON_SITE})
+    proved = {M1: Level.CLEAR, M2: Level.DESTROY}
+    assert custody.clearance(known, M1, proved, (), doubted={M1, M2}) is None
+    cleared = custody.clearance(known, M2, proved, (), doubted={M1, M2})
+    assert isinstance(cleared, MediumCleared)
+    assert cleared.media_open == 1
+    for levels, reason in ((proved, "lot-in-doubt"), ({}, "evidence-withdrawn")):
+        taken_back = custody.clearance(known, M1, levels, (cleared,), doubted={M1, M2})
+        assert isinstance(taken_back, MediumReopened)
+        assert taken_back.reason == reason
+    assert custody.clearance(known, M2, proved, (cleared,), doubted={M1, M2}) is None
+
+
 def test_a_recheck_that_finds_data_takes_the_erasure_back_until_it_is_proved_anew() -> None:
     erased = seen("erasure.medium-erased.v1", M1, Level.PURGE)
     failed = Seen(VERIFIED, AT, UUID(int=7), M1, disproved=True)
@@ -79,6 +93,33 @@ def test_custody_closes_when_every_medium_is_destroyed_and_certified() -> None:
     assert closed
     assert [step.step for step in closed.steps] == ["destroyed", "closed"]
     assert closed.certificates == ("D-1",)
+
+
+ERASED_ONLY = Required(
+    media_class=2,
+    on_site=Level.CLEAR,
+    at_centre=Level.PURGE,
+    assurance="onsite_erase_plus_certificate",
+    policy_version="1",
+)
+
+
+def test_what_is_only_erased_closes_by_its_erasure_certificate_once_it_was_received() -> None:
+    known = registered(media=(M1,)).model_copy(update={"required": ERASED_ONLY})
+    erased, received = seen("erasure.medium-erased.v1", M1, Level.PURGE), seen(custody.RECEIVED)
+    certified = {M1: frozenset({"erasure"})}
+    assert custody.closing(known, [erased, received], {}, AT) is None
+    assert custody.closing(known, [erased], certified, AT) is None, "certified in the town hall, its way is not over"
+    assert custody.closing(known, [seen("erasure.medium-erased.v1", M1, Level.CLEAR), received], certified, AT) is None
+    assert custody.closing(known, [erased, received], certified, AT)
+
+
+def test_what_was_destroyed_though_an_erasure_was_enough_closes_by_the_certificate_of_its_destruction() -> None:
+    known = registered(media=(M1,)).model_copy(update={"required": ERASED_ONLY})
+    story = [seen("erasure.medium-erased.v1", M1, Level.PURGE), seen(custody.RECEIVED)]
+    story.append(seen(DESTROYED, M1, Level.DESTROY))
+    assert custody.closing(known, story, {M1: frozenset({"erasure"})}, AT) is None
+    assert custody.closing(known, story, {M1: frozenset({"destruction"})}, AT)
 
 
 def test_a_drive_that_could_not_be_erased_has_no_erasure_certificate_to_wait_for() -> None:

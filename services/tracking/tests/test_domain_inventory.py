@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracking.domain import columns, custody, inventory, item, table
+from services.tracking.domain import columns, custody, inventory, item, table, workbook
 from services.tracking.domain.columns import MEDIA_MAX
 from services.tracking.domain.custody import RECEIVED, Seen
-from services.tracking.domain.policy import mic_r2_12, required
+from services.tracking.domain.policy import guideline_rows, required
 from services.tracking.domain.row import Row
-from shared.events.tracking import CustodyClosed, ItemRegistered, Mapped, Medium, PolicySet
+from shared.events.tracking import CustodyClosed, ItemRegistered, Medium, PolicySet
 from shared.ids import new_label, uuid7
-from shared.refused import Invalid
 
 HEADS = ["物品番号", "種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号", "媒体容量GB"]
 GOOD = ["R02-0031", "デスクトップ", "個人番号利用事務系", "機密性3", "HDD", "000E12", "500"]
@@ -140,75 +139,6 @@ def test_whatever_text_comes_every_row_is_taken_or_named(text: str) -> None:
     assert all(row.media[0]["serial"] for row in read.rows)
 
 
-# ── the town's own heads and words ───────────────────────────────────────────────────────────────────────────────────
-
-THEIR_HEADS = ["管理番号", "品名", "ネットワーク区分", "機密性", "ディスク種別", "HDDシリアル", "備考"]
-THEIRS = ["R02-0031", "ノートPC(A4)", "ＬＧＷＡＮ", "3", "HDD", "000E12", "窓口"]
-
-
-def test_a_town_s_own_heads_are_guessed_said_once_and_read_from_then_on() -> None:
-    content = file(THEIRS, heads=THEIR_HEADS)
-    first = inventory.read(content)
-    assert "列がありません" in first.faults[0].ja
-    guessed = columns.suggested(first.heads, first.mapped)
-    assert guessed == {
-        "asset_number": "管理番号",
-        "item_kind": "品名",
-        "zone": "ネットワーク区分",
-        "confidentiality": "機密性",
-        "medium_kind": "ディスク種別",
-        "medium_serial": "HDDシリアル",
-    }
-    said = Mapped(columns={head: name for name, head in guessed.items()} | {"備考": ""})
-    second = inventory.read(content, said)
-    assert sorted(second.unknown) == [("item_kind", "ノートPC(A4)"), ("zone", "LGWAN")]
-    assert [fault.line for fault in second.faults] == [2, 2]
-    words = Mapped(words={"item_kind": {"ノートPC(A4)": "notebook"}, "zone": {"LGWAN": "lgwan"}})
-    third = inventory.read(content, columns.check(columns.merged(said, words)))
-    assert (third.faults, third.is_asking, third.ignored) == ([], False, ["備考"])
-    row = third.rows[0]
-    assert (row.described["item_kind"], row.zone, row.described["asset_number"]) == ("notebook", "lgwan", "R02-0031")
-    assert inventory.read(file(GOOD), said).faults == [], "our own heads are read as before"
-
-
-def test_our_own_heads_ask_nothing_and_a_likely_column_that_is_left_out_asks_once() -> None:
-    assert not inventory.read(file([*GOOD, "x"], heads=[*HEADS, "備考"])).is_asking
-    heads = ["管理番号", *HEADS[1:]]
-    assert inventory.read(file(GOOD, heads=heads)).is_asking
-    assert not inventory.read(file(GOOD, heads=heads), Mapped(columns={"管理番号": ""})).is_asking
-
-
-def test_two_columns_for_one_thing_are_named() -> None:
-    read = inventory.read(file([*GOOD, "R9"], heads=[*HEADS, "管理番号"]), Mapped(columns={"管理番号": "asset_number"}))
-    assert ("「物品番号」になる列が2つ" in read.faults[0].ja, read.rows) == (True, [])
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        Mapped(columns={"課": "nothing"}),
-        Mapped(words={"maker": {"A": "B"}}),
-        Mapped(words={"zone": {"庁内": "everywhere"}}),
-        Mapped(words={"zone": {f"庁内{n}": "lgwan" for n in range(columns.WORDS_MAX + 1)}}),
-        Mapped(columns={f"列{n}": "" for n in range(columns.HEADS_MAX + 1)}),
-        Mapped(columns={"x" * 201: ""}),
-    ],
-)
-def test_a_mapping_to_what_there_is_not_is_refused(said: Mapped) -> None:
-    with pytest.raises(Invalid, match="選び直してください"):
-        columns.check(said)
-
-
-def test_what_a_town_says_later_wins_and_what_is_kept_is_bounded() -> None:
-    old = Mapped(columns={"課": "department", "番号": "serial"}, words={"zone": {"庁内": "lgwan"}})
-    both = columns.merged(old, Mapped(columns={"番号": "asset_number"}, words={"zone": {"外": "internet"}}))
-    assert both.columns == {"課": "department", "番号": "asset_number"}
-    assert both.words == {"zone": {"庁内": "lgwan", "外": "internet"}}
-    for round_ in range(3):
-        both = columns.merged(both, Mapped(columns={f"{round_}列{n}": "" for n in range(columns.HEADS_MAX)}))
-    assert len(columns.check(both).columns) == columns.HEADS_MAX
-
-
 # ── files that are no list ───────────────────────────────────────────────────────────────────────────────────────────
 
 NO_LISTS = {
@@ -279,7 +209,7 @@ def test_what_a_line_says_of_its_media_must_agree(row: list[str], said: str) -> 
 
 
 def registered(row: Row) -> ItemRegistered:
-    policy = PolicySet(town="t", version="1", source="MIC R2.12", rows=mic_r2_12())
+    policy = PolicySet(town="t", version="1", source="MIC R2.12", rows=guideline_rows("MIC R2.12"))
     media = tuple(Medium(id=uuid7(), **one) for one in row.media)
     asked = item.required_of(media, required(policy, row.zone, row.confidentiality))
     described = row.described | {"item": uuid7(), "label": new_label(), "engagement": UUID(int=1)}
@@ -291,7 +221,7 @@ def test_a_device_without_a_medium_is_not_stuck_its_custody_ends_at_its_receipt(
     known = registered(row)
     assert (known.media, known.required.on_site, known.required.at_centre) == ((), None, None)
     assert known.required.media_class == 1, "the row of the policy stays on record"
-    assert item.fold([known]).missing_before_ship_out({}, set()) == ()
+    assert item.fold([known]).missing_before_ship_out({}, set(), doubted=set()) == ()
     now = datetime(2026, 11, 24, tzinfo=UTC)
     here = Seen("tracking.item-registered.v1", now, uuid7())
     assert custody.closing(known, [here], {}, now) is None
@@ -338,6 +268,23 @@ def test_an_export_says_of_every_cell_what_was_registered_and_registers_nothing(
     assert (again.rows, again.again, again.faults) == ([], len(read.rows), [])
 
 
+@pytest.mark.parametrize("said", ["2月31日", "令和99年", "令和8年13月40日", "平成元年2月29日", "明治", "0000-00-00"])
+@pytest.mark.parametrize("form", ["csv", "workbook"])
+def test_a_day_that_never_was_is_text_like_any_other(form: str, said: str) -> None:
+    cells = dict(zip([*HEADS, "型名", "廃棄予定日"], [*GOOD, f"型 {said}", said], strict=True))
+    lines = [[*cells], [*cells.values()]]
+    content = file(lines[1], heads=lines[0]) if form == "csv" else workbook.written(lines, choices={})
+    read = inventory.read(content)
+    assert (len(read.rows), read.faults) == (1, [])
+    assert read.ignored == ["廃棄予定日"], "nobody reads it, so nobody judges it"
+    assert read.rows[0].described["model"] == f"型 {said}"
+    content, there = exported(*read.rows)
+    again = inventory.read(content)
+    assert [(row.described, row.media) for row in again.rows] == [(row.described, row.media) for row in read.rows]
+    inventory.settle(again, there)
+    assert (again.rows, again.again, again.faults) == ([], 1, [])
+
+
 @given(HOSTILE | st.text("'=\t\r\n@x"))
 def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(cell: str) -> None:
     assert table.unescaped(table.escaped(cell)) == cell
@@ -363,42 +310,3 @@ def test_an_export_opens_in_a_japanese_spreadsheet_and_is_compared_by_its_tracki
     assert "この契約にありません" in foreign.faults[0].ja
     mistyped = inventory.read(file([*GOOD, "X"], heads=[*HEADS, "追跡ID"]))
     assert "追跡IDではありません" in mistyped.faults[0].ja
-
-
-# ── a list without a column that every row needs ─────────────────────────────────────────────────────────────────────
-
-WITHOUT = file([GOOD[0], GOOD[1], *GOOD[4:]], heads=[HEADS[0], HEADS[1], *HEADS[4:]])
-ALL = Mapped(always={"zone": "lgwan", "confidentiality": "3A"})
-
-
-def test_what_no_column_says_is_said_once_for_all_rows_and_shown_each_time() -> None:
-    asked = inventory.read(WITHOUT)
-    assert "列がありません：ネットワーク、機密性" in asked.faults[0].ja
-    half = inventory.read(WITHOUT, Mapped(always={"zone": "lgwan", "confidentiality": ""}))
-    assert "列がありません：機密性" in half.faults[0].ja
-    read = inventory.read(WITHOUT, columns.check(ALL))
-    assert (read.faults, read.assumed) == ([], {"zone": "LGWAN接続系", "confidentiality": "3A"})
-    assert (read.rows[0].zone, read.rows[0].confidentiality) == ("lgwan", "3A")
-    theirs = columns.merged(ALL, Mapped(words={"zone": {"LGWAN接続系": "internet"}}))
-    assert inventory.read(WITHOUT, theirs).rows[0].zone == "lgwan", "it is a meaning, no word of theirs"
-    assert read.is_asking, "it may be another network this time"
-
-
-def test_a_column_wins_over_what_was_said_for_all_rows() -> None:
-    read = inventory.read(file(GOOD), ALL)
-    assert (read.faults, read.assumed, read.is_asking) == ([], {}, False)
-    assert (read.rows[0].zone, read.rows[0].confidentiality) == ("mynumber", "3")
-    empty = inventory.read(file([*GOOD[:2], "", *GOOD[3:]]), ALL)
-    assert "ネットワーク「」" in empty.faults[0].ja, "an empty cell is a question, no answer"
-
-
-@pytest.mark.parametrize("always", [{"serial": "S1"}, {"zone": "everywhere"}])
-def test_only_a_zone_or_a_confidentiality_can_be_said_for_all_rows(always: dict[str, str]) -> None:
-    with pytest.raises(Invalid, match="選び直してください"):
-        columns.check(Mapped(always=always))
-
-
-def test_what_was_said_for_all_rows_is_kept_until_something_else_is_said() -> None:
-    later = columns.merged(ALL, Mapped(always={"zone": ""}))
-    assert later.always == {"zone": "", "confidentiality": "3A"}
-    assert columns.merged(later, Mapped()).always == later.always

@@ -89,7 +89,7 @@ def test_the_rules_of_an_item(line: str) -> None:
         known = item.fold(HISTORIES[history])
         event: Event = {
             "ship": lambda: known.ship_out(
-                cage=CAGE, seal="1", carrier="c", vehicle=None, reached=reached, excepted=excepted
+                cage=CAGE, seal="1", carrier="c", vehicle=None, reached=reached, excepted=excepted, doubted=set()
             ),
             "candidate": known.name_candidate,
             "recycling": lambda: known.choose_recycling("貸主の処分依頼書 R8-3" if evidence == "reason" else None),
@@ -106,7 +106,7 @@ def test_the_rules_of_an_item(line: str) -> None:
 
 def test_ship_out_names_every_medium_that_is_not_proved() -> None:
     known = item.fold([registered(media=(M1, M2))])
-    missing = known.missing_before_ship_out({M1: Level.CLEAR}, set())
+    missing = known.missing_before_ship_out({M1: Level.CLEAR}, set(), doubted=set())
     assert [one.ja for one in missing] == [
         "S2：Purge（除去）以上の消去の証跡（いまはClear（消去））",
         "S3：Purge（除去）以上の消去の証跡（いまは証跡なし）",
@@ -115,6 +115,19 @@ def test_ship_out_names_every_medium_that_is_not_proved() -> None:
         "S2: evidence of Purge or more (now Clear)",
         "S3: evidence of Purge or more (now no evidence)",
     ]
+
+
+def test_a_medium_in_doubt_is_lacking_although_it_is_proved_unless_it_is_excepted_or_crushed() -> None:
+    known = item.fold([registered(media=(M1, M2))])
+    proved = {M1: Level.PURGE, M2: Level.CLEAR}
+    missing = known.missing_before_ship_out(proved, set(), doubted={M1, M2})
+    assert [one.ja.partition("。")[0] for one in missing] == [
+        "S2：この契約の再確認に不合格があり、確かめ直す前です",
+        "S3：Purge（除去）以上の消去の証跡（いまはClear（消去））",
+    ]
+    assert missing[0].en.startswith("S2: a re-check in this engagement failed")
+    assert known.missing_before_ship_out(proved, {M1, M2}, doubted={M1, M2}) == ()
+    assert known.missing_before_ship_out(dict.fromkeys(proved, Level.DESTROY), set(), doubted={M1, M2}) == ()
 
 
 def test_an_event_of_somebody_else_in_the_history_is_an_error() -> None:
@@ -136,7 +149,13 @@ def test_whatever_is_asked_in_whatever_order_an_item_leaves_at_most_once_and_tak
                 case "ship":
                     events.append(
                         known.ship_out(
-                            cage=CAGE, seal="1", carrier="c", vehicle=None, reached={M1: Level.PURGE}, excepted=set()
+                            cage=CAGE,
+                            seal="1",
+                            carrier="c",
+                            vehicle=None,
+                            reached={M1: Level.PURGE},
+                            excepted=set(),
+                            doubted=set(),
                         )
                     )
                 case "receive":

@@ -10,9 +10,10 @@ from nats.aio.client import Client
 from sqlalchemy import text
 
 from services.tracking import loops, views
+from services.tracking.keys import log_signer
 from services.tracking.log import merkle, note, tiles
 from services.tracking.log.note import Checkpoint, NoteSigner
-from services.tracking.tests.test_commands import destroyed
+from services.tracking.tests.entries import destroyed
 from services.tracking.tests.world import founded, registered, row
 from shared.blobs import Away
 from shared.testing import Service
@@ -228,7 +229,7 @@ async def test_a_changed_log_is_said_and_looked_at_again_while_the_process_lives
 
 
 def test_the_logs_key_is_made_once(tmp_path: Path) -> None:
-    first = loops.log_signer(tmp_path / "keys", ORIGIN)
-    assert loops.log_signer(tmp_path / "keys", ORIGIN).vkey == first.vkey
+    first = log_signer(tmp_path / "keys", ORIGIN)
+    assert log_signer(tmp_path / "keys", ORIGIN).vkey == first.vkey
     assert (tmp_path / "keys" / "log.vkey").read_text().strip() == str(first.vkey)
     assert (tmp_path / "keys" / "log.pem").stat().st_mode & 0o077 == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.tracking import reading, views
 from services.tracking.commands import cages, custody, differences, items, losses, lots, scans
 from services.tracking.domain.loss import CLOCKS, due_on
-from services.tracking.tests.test_commands import destroyed, erased, hear, issued
+from services.tracking.tests.entries import destroyed, erased, hear, issued
 from services.tracking.tests.world import CARRIER, founded, peopled, registered, row
 from shared import ledger
 from shared.entry import By, Entry, Request
@@ -239,7 +239,7 @@ async def test_captures_come_out_the_same_in_any_order(tracking: Service, engage
     assert ("tracking.received.v1", NOW + timedelta(minutes=1)) in wanted[0]
     orders: list[list[str]] = []
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck))
     @given(st.permutations(FACTS))
     def drawn(order: list[str]) -> None:
         orders.append(list(order))

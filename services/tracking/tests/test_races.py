@@ -10,13 +10,15 @@ from uuid import UUID
 import httpx
 import pytest
 
+from services.tracking.commands.losses import loss_of
 from services.tracking.tests.actors import Api
-from services.tracking.tests.test_commands import erased, hear
+from services.tracking.tests.entries import erased, hear
 from shared.entry import Entry
 from shared.ids import uuid7
-from shared.testing import TOWN
+from shared.testing import CENTRE, TOWN
 
 TWO = ("worker", "manager")
+OF_THE_TOWN = ("clerk", "admin")
 
 
 @dataclass(slots=True)
@@ -131,6 +133,40 @@ async def open_at_once(rivals: Rivals) -> None:
         assert len(requests) == len(set(requests)), "a scan is there once"
         assert {one["entry"] for one in told if one["label"] == label} <= {str(one.id) for one in there}
         assert (await rivals.api.send("worker", "GET", f"/items/{label}")).status_code == 200
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_two_of_the_town_and_two_of_the_centre_at_one_cage_at_once_each_do_what_is_theirs(
+    api: Api, seed: int
+) -> None:
+    labels = await api.items(*(f"F{seed}-{nth}" for nth in range(4)))
+    streams = {label: (await api.entry(label)).stream for label in labels}
+    rivals = Rivals(api, random.Random(seed), seed, streams, inside=tuple(labels))
+    rivals.cage = (await rivals.seal("worker", labels, f"F-{seed}", f"F-{seed}")).json()["stream"]
+    await hear(api.tracking, [erased(await api.entry(label)) for label in labels])
+    assert (await rivals.act(f"/cages/{rivals.cage}/hand-over", "worker")).status_code == 201
+    path, missed = f"/cages/{rivals.cage}/receipt", labels[0]
+    why = {"reason": "1台が見当たらない", "second": "second", "seal_seen": f"F-{seed}"}
+    lists = {"worker": labels, "manager": labels[1:], "clerk": labels, "admin": labels[1:]}
+    acts = [rivals.act(path, who, labels=found, **why) for who, found in lists.items()]
+    acts += [rivals.act(f"/items/{missed}/loss", who, reason="庁舎にもない") for who in OF_THE_TOWN]
+    acts += [rivals.scan(who) for who in TWO]
+    worker, manager, *forbidden, clerk, admin, first, second = await asyncio.gather(*acts)
+    one_wins([worker, manager], "already-opened")
+    one_wins([clerk, admin], "already-lost")
+    assert [one.status_code for one in forbidden] == [403, 403], "the town opens no cage at the centre"
+    sealed, opened = await rivals.ledger(UUID(rivals.cage))
+    assert (sealed.kind, opened.kind) == ("tracking.cage-sealed.v1", "tracking.cage-opened.v1")
+    assert (opened.by.person, opened.by.party) == ("worker" if worker.status_code == 201 else "manager", CENTRE)
+    (lost,) = await rivals.ledger(loss_of(streams[missed]))
+    assert (lost.by.person, lost.by.party) == ("clerk" if clerk.status_code == 201 else "admin", TOWN)
+    told = [one for answer in (first, second) for one in answer.json()["results"]]
+    assert {one["status"] for one in told} <= {200, 201}
+    for label in labels:
+        received = [one for one in await rivals.ledger(streams[label]) if one.kind == "tracking.received.v1"]
+        assert {one["entry"] for one in told if one["label"] == label} <= {str(one.id) for one in received}
+        for who in (*TWO, *OF_THE_TOWN):
+            assert (await api.send(who, "GET", f"/items/{label}")).status_code == 200
 
 
 async def test_many_devices_at_once_share_transactions_and_each_keeps_its_person_and_its_request(api: Api) -> None:

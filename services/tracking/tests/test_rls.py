@@ -18,7 +18,7 @@ from shared.testing import NOW, OTHER_TOWN, TOWN, WORKER, Service
 
 THEIRS = By(person="theirs", party=OTHER_TOWN)
 STRANGER = By(person="stranger", party="centre-other")
-PUBLIC = {"tiles", "checkpoints", "parties"}  # what anybody may read: the log, and who takes part
+PUBLIC = {"tiles", "checkpoints", "parties", "cosignatures"}  # what anybody may read: the log, and who takes part
 UNREAD = {"outbox", "notices", "parked"}  # the door may announce and reads none of it
 OWNERS = {"people": "party", "engagements": "town"}
 SECRET = {"sessions": "session"}  # no tenant: seen by the secret's digest alone

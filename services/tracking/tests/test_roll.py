@@ -12,7 +12,7 @@ from services.tracking.commands import cages, items, rolls, scans
 from services.tracking.consumers import consumers
 from services.tracking.reading.rolls import left_to_bind, printed_roll
 from services.tracking.reading.rolls import rolls as rolls_of
-from services.tracking.tests.test_commands import erased, hear
+from services.tracking.tests.entries import erased, hear
 from services.tracking.tests.world import founded, registered, row
 from shared.entry import Entry, Request
 from shared.ids import Label, new_label, uuid7

@@ -65,6 +65,23 @@ async def test_a_cookie_becomes_a_token_of_who_signed_in(client: httpx.AsyncClie
     assert who.who == "最上町 主査"
 
 
+async def test_tracking_knows_the_one_who_signed_in_by_the_cookie_itself(client: httpx.AsyncClient) -> None:
+    secret = await begin(client)
+    own = {"cookie": f"{SECRET}={secret}"}
+    assert (await client.get("/dashboard", headers=own)).status_code == 200
+    await client.post("/session/end", headers=own)
+    for headers in (own, {"cookie": f"{SECRET}=nobody"}, {}):
+        client.cookies.clear()
+        assert (await client.get("/dashboard", headers=headers)).status_code == 401
+
+
+async def test_a_bearer_token_goes_before_the_cookie(client: httpx.AsyncClient) -> None:
+    secret = await begin(client)
+    both = {"cookie": f"{SECRET}={secret}", "authorization": "Bearer forged"}
+    client.cookies.clear()
+    assert (await client.get("/dashboard", headers=both)).status_code == 401
+
+
 async def test_the_table_knows_no_secret(client: httpx.AsyncClient, tracking: Service) -> None:
     secret = await begin(client)
     kept = [row.session for row in await tracking.rows("SELECT session FROM sessions")]

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from services.tracking.commands import items, parties
-from services.tracking.domain.policy import mic_r2_12
+from services.tracking.domain.policy import guideline_rows
 from services.tracking.domain.row import Row
 from shared import ledger
 from shared.entry import Entry
-from shared.events.tracking import Zone
+from shared.events.tracking import Confidentiality, Zone
 from shared.ids import uuid7
 from shared.levels import Level
 from shared.testing import CENTRE, CLERK, TOWN, WORKER, Service
@@ -19,7 +19,14 @@ CARRIER = "carrier-yamabiko"
 PEOPLE = {TOWN: ("clerk", "admin", "witness", "boss"), CENTRE: ("worker", "worker2", "second")}
 
 
-def row(serial: str, *, kind: str = "notebook", zone: Zone = "mynumber", lessor: str | None = None) -> Row:
+def row(
+    serial: str,
+    *,
+    kind: str = "notebook",
+    zone: Zone = "mynumber",
+    confidentiality: Confidentiality = "3",
+    lessor: str | None = None,
+) -> Row:
     described: dict[str, Any] = {
         "asset_number": f"A-{serial}",
         "maker": "ミナト電機",
@@ -28,10 +35,10 @@ def row(serial: str, *, kind: str = "notebook", zone: Zone = "mynumber", lessor:
         "department": "総務課",
         "item_kind": kind,
         "zone": zone,
-        "confidentiality": "3",
+        "confidentiality": confidentiality,
         "lease": {"lessor": lessor, "clause": "8"} if lessor else None,
     }
-    return Row(described, ({"kind": "hdd", "serial": serial},), zone, "3")
+    return Row(described, ({"kind": "hdd", "serial": serial},), zone, confidentiality)
 
 
 async def founded(tracking: Service, *, town: str = TOWN, contract: str = "R8-1") -> UUID:
@@ -43,7 +50,9 @@ async def founded(tracking: Service, *, town: str = TOWN, contract: str = "R8-1"
     async with tracking.acting(town) as tx:
         if not await ledger.read(tx, parties.party_stream(town)):
             await parties.add_party(tx, town, "town", "最上町", code="063622")
-            await parties.set_policy(tx, version="1", source="MIC R2.12", rows=mic_r2_12(on_site=Level.PURGE))
+            await parties.set_policy(
+                tx, version="1", source="MIC R2.12", rows=guideline_rows("MIC R2.12", on_site=Level.PURGE)
+            )
         entry = await parties.open_engagement(
             tx,
             centre=CENTRE,

@@ -55,6 +55,7 @@ from shared.events.tracking.party import (
     PartyAdded,
     PolicyRow,
     PolicySet,
+    RequirementRaised,
 )
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "RecyclingChosen",
     "Required",
     "RequirementChanged",
+    "RequirementRaised",
     "ReuseCandidateNamed",
     "SealPhoto",
     "ShippedOut",

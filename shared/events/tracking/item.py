@@ -91,6 +91,7 @@ class ShippedOut(Event):
     seal: str
     carrier: str
     vehicle: str | None = None
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class Received(Event):
@@ -100,6 +101,7 @@ class Received(Event):
     item: UUID
     cage: UUID | None = None
     centre: str
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class TakenOver(Event):
@@ -135,6 +137,7 @@ class ExceptionRequested(Event):
     medium: UUID
     reason: str
     witness: str
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class ExceptionApproved(Event):
@@ -146,6 +149,7 @@ class ExceptionApproved(Event):
     reason: str
     witness: str
     approver: str
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class MediumCleared(Event):
@@ -155,6 +159,7 @@ class MediumCleared(Event):
     item: UUID
     medium: UUID
     media_open: int = Field(ge=0)  # original media of the item that are still unaccounted for
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class MediumReopened(Event):
@@ -164,6 +169,7 @@ class MediumReopened(Event):
     item: UUID
     medium: UUID
     reason: str
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class ReuseCandidateNamed(Event):
@@ -204,3 +210,4 @@ class CustodyClosed(Event):
     label: str
     steps: tuple[ClosedStep, ...]
     certificates: tuple[str, ...]
+    policy_version: str | None = None  # of the town's table it was measured by

@@ -34,6 +34,7 @@ class LossReported(Event):
     last_kind: str | None = None  # the record that says so
     discrepancy: UUID | None = None  # the difference it came from
     reason: str
+    policy_version: str | None = None  # of the town's table it was measured by
 
 
 class LossNotified(Event):

@@ -9,7 +9,7 @@ from shared.levels import Level
 
 PartyKind = Literal["town", "centre", "carrier", "platform"]
 ItemKind = Literal["notebook", "desktop", "loose-drive"]
-MediumKind = Literal["hdd", "ssd", "nvme", "unknown"]
+MediumKind = Literal["hdd", "ssd", "nvme", "soldered", "unknown"]
 Zone = Literal["mynumber", "lgwan", "internet"]
 Confidentiality = Literal["3", "3A", "3B", "3C", "2", "1"]
 Assurance = Literal["witnessed", "onsite_erase_plus_certificate", "both"]
@@ -29,6 +29,7 @@ class Required(Part):
     at_centre: Level | None = None  # least level at the contractor
     assurance: Assurance
     policy_version: str
+    raised: str | None = None  # why this job asks for more than the policy's row, where it does
 
 
 class Medium(Part):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from shared.deadline import DaysKind
 from shared.entry import Event
 from shared.events.tracking.part import Assurance, Confidentiality, Mapped, Part, PartyKind, Zone
 from shared.levels import Level
@@ -37,6 +38,8 @@ class EngagementOpened(Event):
     starts_on: date
     ends_on: date
     certificate_days: int = Field(ge=1)  # 提出期限: days from receipt
+    certificate_days_kind: DaysKind = "calendar"  # business: days on which a town hall is open
+    certificate_by: date | None = None  # a day the contract names itself; it stands instead of the days
 
 
 class EngagementEnded(Event):
@@ -68,6 +71,17 @@ class PolicySet(Event):
     version: str
     source: str  # the guideline's version it was made from, e.g. "MIC R2.12"
     rows: tuple[PolicyRow, ...]
+
+
+class RequirementRaised(Event):
+    """A job asks for more than the town's policy: of what is registered (see RequirementChanged) and of what comes."""
+
+    kind: ClassVar[str] = "tracking.requirement-raised.v1"
+    engagement: UUID
+    on_site: Level | None = None
+    at_centre: Level | None = None
+    assurance: Assurance | None = None
+    reason: str
 
 
 class ColumnsMapped(Event):

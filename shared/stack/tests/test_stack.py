@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import textwrap
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from nats.js.errors import APIError
 from shared import jetstream
 from shared.stack.ports import PORT_MAX, PORT_MIN, free_port, is_free
 from shared.stack.postgres import BadCluster, Postgres
-from shared.stack.stack import SERVICES, Stack, StackInUse
+from shared.stack.stack import SERVICES, Stack, StackInUse, _outside
 
 ROOT = Path(__file__).parents[3]
 
@@ -195,7 +196,8 @@ async def test_nats_goes_and_comes_back_on_the_same_port_with_its_messages(stack
 async def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_works(tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         from pathlib import Path
-        from shared.stack.stack import Stack, serve
+        from shared.stack.foreground import serve
+        from shared.stack.stack import Stack
         serve(Stack(Path({str(tmp_path / "data")!r}), services=()), lambda stack: print("up", flush=True))
     """)
     process = await asyncio.create_subprocess_exec(
@@ -223,7 +225,8 @@ async def test_a_killed_supervisor_leaves_no_orphan_and_the_next_start_works(tmp
 async def test_a_sigterm_stops_everything_in_order(tmp_path: Path) -> None:
     code = textwrap.dedent(f"""
         from pathlib import Path
-        from shared.stack.stack import Stack, serve
+        from shared.stack.foreground import serve
+        from shared.stack.stack import Stack
         serve(Stack(Path({str(tmp_path / "data")!r}), services=()), lambda stack: print("up", flush=True))
     """)
     process = await asyncio.create_subprocess_exec(
@@ -280,3 +283,29 @@ def test_no_two_programs_of_a_stack_are_given_one_port(tmp_path: Path, monkeypat
         free := next(port for port in range(PORT_MIN, PORT_MAX) if is_free(port) and port not in (first, second, third))
     )
     assert stack._port("erasure") == free
+
+
+async def test_a_port_that_another_stack_is_about_to_listen_on_is_not_taken(tmp_path: Path) -> None:
+    port = free_port()
+    code = f"from shared.stack.ports import promise; print(promise({port}), flush=True); input()"
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=PIPE, stdout=PIPE)
+    assert other.stdout
+    assert await other.stdout.readline() == b"True\n"
+    stack = Stack(tmp_path)
+    stack._wished = {"gateway": port}
+    assert is_free(port), "nobody listens yet"
+    assert stack._own_port("gateway") != port
+    await other.communicate(b"\n")
+    stack._wished = {"gateway": port}
+    assert stack._own_port("gateway") == stack._own_port("gateway") == port
+
+
+def test_settings_of_what_is_outside_reach_the_one_service_that_signs_and_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"MEGURU_TSA": "https://tsa.example/", "MEGURU_PKCS11_PIN": "1234", "MEGURU_SMTP_HOST": "mail.example"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert _outside("certificates").items() >= given.items()
+    assert _outside("donations") == {"MEGURU_SMTP_HOST": "mail.example"}, "it writes letters and signs nothing"
+    assert all(not _outside(service) for service in SERVICES if service not in {"certificates", "donations"})

@@ -1,6 +1,9 @@
 // Scan capture: key codes → IndexedDB → POST. Works offline; sends again when unsure; a replay changes nothing.
 // The page (macro mg_capture) holds every text and icon as <template> and data-say-*; nothing here speaks a language.
 //
+// A page with more to scan than labels (rack.js) listens to the place: "read" (it may take a text for its own and give the
+// answer), "shown" (all that is kept here); and asks it to keep a "step". "stale" on the document: the server knows more.
+//
 // POST data-url  {sentAt, scans: [{requestId, work, label, token, capturedAt, facts?, undoes?}]}   at most 100
 //   → 2xx {results: [{requestId, status, detail?, breaks?}]}; a result of 4xx refuses that scan, a missing one means
 //     recorded; `breaks` are sentences that say what a recorded fact does not fit.
@@ -8,7 +11,9 @@
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; // Crockford's base 32
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"; // the order ISO 7064 MOD 37,36 counts in
 const SCANS_MAX = 100, SENT_KEPT = 50, LAST = 5, NOTES = 3, PAUSE_MS = 2000, TIMEOUT_MS = 20000, RETRY_MS = [1000, 2000, 3000];
-const SAVED_MAX = 10000, TARGET = /^\/api\/[a-z]+\/(scans|steps)$/, ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const SAVED_MAX = 10000, ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const TARGET = /^\/api\/[a-z]+\/(scans|steps|sessions\/[0-9a-f-]{36}\/steps\?engagement=[0-9a-f-]{36})$/;
+const READER = ["./vendor/barcode-detector.js", "./vendor/zxing_reader.wasm"]; // a camera without network needs them at hand
 const LATER = new Set([401, 403, 408, 425, 429]); // not the scan's fault: it stays in the queue
 
 /** The check character of a label's body (ISO 7064 MOD 37,36). */
@@ -45,7 +50,7 @@ export function saved(text) {
   let given;
   try { given = JSON.parse(text).scans; } catch { return null; }
   const whole = (scan) => ID.test(scan?.requestId) && typeof scan.work === "string" && !Number.isNaN(Date.parse(scan.capturedAt))
-    && read(String(scan.label)).wrong === undefined && read(scan.label).label === scan.label && (scan.token == null || typeof scan.token === "string")
+    && (scan.label === (scan.facts?.rack ?? "") || (read(String(scan.label)).wrong === undefined && read(scan.label).label === scan.label)) && (scan.token == null || typeof scan.token === "string")
     && (scan.undoes === undefined || ID.test(scan.undoes)) && (scan.url === undefined || TARGET.test(scan.url));
   if (!Array.isArray(given) || given.length > SAVED_MAX || !given.every(whole)) return null;
   return given.map(({ requestId, work, label, token, capturedAt, facts, undoes, url }) => ({ requestId, work, label, token, capturedAt, facts, undoes, url }));
@@ -108,7 +113,7 @@ function answer(name, label, what, of = nth) {
   said.querySelector(".mg-id").textContent = grouped(label);
   if (what) said.querySelector(".mg-status__what").textContent = what;
   part("answer").replaceChildren(said);
-  beep(name === "recorded");
+  beep(name === "recorded" || name === "opened");
 }
 /** What a recorded fact does not fit: it comes late, so it stands beside the answer to the scan at hand, never over it. */
 function note(label, what) {
@@ -126,41 +131,47 @@ async function show() {
   if (signedOut) queue.querySelector(".mg-queue").append(Object.assign(document.createElement("p"), { className: "mg-queue__say", textContent: place.dataset.saySignin }));
   part("queue").replaceChildren(queue);
   const seen = [...all, ...misread].sort((one, other) => one.nth - other.nth);
-  document.getElementById("scans")?.replaceChildren(...seen.slice(-LAST).reverse().map(row));
+  const last = seen.slice(-LAST).reverse(), red = all.filter((scan) => scan.state === "refused" && !last.includes(scan)).reverse();
+  document.getElementById("scans")?.replaceChildren(...[...red, ...last].map(row)); // what was refused stays till somebody has seen to it
   const today = new Date().toDateString();
   const counted = all.filter((scan) => scan.state !== "refused" && !scan.undoes && new Date(scan.capturedAt).toDateString() === today);
   const shown = document.getElementById("today");
   if (shown) shown.textContent = counted.length;
+  place.dispatchEvent(new CustomEvent("shown", { detail: all }));
 }
 function row(scan) {
   const { dataset } = place, undoable = scan.state === "sent" && "undo" in dataset && !scan.undoes && !scan.undone;
   const shown = copy({ waiting: "queued", refused: "bad" }[scan.state] ?? (undoable ? "undoable" : "sent"));
   shown.querySelector(".mg-id").textContent = grouped(scan.label);
   const said = { waiting: dataset.saidQueued, refused: dataset.saidBad }[scan.state] ?? dataset.saidSent;
-  shown.querySelector("small").textContent = `${scan.undoes || scan.undone ? dataset.saidUndone : said}　${clock(scan.capturedAt)}`;
-  shown.querySelector("button")?.addEventListener("click", () => undo(scan));
+  const words = [scan.what, scan.undoes || scan.undone ? dataset.saidUndone : said, clock(scan.capturedAt), scan.detail];
+  shown.querySelector("small").textContent = words.filter(Boolean).join("　");
+  if (scan.state === "refused" && !scan.requestId) shown.querySelector("button").remove(); // never stored: gone with the page
+  shown.querySelector("button")?.addEventListener("click", () => (scan.state === "refused" ? settle(scan) : undo(scan)));
   return shown;
 }
 
 // ── one scan ─────────────────────────────────────────────────────────────────────────────────────────────────────
 async function take(text) {
   if (!text.trim()) return;
+  const heard = new CustomEvent("read", { cancelable: true, detail: { text } });
+  if (!place.dispatchEvent(heard)) return answer(...heard.detail.answer, ++nth);
   const got = read(text), said = place.dataset;
   if (got.wrong) {
     misread.push({ label: got.label, capturedAt: new Date().toISOString(), nth: ++nth, state: "refused" });
     answer("refused", got.label, said[{ length: "sayLength", letter: "sayLetter", check: "sayCheck" }[got.wrong]]);
     return show();
   }
-  await keep({ work: said.work, label: got.label, token: got.token, ...(said.facts && { facts: JSON.parse(said.facts) }) });
+  await keep({ work: said.work, what: said.what, label: got.label, token: got.token, ...(said.facts && { facts: JSON.parse(said.facts) }) });
 }
 async function keep(scan) {
-  const whole = { ...scan, url: place.dataset.url, requestId: crypto.randomUUID(), capturedAt: new Date().toISOString(), nth: ++nth, state: "waiting" };
+  const whole = { requestId: crypto.randomUUID(), ...scan, url: place.dataset.url, capturedAt: new Date().toISOString(), nth: ++nth, state: "waiting" };
   try {
     await change((store) => store.put(whole));
   } catch {
     return answer("refused", scan.label, place.dataset.sayStorage);
   }
-  if (!scan.undoes) answer("recorded", scan.label, "", whole.nth);
+  if (!scan.undoes) answer("recorded", scan.label, scan.what, whole.nth);
   await show();
   send();
 }
@@ -173,6 +184,13 @@ async function undo(scan) {
     await change((store) => store.put({ ...scan, undone: true }));
     await keep({ work: "undo", label: scan.label, token: scan.token, undoes: scan.requestId });
   }
+  await show();
+  field.focus();
+}
+
+/** Forgets what was refused, when a person has seen to it: it is recorded nowhere. */
+async function settle(scan) {
+  await change((store) => store.delete(scan.requestId));
   await show();
   field.focus();
 }
@@ -200,12 +218,14 @@ async function round() {
     const told = await response.json().catch(() => ({}));
     const results = new Map((told.results ?? []).map((result) => [result.requestId, result]));
     const bad = (scan) => (response.ok ? results.get(scan.requestId)?.status >= 400 : true);
-    await change((store) => batch.forEach((scan) => store.put({ ...scan, state: bad(scan) ? "refused" : "sent" })));
+    const why = (scan) => results.get(scan.requestId)?.detail ?? told.detail ?? place.dataset.sayRefused;
+    await change((store) => batch.forEach((scan) => store.put({ ...scan, ...(bad(scan) ? { state: "refused", detail: why(scan) } : { state: "sent" }) })));
     for (const scan of batch) if (results.get(scan.requestId)?.breaks?.length) note(scan.label, results.get(scan.requestId).breaks.join(" "));
-    for (const scan of batch.filter(bad)) answer("refused", scan.label, results.get(scan.requestId)?.detail ?? told.detail ?? place.dataset.sayRefused);
+    for (const scan of batch.filter(bad)) answer("refused", scan.label, why(scan));
     tries = 0;
     await forget();
     await show();
+    document.dispatchEvent(new Event("stale"));
   }
 }
 /** What goes next, to one address: this page's own scans first, then those that another page of this device left. */
@@ -301,6 +321,7 @@ async function begin() {
     Object.assign(field, { readOnly: name === "again", value: "" });
     field.focus();
   });
+  place.addEventListener("step", (event) => keep(event.detail));
   document.getElementById("camera").addEventListener("click", look);
   document.getElementById("export")?.addEventListener("click", save);
   document.getElementById("import")?.addEventListener("change", load);
@@ -309,7 +330,8 @@ async function begin() {
   const { worker, scope } = place.dataset;
   if (worker && navigator.serviceWorker) {
     await navigator.serviceWorker.register(worker, { scope }).catch(() => null);
-    navigator.serviceWorker.ready.then((ready) => ready.active.postMessage({ keep: [location.href, ...performance.getEntriesByType("resource").map((one) => one.name)] }));
+    const parts = [...performance.getEntriesByType("resource").map((one) => one.name), ...READER.map((name) => new URL(name, import.meta.url).href)];
+    navigator.serviceWorker.ready.then((ready) => ready.active.postMessage({ keep: [location.href, ...parts] }));
   }
   navigator.storage?.persist?.();
   nth = Math.max(0, ...(await scans()).map((scan) => scan.nth));

@@ -1,4 +1,5 @@
 // Many report files, a hundred a request, with a bar and a row for each. Without this module the plain form takes a hundred.
+// Files are dropped anywhere on the page: beside the field a browser would leave the page to show them, and lose the rest.
 // A part that did not arrive is sent again with its own request id: what was recorded is answered, not recorded twice.
 const part = (id) => document.getElementById(id);
 const FILES_MAX = 100, BYTES_MAX = 16 * 1024 * 1024, AT_ONCE = 2;
@@ -53,6 +54,29 @@ async function work(form) {
   }
 }
 
+const NAMED_MAX = 3;
+
+function named({ files }) {
+  const names = [...files].slice(0, NAMED_MAX).map((file) => file.name).join("、");
+  part("chosen").textContent = files.length ? `${part("chosen").dataset.said} ${files.length}：${names}${files.length > NAMED_MAX ? " …" : ""}` : "";
+}
+
+function dropping(event) {
+  const input = part("import")?.elements.files;
+  if (!input || !event.dataTransfer?.types.includes("Files")) return null;
+  event.preventDefault();
+  return input;
+}
+
+document.addEventListener("dragover", dropping);
+document.addEventListener("drop", (event) => {
+  const input = dropping(event);
+  if (!input || !event.dataTransfer.files.length) return;
+  input.files = event.dataTransfer.files;
+  named(input);
+});
+document.addEventListener("change", (event) => { if (event.target.id === "files") named(event.target); });
+
 document.addEventListener("submit", async (event) => { // on the document: a live page may take over a new form
   const form = event.target;
   if (form.id !== "import") return;
@@ -82,5 +106,6 @@ document.addEventListener("submit", async (event) => { // on the document: a liv
     document.querySelector("#results-all .mg-section__head p").textContent = sent;
     [parts, chosen] = [[], null];
     form.elements.files.value = "";
+    named(form.elements.files);
   }
 });

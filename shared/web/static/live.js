@@ -1,7 +1,7 @@
 // A page that is open follows what is recorded: the server says "changed", the page asks for itself again and takes over
 // what is different. What somebody is typing, has chosen or is reading unfolded is left as it is.
 const town = document.querySelector("script[data-town]").dataset.town;
-const main = document.getElementById("main");
+const main = () => document.getElementById("main"); // asked for anew: what is built otherwise takes the place of the old
 const FIELDS = "input, textarea, select";
 const AGAIN_MS = 30000;
 let asking = false;
@@ -19,7 +19,7 @@ function listen() {
 async function renew() {
   missed = true;
   // An answer that asks for something stays with what was typed into it: the address alone would not show it again.
-  if (asking || main.querySelector("[role=alert]")) return;
+  if (asking || main().querySelector("[role=alert]:not([data-kept] *)")) return;
   asking = true;
   try {
     while (missed) {
@@ -27,7 +27,8 @@ async function renew() {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       if (!answer.ok || answer.redirected) return; // signed out, or the contract has ended: what is here stays
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      take(main, page.getElementById("main"));
+      take(main(), page.getElementById("main"));
+      document.dispatchEvent(new Event("renewed"));
     }
   } catch {
     // without network the page stays as it is; the next word asks again
@@ -70,5 +71,6 @@ function isChanged(field) {
   return field.selectedOptions[0] !== first;
 }
 
+document.addEventListener("stale", renew); // what this page sent is recorded
 document.addEventListener("visibilitychange", () => !document.hidden && missed && renew());
 listen();

@@ -1,7 +1,8 @@
 // The capture page opens where there is no network: its shell is kept; scans themselves live in IndexedDB (capture.js).
-// Pages: network first, the kept copy when there is none. Hashed static files: kept copy first. Nothing else is touched.
+// Pages: network first, the kept copy when there is none; what an open page renews itself by (live.js) is kept too. Hashed static files: kept copy first. Nothing else is touched.
 
 const SHELL = "meguru-shell-1";
+const isPage = (request) => request.mode === "navigate" || request.headers.get("accept") === "text/html";
 const isStatic = (url) => url.origin === location.origin && url.pathname.startsWith("/static/");
 
 self.addEventListener("install", () => self.skipWaiting());
@@ -28,7 +29,8 @@ async function page(request) {
     const response = await fetch(request);
     if (response.ok && !response.redirected) await shell.put(request, response.clone());
     return response;
-  } catch {
+  } catch (failure) {
+    if (request.mode !== "navigate" && isPage(request)) throw failure; // an open page knows more than its kept copy
     const any = { ignoreVary: true }; // kept by a script, asked for by a person: the Accept headers differ
     return (await shell.match(request, any)) ?? (await shell.match(request, { ...any, ignoreSearch: true })) ?? Response.error();
   }
@@ -46,6 +48,6 @@ async function asset(request) {
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
   if (event.request.method !== "GET" || url.origin !== location.origin) return;
-  if (event.request.mode === "navigate") event.respondWith(page(event.request));
-  else if (isStatic(url) && url.searchParams.has("v")) event.respondWith(asset(event.request));
+  if (isStatic(url) && url.searchParams.has("v")) event.respondWith(asset(event.request));
+  else if (isStatic(url) || isPage(event.request)) event.respondWith(page(event.request)); // a name without a hash may change
 });

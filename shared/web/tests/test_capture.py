@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, FilePayload, Page, exp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shared.browser import Visits, serving
+from shared.browser import Visits, scanned_under_ime, serving
 from shared.ids import BadLabel, new_label, parse_label
 from shared.web.gallery import gallery
 from shared.web.static_files import static_url
@@ -77,6 +77,25 @@ AT_ONCE = """(texts) => {
     document.activeElement.dispatchEvent(new KeyboardEvent("keydown", pressed));
   }
 }"""
+
+
+# A sound card that writes down what it is told to play; everything else of a browser is real.
+LISTENING = """
+  window.tones = []; window.shaken = [];
+  const node = () => ({ connect: (next) => next, gain: {} });
+  window.AudioContext = class {
+    currentTime = 0; destination = node();
+    createGain() { return node(); }
+    createOscillator() {
+      const tone = { ...node(), frequency: {} };
+      tone.start = (from) => Object.assign(tone, { from });
+      tone.stop = (to) => window.tones.push([tone.type, tone.frequency.value, tone.from < to]);
+      return tone;
+    }
+  };
+  navigator.vibrate = (pattern) => { window.shaken.push(pattern); return true; };
+"""
+GOOD, BAD = [["sine", 1320, True]], [["square", 220, True], ["square", 165, True]]
 
 
 @asynccontextmanager
@@ -224,6 +243,8 @@ async def test_a_file_that_is_no_saved_queue_is_refused_with_a_sentence(chrome: 
         {"scans": [good | {"capturedAt": "きのう"}]},
         {"scans": [good | {"url": "https://example.com/api/tracking/scans"}]},
         {"scans": [good | {"url": "/api/tracking/losses"}]},
+        {"scans": [good | {"url": "/api/erasure/sessions/../media/steps?engagement=1"}]},
+        {"scans": [good | {"label": "R-01", "facts": {"rack": "R-02"}}]},
     ]
     async with capturing(chrome) as (receiver, _context, page):
         for content in (b"PK\x03\x04", *(json.dumps(one).encode() for one in wrong)):
@@ -279,6 +300,25 @@ async def test_what_a_recorded_fact_does_not_fit_is_said_to_the_one_who_scanned(
         await expect(page.locator("#today")).to_have_text("4")
 
 
+async def test_what_was_refused_stays_with_its_sentence_until_somebody_has_seen_to_it(chrome: Browser) -> None:
+    bad = new_label()
+    async with capturing(chrome) as (receiver, _context, page):
+        receiver.refuses = {bad}
+        await scan(page, bad)
+        red = page.locator("#scans .is-bad")
+        await expect(red).to_contain_text("先に登録してください")
+        await page.reload()
+        await expect(page.locator("#capture[data-ready]")).to_be_attached()
+        for _ in range(6):
+            await scan(page, new_label())
+        await receiver.has(6)
+        await expect(page.locator("#scans li")).to_have_count(6)  # the last five, and the red one
+        await expect(red).to_contain_text("先に登録してください")
+        await red.get_by_role("button", name="片付けた").click()
+        await expect(red).to_have_count(0)
+        assert await queued(page) == []
+
+
 async def test_a_lost_answer_is_sent_again_and_changes_nothing(chrome: Browser) -> None:
     async with capturing(chrome) as (receiver, _context, page):
         receiver.lose_answers = 1
@@ -321,6 +361,29 @@ async def test_a_wrong_check_character_is_refused_at_once_and_never_sent(chrome:
         await expect(waiting(page)).to_have_text("0")
         await receiver.has(1)
         assert receiver.labels == ["NA74QKCHQ"]
+
+
+async def test_a_good_scan_is_one_high_tone_and_a_bad_one_two_low_ones_and_a_shake(chrome: Browser) -> None:
+    refused = new_label()
+    async with capturing(chrome) as (receiver, _context, page):
+        receiver.refuses = {refused}
+        await page.add_init_script(LISTENING)
+        await page.reload()
+        await expect(page.locator("#capture[data-ready]")).to_be_attached()
+        told: list[Any] = []
+        for text, tones, shakes in (
+            ("NA74QKCHQ", GOOD, 0),
+            ("M4MT4K4P7", BAD, 1),  # the check character
+            (new_label(), GOOD, 1),
+            ("M4MT4K4P7", BAD, 2),
+            (refused, GOOD + BAD, 3),  # kept on the device, then refused by the service
+        ):
+            await scan(page, text)
+            told += tones
+            await page.wait_for_function("n => window.tones.length >= n", arg=len(told))
+            assert await page.evaluate("[window.tones, window.shaken.length]") == [told, shakes]
+        await receiver.has(2)
+        assert await page.evaluate("window.shaken[0]") == [200, 100, 200]
 
 
 async def test_what_was_kept_a_moment_later_does_not_hide_that_the_next_scan_was_wrong(chrome: Browser) -> None:
@@ -401,18 +464,11 @@ async def test_two_hundred_fast_scans_under_an_input_method_arrive_once_though_t
     labels = [new_label() for _ in range(SCANS)]
     async with capturing(chrome) as (receiver, context, page):
         keys = await context.new_cdp_session(page)
-
-        async def press(codes: list[str]) -> None:  # as Chromium reports keys that an input method took (key code 229)
-            key = {"key": "Process", "windowsVirtualKeyCode": 229}
-            pressed = [{"type": kind, "code": code, **key} for code in codes for kind in ("rawKeyDown", "keyUp")]
-            await asyncio.gather(*(keys.send("Input.dispatchKeyEvent", one) for one in pressed))
-
         began = asyncio.get_running_loop().time()
         for nth, label in enumerate(labels):
             if nth in CUTS:
                 await context.set_offline(CUTS[nth])
-            await keys.send("Input.imeSetComposition", {"text": "か", "selectionStart": 1, "selectionEnd": 1})
-            await press([*(f"Digit{one}" if one.isdecimal() else f"Key{one}" for one in label), "Enter"])
+            await scanned_under_ime(keys, label)
             await asyncio.sleep(max(0.0, began + (nth + 1) / SCANS_A_SECOND - asyncio.get_running_loop().time()))
         await expect(waiting(page)).to_have_text("0", timeout=20_000)
         await receiver.has(SCANS)

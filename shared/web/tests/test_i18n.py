@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 import pytest
 from starlette.requests import Request
 
@@ -18,6 +20,17 @@ def test_extraction_sees_templates_and_code() -> None:
     assert "shared/web/templates/components.html" in found["証明済み"]
     assert "shared/web/forms.py" in found["入れてください。"]
     assert "shared/web/viewer.py" in found["機器の追跡"]
+
+
+def test_every_text_of_a_template_can_be_filled_in_in_both_languages() -> None:
+    """A template's text goes through %-formatting: a bare percent sign in it would be an error page in one language."""
+    texts = [
+        text for text, where in used().items() if isinstance(text, str) and any(one.endswith(".html") for one in where)
+    ]
+    assert texts
+    for text in texts:
+        for said in (text, translator("en")(text)):
+            assert "%(" not in said % defaultdict(str), text
 
 
 def test_the_catalog_is_compiled_without_a_file() -> None:

@@ -110,11 +110,53 @@ readinessProbe:
 {{- end }}
 {{- end -}}
 
+{{/* What the workers that write letters are given: certificates' and donations'. */}}
+{{- define "meguru.env.mail" -}}
+{{- with .Values.mail }}
+{{- if and .host .secret }}
+{{ include "meguru.secret" (dict "name" "MEGURU_SMTP_USER" "secret" .secret "key" "username") }}
+{{ include "meguru.secret" (dict "name" "MEGURU_SMTP_PASSWORD" "secret" .secret "key" "password") }}
+{{- end }}
+{{- if and .host .authorities }}
+- name: MEGURU_SMTP_AUTHORITIES
+  value: /etc/meguru/mail/ca.pem
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What certificates' worker alone is given: it signs. */}}
+{{- define "meguru.env.press" -}}
+{{- with .Values.timestamps }}
+{{- if .url }}
+- name: MEGURU_TSA
+  value: {{ .url | quote }}
+- name: MEGURU_TSA_CERTIFICATE_SHA256
+  value: {{ join "," .certificates | quote }}
+{{- end }}
+{{- end }}
+{{- with .Values.device }}
+{{- if .module }}
+- name: MEGURU_PKCS11_MODULE
+  value: {{ .module | quote }}
+- name: MEGURU_PKCS11_TOKEN
+  value: {{ .token | quote }}
+- name: MEGURU_PKCS11_LABEL
+  value: {{ .label | quote }}
+{{- if .secret }}
+{{ include "meguru.secret" (dict "name" "MEGURU_PKCS11_PIN" "secret" .secret "key" "pin") }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* The whole pod template of one process of one service: {root, service, component, command}. */}}
 {{- define "meguru.process" -}}
 {{- $own := index .root.Values.services .service -}}
 {{- $settings := include "meguru.settings" . | fromYaml -}}
 {{- $volume := .root.Values.blobs.volume -}}
+{{- $press := and (eq .service "certificates") (eq .component "worker") -}}
+{{- $writes := and (has .service (list "certificates" "donations")) (eq .component "worker") -}}
+{{- $authorities := and $writes .root.Values.mail.host .root.Values.mail.authorities -}}
 metadata:
   labels: {{- include "meguru.labels" . | nindent 4 }}
   annotations: {{- include "meguru.annotations" .root | nindent 4 }}
@@ -139,6 +181,12 @@ spec:
         {{- include "meguru.secret" (merge (dict "name" "MEGURU_CONSUMER_PASSWORD") $own.database.consumer) | nindent 8 }}
         {{- include "meguru.env.nats" (dict "root" .root "secret" $own.nats.secret) | nindent 8 }}
         {{- end }}
+        {{- if $writes }}
+        {{- with include "meguru.env.mail" .root | trim }}{{ . | nindent 8 }}{{ end }}
+        {{- end }}
+        {{- if $press }}
+        {{- with include "meguru.env.press" .root | trim }}{{ . | nindent 8 }}{{ end }}
+        {{- end }}
         {{- if not $volume.enabled }}
         {{- include "meguru.env.blobs" .root | trim | nindent 8 }}
         {{- end }}
@@ -159,6 +207,9 @@ spec:
         - {name: keys, mountPath: /run/meguru/keys, readOnly: true}
         {{- end }}
         - {name: jwks, mountPath: /etc/meguru/jwks, readOnly: true}
+        {{- if $authorities }}
+        - {name: mail, mountPath: /etc/meguru/mail, readOnly: true}
+        {{- end }}
         {{- if $volume.enabled }}
         - {name: blobs, mountPath: /var/lib/meguru/blobs}
         {{- end }}
@@ -176,6 +227,10 @@ spec:
     {{- end }}
     - name: jwks
       configMap: {name: {{ .root.Values.identity.jwks | quote }}}
+    {{- with $authorities }}
+    - name: mail
+      configMap: {name: {{ . | quote }}}
+    {{- end }}
     {{- if $volume.enabled }}
     - name: blobs
       persistentVolumeClaim: {claimName: {{ $volume.claim | default (printf "%s-blobs" (include "meguru.name" .root)) | quote }}}

@@ -9,11 +9,12 @@ from services.certificates.document import credential, inputs
 from services.certificates.document.credential import Cited
 from services.certificates.document.inputs import Input
 from services.certificates.tests import sample
-from verifier import Keys, verify_bytes
+from verifier.keys import Keys
+from verifier.verification import verify_bytes
 
 KEY, LOG = Ed25519PrivateKey.from_private_bytes(bytes(32)), Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))
 KEYS = Keys.parse(sample.log_line(LOG) + credential.vkey(KEY.public_key(), sample.ORIGIN))
-BOTH = pytest.mark.parametrize("given", [sample.destruction(), sample.erasure(), sample.tracking()])
+BOTH = pytest.mark.parametrize("given", [sample.destruction(), sample.erasure(), sample.tracking(), sample.lot()])
 
 
 def issue(given: Input) -> bytes:
@@ -64,3 +65,23 @@ def test_keys_are_named_as_their_standards_say() -> None:
 def test_an_entry_that_is_not_text_is_refused() -> None:
     with pytest.raises(ValueError, match="utf-8"):
         credential.issue(sample.destruction(), [Cited(b"\xff", sample.SALT, "")], KEY)
+
+
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [
+        ((), None),
+        (("received",), None),
+        (("destroyed",), None),
+        (("received", "destroyed"), "received"),
+        (("closed",), "closed"),
+    ],
+)
+def test_what_was_destroyed_before_it_was_received_has_a_whole_way_all_the_same(
+    without: tuple[str, ...], missing: str | None
+) -> None:
+    steps = tuple(step for step in sample.tracking().steps if step.step not in without)
+    verdict = verify_bytes("t.json", issue(sample.tracking(steps=steps)), KEYS)
+    assert verdict.ok == (missing is None)
+    said = {check.name: check.en for check in verdict.checks if check.status == "failed"}
+    assert said == ({"completeness": f"Missing: steps: {missing}."} if missing else {})

@@ -12,7 +12,7 @@ from services.certificates.document.inputs import Input
 from services.certificates.tests import sample
 
 
-@pytest.mark.parametrize("given_", [sample.destruction(), sample.erasure(), sample.tracking()])
+@pytest.mark.parametrize("given_", [sample.destruction(), sample.erasure(), sample.tracking(), sample.lot()])
 def test_the_canonical_bytes_survive_storage(given_: Input) -> None:
     stored = inputs.canonical(given_)
     again = type(given_).model_validate_json(stored)

@@ -1,6 +1,7 @@
 import asyncio
 import random
 import re
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import httpx
 from services.erasure import reading, views
 from services.erasure.domain.draw import draw
 from services.erasure.tables import deeds
+from services.erasure.tests.api.test_times import JST, done
 from services.erasure.tests.conftest import bearer, hear, item, opened, principal, register
 from services.erasure.tests.test_api import drop, proof
 from services.erasure.tests.test_pages import PAGE, whole
@@ -108,8 +110,11 @@ async def test_a_medium_erased_again_is_looked_at_again(erasure: Service, client
     (label,) = items
     await look(client, label, passed=False)
     assert (await drawn(client, engagement))["drawn"] == []  # nobody is left to draw
-    anew = proof(items[label].media[0].serial).replace(b"2026-04-08", b"2026-04-09")
-    assert (await drop(client, anew)).status_code == 201
+    serial = items[label].media[0].serial
+    older = (await drop(client, done(serial, datetime.now(JST) - timedelta(days=1)))).json()["drives"][0]
+    assert (older["achieved"], older["reasons"][1]["code"]) == (None, "done-before-recheck")
+    assert [one["label"] for one in (await drawn(client, engagement))["to_redo"]] == [label]
+    assert (await drop(client, done(serial, datetime.now(JST)))).json()["drives"][0]["achieved"] == "purge"
     now = await drawn(client, engagement)
     assert (now["state"], [one["label"] for one in now["to_check"]], now["to_redo"]) == ("reopened", [label], [])
     assert (await overview(client, engagement))["in_doubt"] == 1

@@ -122,6 +122,13 @@ def test_a_serial_that_writes_its_own_row_is_found_out() -> None:
         + b"[2025/11/04 09:00:00]  notice: banner = nwipe 0.36\n"
         + b"**** Drive Status ****\n"
         + b"  000001 | Erased |\n" * 45_000,
+        sample("nwipe-0.42-two-drives.log").encode()
+        + b"[2026/04/08 18:20:08]    info: Nwipe successfully completed.\n" * 24_000
+        + b"".join(
+            f"[2026/04/08 18:20:08]  notice: Found /dev/sd{n},  ATA, M,  1 MB, S/N=W7K04182\n".encode()
+            + b"[2026/04/08 18:20:08]    info: Nwipe successfully completed.\n" * 40
+            for n in range(500)
+        ),
         b"/dev/sda:\nATA device, with \n" + b"\tSerial Number: 1\n" * 45_000,
         b'{"sprog":1,"sstat":"' + b" " * 3_900_000 + b'"}',
         b'{"sprog":1,"sstat":[' + b"1," * 1_500_000 + b"1]}",
@@ -133,6 +140,12 @@ def test_a_serial_that_writes_its_own_row_is_found_out() -> None:
         b"<blancco_data><blancco_erasure_report><erasures>"
         + b"<erasure><target/></erasure>" * 40_000
         + b"</erasures></blancco_erasure_report></blancco_data>",
+        b"<blancco_data><blancco_erasure_report><erasures>"
+        + (b"<erasure><state>Successful</state><target><serial>1</serial></target>" + b"<a/>" * 150 + b"</erasure>")
+        * 512
+        + b"</erasures></blancco_erasure_report><blancco_hardware_report><disks>"
+        + b"<disk><serial>1</serial></disk>" * 3_000
+        + b"</disks></blancco_hardware_report></blancco_data>",
         b'<!DOCTYPE a [<!ENTITY b "'
         + b"c" * 1000
         + b'"><!ENTITY d "'
@@ -154,11 +167,13 @@ def test_a_serial_that_writes_its_own_row_is_found_out() -> None:
         "long line",
         "many errors",
         "many drives and rows",
+        "many ends",
         "many serials",
         "long string",
         "long list",
         "nested markup",
         "many erasures",
+        "many successes",
         "entities",
         "unended strings",
         "many certificates",

@@ -6,7 +6,7 @@ from services.erasure.domain.grading import grade
 from services.erasure.domain.technique import MediumKind
 from services.erasure.reports.read import Unreadable, read
 from services.erasure.reports.text import CONTENT_MAX
-from services.erasure.tests.capture import SAMPLES
+from services.erasure.tests.capture import SAMPLES, sample
 
 # file | source | serial of the first drive | kind | technique | verdict per drive
 TABLE = """
@@ -138,3 +138,18 @@ def test_no_sample_is_a_proof_by_itself_without_serial_and_job() -> None:
 def test_the_name_of_the_file_decides_nothing() -> None:
     content = Path(SAMPLES / "nvme-sanitize-failed.json").read_bytes()
     assert read(content, "nvme-sanitize-completed.json") == read(content, "\0" * 5000)
+
+
+def test_a_command_that_was_never_sent_lends_its_name_to_no_later_state() -> None:
+    named, state = sample("hdparm-identify-ssd.txt"), sample("hdparm-sanitize-completed.txt")
+    aborted = "Issuing SANITIZE_BLOCK_ERASE command\nProgram aborted.\n"
+    (finding,) = read(f"{named}{aborted}{state}".encode(), "x").findings
+    assert (finding.outcome, grade(finding).verdict) == ("completed", "unknown")
+
+
+@pytest.mark.parametrize(("name", "value"), [("serial", "W7K09999"), ("end_time", "2026-04-08T12:10:06+09:00")])
+def test_a_second_value_in_a_field_of_blanccos_is_no_pass(name: str, value: str) -> None:
+    head, end, rest = sample("blancco-tags.xml").partition(f"</{name}>")  # of the first erasure, which passed
+    finding = read(f"{head}{end}<{name}>{value}</{name}>{rest}".encode(), "x").findings[0]
+    assert grade(finding).level is None
+    assert "said-twice" in [reason.code for reason in finding.contradictions]

@@ -6,7 +6,7 @@ import pytest
 from services.erasure.domain.grading import grade
 from services.erasure.domain.technique import MediumKind
 from services.erasure.reports.read import Unreadable, read
-from services.erasure.tests.capture import HDD, SSD, frame, session
+from services.erasure.tests.capture import HDD, SSD, frame, sample, session
 
 NVME: dict[str, str] = {}
 N, H, S = NVME, HDD, SSD
@@ -41,6 +41,10 @@ CASES: list[tuple[dict[str, str], list[str], list[str], list[str], list[str], st
     (H, [HID], [HID], [OVER], [OK], None, "purge", "not-fresh"),
     (H, [HID], [OK], [OVER], [OK], None, "purge", "before-already-completed"),
     (N, [ID], [RUNS], [""], [DONE], None, "purge", "state-not-idle"),
+    # a command that was refused, or another one, is no state before: "completed" may be as old as ever
+    (S, [SID], [REJECTED], [BLOCK], [OK], None, "purge", "not-fresh"),
+    (S, [SID], [OK, REJECTED], [BLOCK], [OK], None, "purge", "not-fresh"),
+    (S, [SID], [OVER], [BLOCK], [OK], None, "purge", "not-fresh"),
     # binding
     (N, [], [NEVER], [""], [DONE], None, "purge", "no-serial"),
     (N | {"serial": "S64DNX0R900418"}, [ID], [NEVER], [""], [DONE], None, "unknown", "identity-differs"),
@@ -67,6 +71,8 @@ CASES: list[tuple[dict[str, str], list[str], list[str], list[str], list[str], st
     (S, [SID], [SID], [ERASE], [SID], None, "unknown", "claimed"),
     (S, [SID], [LOCKED], [ERASE, "hdparm-command-security-disable.txt"], [SID], None, "unknown", "claimed"),
     (S, [SID], [LOCKED], ["hdparm-command-security-disable.txt"], [SID], None, "unknown", "claimed"),
+    (S, [SID], [LOCKED], [ERASE], ["hdparm-command-security-disable.txt", SID], None, "unknown", "claimed"),
+    (S, [SID], [LOCKED, "hdparm-command-security-disable.txt"], [ERASE], [SID], None, "unknown", "claimed"),
     (H, [HID], [IDLE], [OVER], [BAD], None, "failed", "failed"),
     (H, [HID], [IDLE], [OVER], [IDLE], None, "not-evidence", "never"),
     # joined wrongly
@@ -97,6 +103,63 @@ def test_only_the_whole_story_is_proof(case: Any) -> None:
     assert code in codes
 
 
+# SANICAP and FNA of the identify document (None: taken out) | what is known of the drive's encryption | level
+@pytest.mark.parametrize(
+    ("sanicap", "fna", "encryption", "level"),
+    [
+        (0b11, 0, "always", "purge"),
+        (0b10, 4, "always", "purge"),
+        (0b10, 0, "absent", None),
+        (0, 0, "absent", None),
+        (0b10, None, "unknown", "purge"),
+        (None, None, "unknown", "purge"),
+        (None, 4, "always", "purge"),
+    ],
+)
+def test_a_crypto_erase_of_a_drive_that_offers_none_is_no_proof(
+    sanicap: int | None, fna: int | None, encryption: str, level: str | None
+) -> None:
+    whole = frame(("identify", ID), ("before", NEVER), ("command", ""), ("after", DONE))
+    identify, log = (json.loads(whole["documents"][number]["content"]) for number in (0, 3))
+    for name, value in (("sanicap", sanicap), ("fna", fna)):
+        identify.pop(name, None)
+        identify |= {} if value is None else {name: value}
+    for action, wanted in ((4, level), (2, "purge")):
+        log["nvme0"]["cdw10_info"] = action
+        whole["documents"][0]["content"], whole["documents"][3]["content"] = json.dumps(identify), json.dumps(log)
+        (finding,) = read(json.dumps(whole).encode(), "").findings
+        assert finding.encryption == encryption
+        assert grade(finding).level == wanted
+
+
+def test_a_drive_of_ata_that_enciphers_all_it_stores_says_so() -> None:
+    whole = frame(("identify", SID), ("before", IDLE), ("command", CRYPTO), ("after", OK), **SSD)
+    codes = []
+    for line in ("", "\t   *\tDevice encrypts all user data\n"):
+        whole["documents"][0]["content"] = sample(SID).replace("Security:", f"{line}Security:")
+        found = grade(read(json.dumps(whole).encode(), "").findings[0])
+        assert found.level == "purge"
+        codes.append(next(reason.code for reason in found.to_validate))
+    assert codes == ["validate-key-conditions", "validate-key-copies"]
+
+
+EMMC = [("mmcblk0", "0x5f1c9a2e"), ("mmcblk0boot0", None), ("mmcblk0rpmb", None)]
+
+
+@pytest.mark.parametrize("form", ["json", "columns"])
+def test_the_boot_areas_of_an_emmc_tell_the_board_from_a_card_and_are_no_drives(form: str) -> None:
+    rows = [*EMMC, ("mmcblk1", "0x00000417")]
+    if form == "json":
+        devices = [{"name": name, "type": "disk", "serial": serial, "rota": False} for name, serial in rows]
+        content = json.dumps({"blockdevices": devices})
+    else:
+        lines = [f"{name:<14}{'disk':<5}{serial or ''}" for name, serial in rows]
+        content = "\n".join([f"{'NAME':<14}{'TYPE':<5}SERIAL", *lines, ""])
+    found = read(content.encode(), "lsblk").findings
+    card = "ssd" if form == "json" else "unknown"
+    assert [(one.device, one.kind) for one in found] == [("mmcblk0", "soldered"), ("mmcblk1", card)]
+
+
 def test_a_proof_says_when_where_and_with_what() -> None:
     content = session(("identify", ID), ("before", NEVER), ("command", ""), ("after", DONE))
     finding = read(content, "s.json").findings[0]
@@ -110,12 +173,39 @@ def test_times_of_documents_must_lie_within_the_session_in_order() -> None:
     whole = frame(("identify", ID), ("before", NEVER), ("command", ""), ("after", DONE))
     for minute, document in enumerate(whole["documents"]):
         document["at"] = f"2026-04-08T10:0{minute}:00+09:00"
-    whole["finished"] = "2026-04-08T10:04:00+09:00"
+    whole |= {"finished": "2026-04-08T10:04:00+09:00", "elapsed": 240}
     assert grade(read(json.dumps(whole).encode(), "").findings[0]).level == "purge"
     whole["documents"][1]["at"] = "2026-04-07T10:01:00+09:00"
     altered = grade(read(json.dumps(whole).encode(), "").findings[0])
     assert altered.level is None
     assert {reason.code for reason in altered.contradictions} == {"times-out-of-order"}
+
+
+# the action of the state before | whether it shows that the completed block erase behind it is another job
+@pytest.mark.parametrize(
+    ("action", "passes", "is_fresh"), [(2, 0, False), (4, 0, False), (3, 0, False), (0x33, 3, True), (0x33, 2, False)]
+)
+def test_another_action_before_shows_only_where_two_fields_say_it(action: int, passes: int, is_fresh: bool) -> None:
+    whole = frame(("identify", ID), ("before", DONE), ("command", ""), ("after", DONE))
+    log = json.loads(whole["documents"][1]["content"])
+    log["nvme0"]["cdw10_info"], log["nvme0"]["sstat"]["no_cmplted_passes"] = action, passes
+    whole["documents"][1]["content"] = json.dumps(log)
+    assert grade(read(json.dumps(whole).encode(), "").findings[0]).fresh == is_fresh
+
+
+GOOD = [("identify", ID), ("before", NEVER), ("command", ""), ("after", RUNS), ("after", DONE)]
+
+
+@pytest.mark.parametrize("moved", range(len(GOOD)))
+@pytest.mark.parametrize("to", range(len(GOOD)))
+def test_documents_must_stand_in_the_order_of_the_job(moved: int, to: int) -> None:
+    documents = [one for number, one in enumerate(GOOD) if number != moved]
+    documents.insert(to, GOOD[moved])
+    found = grade(read(session(*documents), "s.json").findings[0])
+    roles = [role.replace("identify", "before") for role, _ in documents]
+    in_order = roles == sorted(roles, key=["before", "command", "after"].index)
+    assert ("documents-out-of-order" in {reason.code for reason in found.contradictions}) == (not in_order)
+    assert found.level is None or in_order
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_a_tree_of_256_has_a_partial_tile_above() -> None:
     assert files["tile/1/000.p/1"] == merkle.root(merkle.in_memory(LEAVES), 256)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=5), st.data())
 def test_however_it_grew_the_tree_is_the_same_and_its_proofs_hold(batches: list[int], data: st.DataObject) -> None:
     tree, files = grow(*[min(count, 280) for count in batches])

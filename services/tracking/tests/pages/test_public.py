@@ -1,13 +1,16 @@
 """What everybody may see: the entrance, the look-up, and nothing private in it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.tracking.pages import public as pages_public
 from services.tracking.tests.readers import NAMES, PRIVATE, Web, World, token_of
 from shared.settings import settings
-from shared.testing import Service
+from shared.support import term
+from shared.testing import NOW, Service
+from shared.web.wareki import tokyo_day
 
 
 async def test_the_entrance_leads_each_to_their_first_page(web: Web) -> None:
@@ -38,6 +41,10 @@ async def test_the_bare_id_tells_step_and_date_and_the_token_the_whole_way(
     assert whole.status_code == 200
     for word in ("この機器のデータは粉砕され、追跡は終了しました。", "SSD", "寄贈", "最上町のデスクトップ"):
         assert word in whole.text
+    last = term(tokyo_day(NOW + timedelta(days=2)), 3)
+    assert last is not None
+    said = "までサポートが付いています。" if tokyo_day(datetime.now(UTC)) <= last.last else "サポートは"
+    assert said in whole.text
 
 
 @pytest.mark.parametrize("lang", ["ja", "en"])

@@ -1,0 +1,381 @@
+"""Work orders: one act at a time, or up to 100 scans; the board, the counts, one order."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Query, UploadFile
+from fastapi import Request as HttpRequest
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response
+
+from services.refurb import views
+from services.refurb.commands import orders
+from services.refurb.domain.support import MINUTES_MAX, Contact
+from services.refurb.domain.work_order import Grade
+from shared import photos
+from shared.blobs import BLOB_SIZE_MAX
+from shared.database import Transaction
+from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
+from shared.entry import Entry
+from shared.events.refurb import Channel, Outcome, Picture, Spec, Step, SupportContacted, Trouble, Weight
+from shared.identity import Principal, SignedIn, holding
+from shared.ids import LABEL_INPUT_MAX, Label
+from shared.refused import Invalid, Refused, Unready
+from shared.support import Term
+from shared.web.i18n import language
+from shared.web.scans import SCANS_MAX, Result, Results
+
+router = APIRouter()
+
+REASONS_MAX = 10
+PHOTOS_MAX = 4  # of one chassis: lid, screen, keyboard, underside
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Town = Annotated[str, Query(pattern=r"^[a-z0-9-]{1,64}$")]
+Refurbisher = Annotated[Principal, Depends(holding("refurbisher"))]
+
+
+class Acceptance(Ask):
+    """A grade with its reasons, and photos that were sent before."""
+
+    grade: Grade
+    reasons: list[Line] = Field(min_length=1, max_length=REASONS_MAX)
+    photos: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(
+        default=[], max_length=PHOTOS_MAX
+    )
+
+
+class Photo(BaseModel):
+    """A photo that was kept."""
+
+    sha256: str
+
+
+class Rejection(Ask):
+    """Why the chassis goes to recycling."""
+
+    reasons: list[Line] = Field(min_length=1, max_length=REASONS_MAX)
+
+
+class Part(BaseModel):
+    """The new SSD."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    maker: Line | None = None
+    model: Line
+    serial: Line
+    capacity_gb: int = Field(ge=1, le=100_000)
+
+
+class Swap(Ask, Part):
+    """The new SSD that went in; the step `ssd` is recorded with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Did(Ask):
+    """One step, done. The step `ssd` may bring its part; `delivery` is the whole delivery."""
+
+    step: Step
+    note: Line | None = None
+    part: Part | None = None
+
+
+class GivenSpec(Spec):
+    """The specification as typed, within bounds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    os: Line
+    ssd_gb: int = Field(ge=1, le=100_000)
+    memory_gb: int = Field(ge=1, le=10_000)
+    office: Line
+    support_months: int = Field(ge=0, le=120)
+    os_licence: Line | None = None
+    office_licence: Line | None = None
+
+
+class Readiness(Ask):
+    """What the recipient gets."""
+
+    spec: GivenSpec
+
+
+class Delivery(Ask):
+    """The machine left for the town."""
+
+    note: Line | None = None
+
+
+class Contacted(Ask):
+    """A recipient asked for help."""
+
+    channel: Channel
+    trouble: Trouble
+    outcome: Outcome
+    minutes: int | None = Field(default=None, ge=0, le=MINUTES_MAX)
+
+    @property
+    def contact(self) -> Contact:
+        """The contact itself."""
+        return Contact(self.channel, self.trouble, self.outcome, self.minutes)
+
+
+class GivenWeight(Weight):
+    """A weight as typed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recycling(Ask):
+    """The chassis became material."""
+
+    weights: list[GivenWeight] = Field(min_length=1, max_length=6)
+    manifest: Line
+    operator: Line
+
+
+class Scan(BaseModel):
+    """One scan of a batch, as the capture module sends it: `work` is the step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    request_id: UUID
+    work: Step
+    label: str = Field(max_length=LABEL_INPUT_MAX)
+    token: str | None = Field(default=None, max_length=20)
+    captured_at: AwareDatetime | None = None
+    facts: Part | None = None
+
+    def ask(self, sent_at: datetime | None) -> Did:
+        """Return the single request this scan stands for, so that both ways answer each other's replays."""
+        return Did(
+            request=self.request_id, captured_at=self.captured_at, sent_at=sent_at, step=self.work, part=self.facts
+        )
+
+
+class Scans(BaseModel):
+    """A batch of scans; each has its own request id and its own result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    sent_at: AwareDatetime | None = None
+    scans: list[Scan] = Field(min_length=1, max_length=SCANS_MAX)
+
+
+class OrderShape(BaseModel):
+    """One work order as the API tells it."""
+
+    label: str
+    item_kind: str
+    name: str
+    stage: str
+    grade: Grade | None
+    reasons: tuple[str, ...]
+    done: tuple[Step, ...]
+    next_step: Step | None
+    ssd_serial: str | None
+    spec: Spec | None
+    open_media: tuple[str, ...]
+    missing_before_ready: tuple[str, ...]
+    on_hold: bool
+    manifest: str | None
+    weights: tuple[Weight, ...]
+    support: Term | None  # days on which support is owed, both included
+    contacts: int  # how often the recipient asked for help
+
+
+@router.post("/items/{label}/accept", status_code=201)
+async def accept(label: GivenLabel, body: Acceptance, door: TheDoor, who: Refurbisher) -> Response:
+    """Accept a candidate with its grade."""
+    return receipt(await door.act_on(label, who, lambda tx, found: accepted(tx, found, body), ask=body))
+
+
+@router.post("/items/{label}/photos")
+async def keep_photo(label: GivenLabel, photo: Annotated[UploadFile, File()], door: TheDoor, who: Refurbisher) -> Photo:
+    """Keep a photo of the chassis, to be named by the acceptance; a second time changes nothing."""
+    found = await door.resolve(label, who)
+    (kept,) = await photos.keep(found.tenant, [await photo.read(BLOB_SIZE_MAX + 1)])
+    return Photo(sha256=kept.sha256)
+
+
+@router.post("/items/{label}/reject", status_code=201)
+async def reject(label: GivenLabel, body: Rejection, door: TheDoor, who: Refurbisher) -> Response:
+    """Send a candidate to recycling."""
+    entry = await door.act_on(label, who, lambda tx, found: orders.reject(tx, found.item, body.reasons), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/ssd", status_code=201)
+async def replace_part(label: GivenLabel, body: Swap, door: TheDoor, who: Refurbisher) -> Response:
+    """Record the new SSD and the step that put it in."""
+    entry = await door.act_on(label, who, lambda tx, found: swap(tx, found.item, body), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/steps", status_code=201)
+async def do_step(label: GivenLabel, body: Did, door: TheDoor, who: Refurbisher) -> Response:
+    """Record one step."""
+    entry = await door.act_on(label, who, lambda tx, found: did(tx, found.item, body), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/ready", status_code=201)
+async def ready(label: GivenLabel, body: Readiness, door: TheDoor, who: Refurbisher) -> Response:
+    """Mark it refurbished, with the specification for its recipient."""
+    entry = await door.act_on(label, who, lambda tx, found: orders.finish(tx, found.item, spec(body)), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/deliver", status_code=201)
+async def deliver(label: GivenLabel, body: Delivery, door: TheDoor, who: Refurbisher) -> Response:
+    """Record that it was sent to the town."""
+    entry = await door.act_on(label, who, lambda tx, found: orders.deliver(tx, found.item, body.note), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/recycle", status_code=201)
+async def recycle(label: GivenLabel, body: Recycling, door: TheDoor, who: Refurbisher) -> Response:
+    """Record its weights by material, the manifest and the recycler."""
+    entry = await door.act_on(label, who, lambda tx, found: recycled(tx, found.item, body), ask=body)
+    return receipt(entry)
+
+
+@router.post("/items/{label}/support", status_code=201)
+async def contact(label: GivenLabel, body: Contacted, door: TheDoor, who: Refurbisher) -> Response:
+    """Record that a recipient asked for help, and what came of it; never who it was."""
+    entry = await door.act_on(label, who, lambda tx, found: orders.contact(tx, found.item, body.contact), ask=body)
+    return receipt(entry)
+
+
+@router.post("/steps", response_model_exclude_none=True)
+async def do_steps(body: Scans, request: HttpRequest, door: TheDoor, who: Refurbisher) -> Results:
+    """Record up to 100 scans; one town's scans share a transaction, and a refused one leaves the others alone."""
+    answers: dict[int, Entry[Any] | Refused] = {}
+    read: dict[int, Label] = {}
+    for nth, scan in enumerate(body.scans):
+        try:
+            read[nth] = scanned(scan.label)
+        except Refused as no:
+            answers[nth] = no
+    known = await door.resolve_all(list(read.values()), who)
+    towns: defaultdict[str, list[tuple[int, Scan, Found]]] = defaultdict(list)
+    for nth, label in read.items():
+        if found := known.get(label.id):
+            towns[found.tenant].append((nth, body.scans[nth], found))
+        else:
+            answers[nth] = unknown(label)
+    for town, scans in towns.items():
+        try:
+            answers |= await _act_on_all(door, who, town, scans, body.sent_at)
+        except Unready:
+            raise  # a device sends the batch again; a result of one scan would be the end of it
+        except Refused as no:  # of the whole town: no engagement, or every race lost
+            answers |= {nth: no for nth, _, _ in scans}
+    lang = language(request)
+    told = [Result.of(scan.request_id, scan.label, answers[nth], lang) for nth, scan in enumerate(body.scans)]
+    return Results(results=told)
+
+
+@router.get("/board")
+async def board(town: Town, door: TheDoor, who: SignedIn) -> views.Board:
+    """Return everything of a town in the workshop, by column, with its age."""
+    async with door.look(town, who) as connection:
+        return await views.board(connection, town, door.now())
+
+
+@router.get("/overview")
+async def overview(town: Town, door: TheDoor, who: SignedIn) -> views.Overview:
+    """Return the centre's counts of a town's chassis, each with its labels."""
+    async with door.look(town, who) as connection:
+        return await views.overview(connection, town)
+
+
+@router.get("/items/{label}")
+async def order(label: GivenLabel, door: TheDoor, who: SignedIn) -> OrderShape:
+    """Return one work order."""
+    found = await door.resolve(label, who)
+    async with door.look(found.tenant, who) as connection:
+        return shaped(await views.one(connection, found.item))
+
+
+async def accepted(tx: Transaction, found: Found, body: Acceptance) -> Entry[Any]:
+    """Accept with the photos that are there."""
+    kept = [await photos.kept(found.tenant, sha256) for sha256 in dict.fromkeys(body.photos)]
+    pictures = [Picture(sha256=one.sha256, copy_sha256=one.copy_sha256) for one in kept]
+    return await orders.accept(tx, found.item, body.grade, body.reasons, pictures)
+
+
+async def swap(tx: Transaction, item: UUID, body: Part) -> Entry[Any]:
+    """Record a part."""
+    return await orders.replace_part(
+        tx, item, maker=body.maker, model=body.model, serial=body.serial, capacity_gb=body.capacity_gb
+    )
+
+
+async def did(tx: Transaction, item: UUID, body: Did) -> Entry[Any]:
+    """Record a step, with its part where it has one."""
+    if body.part is None:
+        return await orders.do_step(tx, item, body.step, body.note)
+    if body.step != "ssd":
+        raise Invalid(
+            "part-without-swap",
+            "部品は工程「SSD換装」と一緒に送ってください。",
+            'Send a part with the step "ssd" only.',
+            field="part",
+        )
+    return await swap(tx, item, body.part)
+
+
+async def recycled(tx: Transaction, item: UUID, body: Recycling) -> Entry[Any]:
+    """Record the material."""
+    weights = [Weight(material=weight.material, kg=weight.kg) for weight in body.weights]
+    return await orders.recycle(tx, item, weights=weights, manifest=body.manifest, operator=body.operator)
+
+
+def spec(body: Readiness) -> Spec:
+    """Return the specification as it is recorded."""
+    return Spec(**body.spec.model_dump())
+
+
+def shaped(known: views.Order) -> OrderShape:
+    """Tell one work order."""
+    order = known.order
+    return OrderShape(
+        label=order.label,
+        item_kind=order.item_kind,
+        name=known.name,
+        stage=order.stage,
+        grade=order.accepted.grade if order.accepted else None,
+        reasons=order.accepted.reasons if order.accepted else (),
+        done=order.done,
+        next_step=order.next_step,
+        ssd_serial=order.ssd.serial if order.ssd else None,
+        spec=order.ready.spec if order.ready else None,
+        open_media=tuple(medium.serial for medium in known.open_media),
+        missing_before_ready=() if order.ready else order.missing_before_ready(known.open_media),
+        on_hold=known.on_hold,
+        manifest=order.recycled.manifest if order.recycled else None,
+        weights=order.recycled.weights if order.recycled else (),
+        support=known.support,
+        contacts=sum(moment.kind == SupportContacted.kind for moment in known.moments),
+    )
+
+
+async def _act_on_all(
+    door: Door, who: Principal, town: str, scans: list[tuple[int, Scan, Found]], sent_at: datetime | None
+) -> dict[int, Entry[Any] | Refused]:
+    scans = sorted(scans, key=lambda one: one[2].item)  # every batch takes its streams in one order: no deadlock
+
+    async def do(tx: Transaction) -> dict[int, Entry[Any] | Refused]:
+        return {nth: await _act(tx, found.item, scan.ask(sent_at)) for nth, scan, found in scans}
+
+    return await door.act(town, who, do)
+
+
+async def _act(tx: Transaction, item: UUID, ask: Did) -> Entry[Any] | Refused:
+    alone = replace(tx, request=ask.as_received(tx.at), occurred_at=ask.occurred_at(tx.at))
+    try:
+        return await did(alone, item, ask)
+    except Refused as no:
+        return no

@@ -1,0 +1,9 @@
+"""Refurb's pages: the board and the orders on it, and what went to material."""
+
+from fastapi import APIRouter
+
+from services.refurb.pages import consignments, figures, orders
+
+router = APIRouter(include_in_schema=False)
+for part in (consignments, figures, orders):
+    router.include_router(part.router)
