@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,7 +21,8 @@ from shared.settings import SERVICES
 from shared.stack.stack import Stack
 
 PORTION = 500
-EVENTS, SALTS = "events.jsonl", "events.salts"
+EVENTS, SALTS, CERTIFICATES = "events.jsonl", "events.salts", "certificates"
+_ISSUED = b'"kind":"certificates.issued.v1"'
 
 
 class Incomplete(Exception):
@@ -46,7 +47,7 @@ async def export(stack: Stack, folder: Path) -> Exported:
             entries = await _events(stack, tracking, size, folder)
     finally:
         await tracking.close()
-    return Exported(entries, await _certificates(stack, folder / "certificates"), size)
+    return Exported(entries, await asyncio.to_thread(_certificates, stack.folder, folder), size)
 
 
 async def export_folder(folder: Path, into: Path) -> int:
@@ -122,22 +123,25 @@ async def _lines(
     return len(leaves)
 
 
-async def _certificates(stack: Stack, folder: Path) -> int:
-    """Write both files of every issued certificate, named by its number."""
-    connection = await stack.connect("certificates")
+def issued(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield what the lines of an export say of each certificate that was issued."""
+    with (folder / EVENTS).open("rb") as lines:
+        yield from (json.loads(line) for line in lines if _ISSUED in line)
+
+
+def files_of(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and SHA-256 of both files of an issued certificate."""
+    for kind in ("pdf", "json"):
+        yield f"{CERTIFICATES}/{said['data']['number']}.{kind}", said["data"][f"{kind}_sha256"]
+
+
+def _certificates(data: Path, folder: Path) -> int:
+    """Write both files of every certificate that the exported log knows, named by its number."""
     count = 0
-    try:
-        async with connection.transaction(readonly=True):
-            async for row in connection.cursor(
-                "SELECT tenant, body FROM entries WHERE kind = 'certificates.issued.v1' ORDER BY stream, sequence"
-            ):
-                said = json.loads(row["body"])["data"]
-                for kind in ("pdf", "json"):
-                    content = await asyncio.to_thread(_blob, stack.folder, row["tenant"], said[f"{kind}_sha256"])
-                    await asyncio.to_thread(_write, folder / f"{said['number']}.{kind}", content)
-                count += 1
-    finally:
-        await connection.close()
+    for said in issued(folder):
+        for name, sha256 in files_of(said):
+            _write(folder / name, _blob(data, said["tenant"], sha256))
+        count += 1
     return count
 
 

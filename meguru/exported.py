@@ -5,7 +5,9 @@ and where. Another whole history under a key of its own is told only by what com
 as it was published, or a head of another day.
 """
 
+import hashlib
 import json
+import os
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from meguru.audit import Audit, Enough, say
-from meguru.export import EVENTS, SALTS
+from meguru.export import CERTIFICATES, EVENTS, SALTS, files_of, issued
 from meguru.heads import Brought, brought_by
 from services.tracking.log import tiles
 from services.tracking.log.keys import LogKey, open_head, parse
@@ -65,6 +67,9 @@ def examine_export(folder: Path, keys: Sequence[LogKey], brought: Sequence[Broug
         if head := examination.head(keys):
             examination.log(head)
             examination.lines()
+            if not examination.audit.findings:  # else the same would be said twice
+                examination.surplus()
+                examination.certificates()
     except Enough:
         ja, en = "ほかにもあります。ここで止めました。", "There is more; the examination stopped here."
         examination.audit.findings.pop()
@@ -213,6 +218,48 @@ class _Examination:
             else:
                 ja, en = f"{nth}行目の記録は、ログにありません。", f"The entry in line {nth} is not in the log."
                 self.audit.find("export", "not-in-log", ja, en)
+
+    # ── what belongs to the lines ────────────────────────────────────────────────────────────────────────────────────
+
+    def surplus(self) -> None:
+        """Name a file of lines or salts that holds anything beside them."""
+        if self._ends_within_a_line(EVENTS):
+            ja, en = "最後の行が途中で終わっています。", "The last line ends before its end."
+            self.audit.find("export", "bytes", ja, en, index=len(self.digests) - 1)
+        given = (self.folder / SALTS).read_bytes().split(b"\n")
+        if len(given) != len(self.digests) + 1 or given[-1]:
+            ja, en = f"{SALTS} に余分な行があります。", f"There is more in {SALTS} than the lines' salts."
+            self.audit.find("export", "salts", ja, en)
+
+    def _ends_within_a_line(self, name: str) -> bool:
+        content = self.folder / name
+        if not content.stat().st_size:
+            return False
+        with content.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+
+    def certificates(self) -> None:
+        """Hold each certificate's files against what was recorded when it was issued."""
+        wanted = {name: sha256 for said in issued(self.folder) for name, sha256 in files_of(said)}
+        there = {str(file.relative_to(self.folder)) for file in (self.folder / CERTIFICATES).rglob("*")}
+        for name, sha256 in wanted.items():
+            if name not in there:
+                ja, en = f"{name} がありません。", f"{name} is missing."
+                self.audit.find("export", "certificate", ja, en)
+            elif sha256 != _sha256(self.folder / name):
+                ja, en = f"{name} が、発行したときのものと違います。", f"{name} is not what was issued."
+                self.audit.find("export", "certificate", ja, en)
+        for name in sorted(there - set(wanted)):
+            ja, en = f"{name} の発行は記録されていません。", f"No entry says that {name} was issued."
+            self.audit.find("export", "certificate", ja, en)
+
+
+def _sha256(file: Path) -> str:
+    if not file.is_file():
+        return ""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _salt_lines(file: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import shutil
 from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 from meguru import doctor
 from meguru.cli import app
 from meguru.export import Incomplete, export
+from meguru.exported import KEYS, examine_export, log_keys
 from meguru.tests.world import LOG, World, kept, worlds
 from services.certificates.consumers import consumers
 from services.certificates.loops import Issuer
@@ -95,6 +97,24 @@ def test_every_certificate_verifies_with_the_key_file_alone(left: Path) -> None:
     assert {path.suffix for path in files} == {".pdf", ".json"}
     assert len(files) == 4
     assert all(verify(path, trusted).ok for path in files)
+
+
+def test_a_certificate_that_is_altered_missing_or_of_nobody_is_named(left: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(left, copy)
+    keys = log_keys(copy / KEYS)
+    assert examine_export(copy, keys).findings == []
+    pdf, other = sorted((copy / "certificates").glob("*.pdf"))
+    pdf.write_bytes(pdf.read_bytes() + b"\n")
+    other.rename(other.with_name("D-0000-0000-0.pdf"))
+    said = {one.en for one in examine_export(copy, keys).findings if one.what == "certificate"}
+    assert said == {
+        f"certificates/{pdf.name} is not what was issued.",
+        f"certificates/{other.name} is missing.",
+        "No entry says that certificates/D-0000-0000-0.pdf was issued.",
+    }
+    shutil.rmtree(copy / "certificates")
+    assert len(examine_export(copy, keys).findings) == 4
 
 
 async def test_a_missing_blob_and_a_missing_entry_are_sentences(world: World, tmp_path: Path) -> None:

@@ -134,6 +134,23 @@ def test_what_is_appended_to_a_file_of_the_log_is_found(left: Path, tmp_path: Pa
     assert {what for what, _ in found(copy)} == {"tile"}
 
 
+def test_more_or_less_at_the_end_of_the_lines_and_salts_is_found(left: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(left, copy)
+    lines, salts = (left / EVENTS).read_bytes(), (left / SALTS).read_bytes()
+    first = salts.partition(b"\n")[0]
+    for name, honest, content, what in (
+        (EVENTS, lines, lines[:-1], "bytes"),
+        (SALTS, salts, salts + first + b"\n", "salts"),
+        (SALTS, salts, salts + b"no salt at all\n", "salts"),
+        (SALTS, salts, salts[:-1], "salts"),
+    ):
+        (copy / name).write_bytes(content)
+        assert {said for said, _ in found(copy)} == {what}
+        (copy / name).write_bytes(honest)
+    assert found(copy) == set()
+
+
 def test_a_revoked_key_and_the_key_of_certificates_vouch_for_no_head(left: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(left, copy)
