@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import ceilings, importing, reading
+from bench import alone, ceilings, importing, reading
 from bench.ceilings import quantile
 from bench.device import Device
 from bench.fleet import fleet, lookup_ms, pages_ms
@@ -33,6 +33,8 @@ RESULTS = Path(__file__).parent / "results.json"
 CLIENTS = 16
 BATCH = 100
 PACE, PACED = 100, 500  # scans a second, and how many of them
+LABELS = 160  # on one paper: the pilot's
+APPLICATIONS = 10_000  # to one call
 LOTS = (100, 1000)  # certificates on one list
 REGISTERED = 10_000  # rows of one inventory
 LEAVES = 20_000  # that wait for the sequencer
@@ -74,6 +76,8 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     batch, through = await scan_batches(stack, made.labels[singles + PACED :])
     certificates, certificates_raw = await asyncio.to_thread(certificates_each_core, 20 * scale)
     lots = await asyncio.to_thread(lot_rows)
+    printed = await asyncio.to_thread(alone.labels_s, LABELS)
+    allocated = await asyncio.to_thread(alone.allocation_s, APPLICATIONS)
     await quiet(stack)  # what the load before left to do is not this figure's
     p50, p99, answered = await destroy_to_certificate(stack, made, destroyed)
     bare = 1 / certificates  # the work alone, on an idle core
@@ -100,6 +104,8 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
         "destroy_to_certificate_p99": row(p99, bare, "s", less_is_better=True),
         "certificates": row(certificates, certificates_raw, "1/s and core"),
         **lots,
+        f"labels_{LABELS}": row(printed, None, "s"),
+        f"allocation_{APPLICATIONS}": row(allocated, None, "s"),
         "public_page_p50": row(page, ping, "ms", less_is_better=True),
         "lookup_p50": row(*looked, "ms", less_is_better=True),
         "memory_stack": row(used, None, "MB"),

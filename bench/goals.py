@@ -50,6 +50,8 @@ GOALS: Mapping[str, Goal] = {
     "certificates": _least(25),
     "lot_100": _most(1),
     "lot_1000": _most(5),
+    "labels_160": _most(3),
+    "allocation_10000": _most(1),
     "lookup_p50": _most(5),
     **{
         f"{name}_beside_{entries}": KEPT
