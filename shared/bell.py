@@ -33,7 +33,7 @@ def pause_s(role: str) -> float:
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
     """Return at the next ring, or after `seconds`."""
-    _heed()
+    heed()
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):  # not wait_for: before Python 3.12 a ring at the same moment eats a cancel
             await event.wait()
@@ -41,11 +41,11 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
 
 async def rest(seconds: float) -> None:
     """Pause between attempts, and end when a cancel was hidden by what came before."""
-    _heed()
+    heed()
     await asyncio.sleep(seconds)
 
 
-def _heed() -> None:
+def heed() -> None:
     """Raise a cancel that others hid: whoever goes on after one keeps the whole process from stopping.
 
     asyncpg answers a cancel in the middle of a statement with "connection is closed"; nats-py's `request` forgets it

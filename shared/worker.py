@@ -112,6 +112,7 @@ async def _connect(known: Settings) -> Client:
                 await nats.close()
             await bell.rest(BUS_RETRY_S)
         else:
+            bell.heed()
             return nats
 
 
@@ -130,6 +131,7 @@ async def _consume(bus: Any, nats: Client, known: Settings) -> None:
                 log.warning("JetStream is not ready; %s asks until it is: %r", known.service, unready)
             told = True
             await bell.rest(BUS_RETRY_S)
+    bell.heed()
     await asyncio.Event().wait()
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import sysconfig
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 from fastapi import FastAPI
 from nats.aio.client import Client
 
-from shared import ledger
+from shared import jetstream, ledger
 from shared.entry import Entry
 from shared.events.tracking import LotMoved
 from shared.ids import uuid7
@@ -104,6 +104,22 @@ async def test_the_api_alone_runs_no_loops_and_knows_no_bus(tracking: Service, m
                 await asyncio.sleep(0.05)
             assert began == wanted
     settings.cache_clear()
+
+
+async def test_a_cancel_that_the_client_of_the_bus_forgets_still_ends_the_service(
+    tracking: Service,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asking = asyncio.Event()
+
+    async def forgets(*_: object) -> None:  # as nats-py's request does when its answer comes at the same moment
+        asking.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(jetstream, "refuse_drift", forgets)
+    async with asyncio.timeout(WAIT_S), life(Heard().consumers)(FastAPI()):
+        await asking.wait()
 
 
 @asynccontextmanager
