@@ -104,21 +104,21 @@ class Entry(Generic[E_co]):
         """Make the entry and its bytes. Raises ValueError when the event is larger than BODY_SIZE_MAX."""
         identifier = uuid7()
         envelope: dict[str, Any] = {
-            "id": str(identifier),
-            "stream": str(stream),
+            "id": identifier,
+            "stream": stream,
             "sequence": sequence,
             "tenant": tenant,
             "kind": event.kind,
             "recordedAt": moment(recorded_at),
             "occurredAt": moment(occurred_at),
-            "by": by.model_dump(),
+            "by": by,
         }
         if request:
-            envelope["request"] = request.model_dump(mode="json", exclude_none=True)
+            envelope["request"] = request
         if because:
-            envelope["because"] = str(because)
-        envelope["data"] = event.model_dump(mode="json", exclude_none=True)
-        body = to_json(envelope)
+            envelope["because"] = because
+        envelope["data"] = event
+        body = to_json(envelope, exclude_none=True)
         if len(body) > BODY_SIZE_MAX:
             raise ValueError(f"an entry may have {BODY_SIZE_MAX} bytes, this one has {len(body)}")
         return cls(
