@@ -35,12 +35,18 @@ async def test_a_citizen_applies_on_a_phone_by_keyboard_alone(web: Web) -> None:
         await page.goto(f"{address}/calls/{NUMBER}/apply")
         await page.focus('input[name="category"]')
         await page.keyboard.press("Space")
-        for text in ("向町一区", "見本 太郎", "大字向町644", "0233-43-2261", ""):
+        for text in ("向町一区", "見本 太郎", "999-6101"):
+            await page.keyboard.press("Tab")
+            await page.keyboard.type(text)
+        await page.wait_for_function("document.getElementById('address').value === '向町'")
+        assert await axe_violations(page) == []
+        for text in ("644", "0233-43-2261", ""):
             await page.keyboard.press("Tab")
             await page.keyboard.type(text)
         await page.keyboard.press("Enter")
         await page.wait_for_selector('input[name="units"]')
         assert await axe_violations(page) == []
+        assert await page.input_value('input[name="address"]') == "向町644"
         for name in ("uses", "network", "consent"):
             await page.focus(f'input[name="{name}"]')
             await page.keyboard.press("Space")
@@ -50,6 +56,29 @@ async def test_a_citizen_applies_on_a_phone_by_keyboard_alone(web: Web) -> None:
         assert "063622-0001" in await page.inner_text("main")
         assert await axe_violations(page) == []
         assert (visits.outside, visits.consoles) == ([], [])
+
+
+async def test_a_postal_code_writes_over_nothing_that_was_typed(web: Web) -> None:
+    await opened(web)
+    async with serving(app) as address, launch() as browser:
+        page = await browser.new_page(locale="ja-JP")
+        await page.goto(f"{address}/calls/{NUMBER}/apply")
+        said = page.locator("#postal-said")
+        for code, say, kept in (
+            ("9996101", "「向町」", "向町"),
+            ("9996212", "「志茂」", "志茂"),
+            ("1000000", "千代田区", "志茂"),
+            ("0000000", "見つかりません", "志茂"),
+        ):
+            await page.fill("#postal", code)
+            await said.filter(has_text=say).wait_for()
+            assert await page.input_value("#address") == kept
+        await page.click("#address")
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("大字向町644")
+        await page.fill("#postal", "9996212")
+        await said.filter(has_text="「志茂」").wait_for()
+        assert await page.input_value("#address") == "大字向町644"
 
 
 async def test_every_page_is_clean_in_both_languages(made: Service, web: Web) -> None:
@@ -112,7 +141,9 @@ async def test_the_desk_of_each_rule_and_an_applicants_own_pages_are_clean_on_de
         assert "063622-0003" in await own.inner_text("main")
         for path in ("/calls/receipt", "/calls/receipt/correct"):
             found += await _both(own, f"{address}{path}", "own")
-        assert await own.locator("main form input:visible, main form textarea").count() - 2 == 8  # one radio of three
+        assert (
+            await own.locator("main form input:visible, main form textarea").count() - 2 == 9
+        )  # one radio of three; a postal code
         await own.goto(f"{address}/calls/receipt")
         await own.check('input[name="confirm"]')
         await own.click('form[action$="/withdraw"] button')  # two actions from the receipt
