@@ -73,6 +73,7 @@ FILES: dict[str, tuple[str, str, int, str]] = {
     "/donations/register.csv": (CLERK, "/donations/register.csv", 200, "text/csv"),
     "/donations/calls/{number}/letters.pdf": (CLERK, "/donations/calls/{settled}/letters.pdf", 200, "application/pdf"),
     "/calls/{number}/form.pdf": (PUBLIC, "/calls/{open}/form.pdf", 200, "application/pdf"),
+    "/calls/{number}/postal/{code}": (PUBLIC, "/calls/{open}/postal/9996101", 200, "application/json"),
     "/calls/{number}/log.json": (PUBLIC, "/calls/{settled}/log.json", 200, "application/json"),
     "/certificates/deadlines.ics": (  # opened by its link alone
         PUBLIC,
