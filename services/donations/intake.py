@@ -114,12 +114,16 @@ async def hold_by_link(door: Door, receipt: str, token: str) -> tuple[Held, str]
     raise _wrong()  # 125 bits need no counter, and whoever guesses at a receipt must not lock its owner's link
 
 
-async def private_link(door: Door, held: Held) -> str:
-    """Return the private link of an application that was opened."""
+async def link_of(door: Door, held: Held) -> str:
+    """Return the token of the private link of an application that was opened."""
     async with door.look(held.place.tenant, public(held.place)) as connection:
         found = await connection.execute(select(desks.c.secret).where(desks.c.tenant == held.place.tenant))
-        secret = found.scalar_one()
-    return f"{settings().origin}/calls/mine/{held.receipt}/{link_token(bytes(secret), held.application)}"
+        return link_token(bytes(found.scalar_one()), held.application)
+
+
+async def private_link(door: Door, held: Held) -> str:
+    """Return the private link of an application that was opened."""
+    return f"{settings().origin}/calls/mine/{held.receipt}/{await link_of(door, held)}"
 
 
 def _wrong() -> Unknown:

@@ -8,8 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from services.donations import commands, reading
 from services.donations.domain.application import DIFFICULTIES, USES
-from services.donations.domain.receipt import canonical
-from services.donations.intake import Held, hold, hold_by_link, private_link, public
+from services.donations.intake import Held, hold, hold_by_link, link_of, private_link, public
 from services.donations.pages.place import LINES, page, person, request_id, shown_call
 from services.donations.shapes import UNITS_MAX, Correcting, Reported, Withdrawing
 from services.donations.tables import applicants
@@ -32,23 +31,23 @@ COOKIE, COOKIE_AGE_S = "receipt", 1800
 async def open_link(request: Request, receipt: str, token: str, door: TheDoor) -> Response:
     """Open an application by its private link."""
     try:
-        held, words = await hold_by_link(door, receipt, token)
+        held, _words = await hold_by_link(door, receipt, token)
     except Unknown as refusal:
         return _refused_receipt(request, Form({"receipt": receipt}), refusal)
-    return keep(request, held.receipt, words)
+    return keep(request, held.receipt, token)
 
 
 @router.get("/calls/receipt")
 async def show_receipt(request: Request, door: TheDoor, other: str = "") -> Response:
-    """Show where an application stands; the receipt and its passphrase are in a cookie of half an hour."""
-    number, _dot, passphrase = request.cookies.get(COOKIE, "").partition(".")
-    if not number or other:
+    """Show where an application stands; the receipt and its link's token are in a cookie of half an hour."""
+    if COOKIE not in request.cookies or other:
         return page(request, "lookup.html", form=Form())
     try:
-        held = await hold(door, number, passphrase)
+        held, words = await _held(request, door)
     except Unknown as refusal:
+        number = request.cookies[COOKIE].partition(".")[0]
         return _refused_receipt(request, Form({"receipt": number}), refusal)
-    return await _receipt(request, door, held, passphrase, Form({"request": str(uuid7())}))
+    return await _receipt(request, door, held, words, Form({"request": str(uuid7())}))
 
 
 @router.post("/calls/receipt")
@@ -63,7 +62,7 @@ async def look_up(request: Request, door: TheDoor) -> Response:
         held = await hold(door, number, passphrase)
     except Unknown as refusal:
         return _refused_receipt(request, form, refusal)
-    return keep(request, held.receipt, canonical(passphrase))
+    return keep(request, held.receipt, await link_of(door, held))
 
 
 @router.get("/calls/receipt/correct")
@@ -166,12 +165,15 @@ async def end_consent(request: Request, door: TheDoor) -> Response:
     return RedirectResponse("/calls/receipt", 303)
 
 
-def keep(request: Request, receipt: str, passphrase: str) -> Response:
-    """Go to the receipt, its passphrase in a cookie and not in an address that histories and logs keep."""
+def keep(request: Request, receipt: str, token: str) -> Response:
+    """Go to the receipt, its link's token in a cookie and not in an address that histories and logs keep.
+
+    Not the passphrase: guesses at that are counted by receipt, and a stranger's must not close the page to its owner.
+    """
     answer = RedirectResponse("/calls/receipt", 303)
     answer.set_cookie(
         COOKIE,
-        f"{receipt}.{passphrase}",
+        f"{receipt}.{token}",
         COOKIE_AGE_S,
         path="/calls/receipt",
         httponly=True,
@@ -183,8 +185,8 @@ def keep(request: Request, receipt: str, passphrase: str) -> Response:
 
 async def _held(request: Request, door: Door) -> tuple[Held, str]:
     """Return the application that the cookie opens, and its passphrase. Raises Unknown."""
-    number, _dot, words = request.cookies.get(COOKIE, "").partition(".")
-    return await hold(door, number, words), words
+    number, _dot, token = request.cookies.get(COOKIE, "").partition(".")
+    return await hold_by_link(door, number, token)
 
 
 def _refused_receipt(request: Request, form: Form, refusal: Unknown) -> Response:

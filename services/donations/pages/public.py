@@ -82,7 +82,7 @@ async def apply(request: Request, number: str, door: TheDoor) -> Response:
         lambda tx: commands.apply(tx, place.call, body.category, body.units, applicant),
         ask=body,
     )
-    return keep(request, taken.event.receipt, taken.passphrase)
+    return keep(request, taken.event.receipt, taken.token)
 
 
 @router.get("/calls/{number}/circular.pdf")

@@ -456,6 +456,27 @@ async def test_a_private_link_that_was_guessed_or_whose_person_was_forgotten_ope
     assert (await web.public.get(link[1])).status_code == 422
 
 
+async def test_who_guesses_at_a_receipt_closes_no_page_to_its_owner(web: Web) -> None:
+    """The page behind the link too: its cookie holds no passphrase, whose guesses are counted by receipt."""
+    await opened(web)
+    await apply_on_pages(web)
+    link = re.search(r'href="[^"]*(/calls/mine/[^"]+)"', (await web.public.get("/calls/receipt")).text)
+    assert link
+    stranger = web.as_("stranger", OTHER_TOWN)
+    guess = {"receipt": "063622-0001", "passphrase": "0000-0000"}
+    said = [(await stranger.post("/calls/receipt", data=guess)).status_code for _ in range(12)]
+    assert said == [422] * 10 + [429] * 2
+    stranger.cookies.set("receipt", "063622-0001.0000-0000")
+    assert (await stranger.get("/calls/receipt")).status_code == 422
+    for _ in range(2):
+        for path in ("/calls/receipt", "/calls/receipt/correct"):
+            assert (await web.public.get(path)).status_code == 200, path
+        asked = forms(await web.public.get("/calls/receipt"), "/calls/receipt/withdraw")
+        assert (await web.public.post("/calls/receipt/withdraw", data=asked)).status_code == 422, "only unticked"
+        web.public.cookies.clear()
+        assert (await web.public.get(link[1])).status_code == 303
+
+
 REVIEW = {"rule": "review", "criteria": "need 必要性 5\nuse 活用の見込み 3"}
 
 
