@@ -19,6 +19,14 @@ from shared.entry import moment
 from shared.events.donations import Allocated, Reviewed
 from shared.refused import Refused
 
+# What changed hands of an application: when last, which machines, and whether they came back.
+_HANDED = (
+    "LEFT JOIN LATERAL (SELECT max(h.handed_over_at) AS handed_over_at, "
+    "coalesce(array_agg(x.item) FILTER (WHERE x.item IS NOT NULL), '{}') AS handed FROM hand_overs h "
+    "LEFT JOIN LATERAL unnest(h.items) AS x(item) ON true WHERE h.application = s.application) h ON true "
+    "LEFT JOIN returns b USING (application) "
+)
+
 # Every application of a call, in the queue or not; `reason` says why it is out of it.
 _SEEN = (
     "WITH seen AS (SELECT application, receipt, nth, category, units, channel, keyed_by, round, arrived_at, "  # noqa: S608 - a constant
@@ -34,9 +42,9 @@ _SEEN = (
 async def record(connection: AsyncConnection, call: UUID) -> list[Row[Any]]:
     """Return every application of a call as the public record shows it, in the order of arrival, without names."""
     query = (
-        f"{_SEEN} SELECT s.*, o.reason, h.handed_over_at, "  # noqa: S608 - constants
+        f"{_SEEN} SELECT s.*, o.reason, h.handed_over_at, cardinality(h.handed) AS handed_over, b.returned_at, "  # noqa: S608 - constants
         f"(SELECT count(*) FROM {HELD} g WHERE g.application = s.application) AS granted "
-        "FROM seen s LEFT JOIN out o USING (application) LEFT JOIN hand_overs h USING (application) "
+        f"FROM seen s LEFT JOIN out o USING (application) {_HANDED}"
         "ORDER BY s.arrived_at, s.nth"
     )
     return list(await connection.execute(text(query), {"call": call}))
@@ -45,15 +53,14 @@ async def record(connection: AsyncConnection, call: UUID) -> list[Row[Any]]:
 async def desk(connection: AsyncConnection, call: UUID) -> list[Row[Any]]:
     """Return the clerk's queue: every application with its applicant (where not deleted) and who looks the same."""
     query = (
-        f"{_SEEN} SELECT s.*, o.reason, h.handed_over_at, b.returned_at, p.group_name, "  # noqa: S608 - constants
+        f"{_SEEN} SELECT s.*, o.reason, h.handed_over_at, h.handed, b.returned_at, p.group_name, "  # noqa: S608 - constants
         "p.representative, p.address, p.phone, p.mail, "
         "p.purpose, p.network, p.uses, "
         f"(SELECT coalesce(array_agg(g.item), '{{}}') FROM {HELD} g WHERE g.application = s.application) AS items, "
         "ARRAY(SELECT b.receipt FROM applicants q JOIN applications b USING (application) WHERE q.call = :call "
         "AND q.application <> s.application AND (q.name_key = p.name_key OR q.phone_key = p.phone_key) "
         "ORDER BY b.nth) AS same "
-        "FROM seen s LEFT JOIN out o USING (application) LEFT JOIN hand_overs h USING (application) "
-        "LEFT JOIN returns b USING (application) LEFT JOIN applicants p USING (application) "
+        f"FROM seen s LEFT JOIN out o USING (application) {_HANDED}LEFT JOIN applicants p USING (application) "
         "ORDER BY s.arrived_at, s.nth"
     )
     return list(await connection.execute(text(query), {"call": call}))
@@ -66,7 +73,7 @@ async def by_category(connection: AsyncConnection, call: UUID | None = None) -> 
         "count(*) FILTER (WHERE granted > 0) AS served, sum(handed_over) AS handed_over FROM ("
         "SELECT a.category AS code, a.units, a.arrived_at, "
         f"(SELECT count(*) FROM {HELD} g WHERE g.application = a.application) AS granted, "
-        "coalesce((SELECT cardinality(h.items) FROM hand_overs h WHERE h.application = a.application), 0) "
+        "coalesce((SELECT sum(cardinality(h.items)) FROM hand_overs h WHERE h.application = a.application), 0) "
         f"AS handed_over FROM {FACTS} a WHERE (CAST(:call AS uuid) IS NULL OR a.call = :call) AND NOT EXISTS "
         "(SELECT FROM refusals r WHERE r.application = a.application) AND NOT EXISTS "
         "(SELECT FROM withdrawals w WHERE w.application = a.application)) counted "
@@ -124,7 +131,9 @@ async def standing(connection: AsyncConnection, call: UUID, receipt: str) -> dic
         "closed_at": of.closed_at,
         "allocated_at": of.allocated_at,
         "granted": own.granted,
+        "handed_over": own.handed_over,
         "handed_over_at": own.handed_over_at,
+        "returned_at": own.returned_at,
         "reports": len(said),
     }
 

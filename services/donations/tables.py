@@ -154,7 +154,8 @@ withdrawals = Table(
 hand_overs = Table(
     "hand_overs",
     metadata,
-    Column("application", Uuid, primary_key=True),
+    Column("application", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False, server_default="0"),  # of the entry; 0 in rows of an earlier release
     Column("tenant", Text, nullable=False),
     Column("call", Uuid, nullable=False),
     Column("receipt", Text, nullable=False),
@@ -166,6 +167,7 @@ hand_overs = Table(
     Column("approval", Text),
     Column("basis", Text),
     Column("handed_over_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("application", "sequence"),
     Index("hand_overs_call", "call"),
 )
 
@@ -276,10 +278,12 @@ review_reasons = Table(
 hand_over_photos = Table(  # of the signed receipt or the hand-over: personal, deletable
     "hand_over_photos",
     metadata,
-    Column("application", Uuid, primary_key=True),
+    Column("application", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False, server_default="0"),  # of the hand-over's entry, as above
     Column("tenant", Text, nullable=False),
     Column("call", Uuid, nullable=False),
     Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("application", "sequence"),
 )
 
 usage_notes = Table(  # a recipient's own words and picture: personal, deletable, shown only with consent and by a clerk

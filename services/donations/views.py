@@ -112,7 +112,8 @@ def _of_application(entry: Entry[Any]) -> Placed:
         case ApplicationWithdrawn() | Returned() | Reoffered():
             return _left(entry)
         case HandedOver() as e:
-            return tables.hand_overs, e.model_dump() | {"items": list(e.items), "handed_over_at": at}
+            kept = e.model_dump() | {"items": list(e.items), "sequence": entry.sequence}
+            return tables.hand_overs, kept | {"handed_over_at": at}
         case _:
             raise TypeError(f"donations keeps no view of {entry.kind}")
 
@@ -225,10 +226,12 @@ async def received(connection: AsyncConnection, call: UUID) -> list[ApplicationR
 
 
 async def gone(connection: AsyncConnection, call: UUID) -> list[str]:
-    """Return the receipts that left the queue of a call, refused or withdrawn."""
+    """Return the receipts that left the queue of a call: refused, withdrawn, or given back what they had got."""
     query = (
         "SELECT receipt FROM refusals r WHERE call = :call AND EXISTS (SELECT FROM applications a WHERE "
-        "a.application = r.application) UNION SELECT receipt FROM withdrawals WHERE call = :call"
+        "a.application = r.application) UNION SELECT receipt FROM withdrawals WHERE call = :call "
+        "UNION SELECT receipt FROM applications WHERE application IN (SELECT application FROM returns "
+        "WHERE call = :call)"
     )
     return [row.receipt for row in await connection.execute(text(query), {"call": call})]
 

@@ -201,6 +201,7 @@ class MovedOn(Event):
     grants: tuple[Grant, ...]
     waiting: tuple[str, ...]
     left: tuple[UUID, ...]  # what nobody waited for
+    out: tuple[str, ...] | None = None  # receipts out of the queue by then; first said when returns left it
 
 
 class BasisRecorded(Event):

@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.donations import correspondence, views
-from services.donations.commands.queue import append, append_all, application_of, folded, lock_desk
+from services.donations.commands.queue import append, append_all, application_of, folded, lock_desk, moved_on
 from services.donations.domain import application as applications
 from services.donations.domain import call as calls
 from services.donations.domain.applicant import Applicant, Attested, comparable_name, comparable_phone
@@ -166,7 +166,7 @@ async def withdraw(tx: Transaction, call: UUID, receipt: str) -> Entry[Any]:
     opened.refuse_leaving()
     if receipt not in opened.held and receipt not in opened.waiting:
         return await append(tx, histories[stream], event)
-    moved = opened.move_on(receipt, await views.queued(tx.connection, call))
+    moved = await moved_on(tx, opened, call, receipt)
     entries = await append_all(tx, [(histories[stream], event), (histories[call], moved)])
     await correspondence.write(tx, "granted", [grant.application for grant in moved.grants])
     return entries[0]

@@ -12,7 +12,7 @@ from services.donations.domain.receipt import SECRET_SIZE
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
-from shared.events.donations import RoundOpened
+from shared.events.donations import MovedOn, RoundOpened
 from shared.ids import derived
 from shared.ledger import History
 from shared.refused import Unknown
@@ -46,6 +46,12 @@ async def folded(tx: Transaction, history: History) -> Call:
     streams = [draw_stream(history.stream, number) for number in range(1, rounds + 1)]
     seeds = await ledger.read_all(tx, streams)
     return fold([*history.events, *(event for stream in streams for event in seeds[stream].events)])
+
+
+async def moved_on(tx: Transaction, opened: Call, call: UUID, receipt: str) -> MovedOn:
+    """Return how what a receipt holds goes to those who wait; the desk is locked and the receipt may leave."""
+    queue, out = await views.queued(tx.connection, call), await views.gone(tx.connection, call)
+    return opened.move_on(receipt, queue, out)
 
 
 def draw_stream(call: UUID, round_: int) -> UUID:

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import text, true, update
 from sqlalchemy.dialects.postgresql import insert
 
-from services.donations import correspondence, views
-from services.donations.commands.queue import append, append_all, application_of, folded, lock_desk
+from services.donations import correspondence
+from services.donations.commands.queue import append, append_all, application_of, folded, lock_desk, moved_on
 from services.donations.domain import application as applications
 from services.donations.domain import call as calls
 from services.donations.tables import hand_over_photos, usage_notes
@@ -28,11 +28,16 @@ class Shown:
     labels: Sequence[str] | None = None
     agreed: str | None = None
     photo: bytes | None = None  # a JPEG without EXIF, kept where it can be deleted
+    looked_at: Sequence[str] | None = None  # the machines that the clerk's page named, by their labels
 
 
 async def hand_over(tx: Transaction, call: UUID, receipt: str, shown: Shown | None = None) -> Entry[Any]:
-    """Hand over what an application was granted. Of two clerks who do it at once, one is refused with a sentence."""
+    """Hand over what was granted and is still here. Of two clerks who do it at once, one is refused with a sentence.
+
+    The desk is locked, so that nothing is granted to the application or taken from it between the look and the entry.
+    """
     shown = shown or Shown()
+    await lock_desk(tx)
     stream = await application_of(tx, call, receipt)
     histories = await ledger.read_all(tx, [call, stream])
     if done := histories[stream].answered(tx.request):
@@ -43,6 +48,7 @@ async def hand_over(tx: Transaction, call: UUID, receipt: str, shown: Shown | No
     event = applications.fold(histories[stream].events).hand_over(
         grant,
         scanned,
+        looked_at=None if shown.looked_at is None else await _items(tx, shown.looked_at),
         agreed=shown.agreed,
         photo_sha256=sha256(shown.photo).hexdigest() if shown.photo else None,
         approval=opened.basis.approval if opened.basis else None,
@@ -50,8 +56,8 @@ async def hand_over(tx: Transaction, call: UUID, receipt: str, shown: Shown | No
     )
     entry = await append(tx, histories[stream], event)
     if shown.photo:
-        row = {"application": stream, "tenant": tx.tenant, "call": call, "content": shown.photo}
-        await tx.connection.execute(insert(hand_over_photos).on_conflict_do_nothing(), row)
+        row = {"application": stream, "sequence": entry.sequence, "tenant": tx.tenant, "call": call}
+        await tx.connection.execute(insert(hand_over_photos), row | {"content": shown.photo})
     return entry
 
 
@@ -65,7 +71,11 @@ async def record_basis(tx: Transaction, call: UUID, approval: str, basis: str) -
 
 
 async def take_back(tx: Transaction, call: UUID, receipt: str, reason: applications.ReturnReason) -> Entry[Any]:
-    """Take back what was handed over; it holds the recipient's data and is offered to nobody yet."""
+    """Take back what was handed over; it holds the recipient's data and is offered to nobody yet.
+
+    Who gave machines back waits no longer: what others leave goes past them from this commit on.
+    """
+    await lock_desk(tx)
     history = await ledger.read(tx, await application_of(tx, call, receipt))
     if done := history.answered(tx.request):
         return done
@@ -82,7 +92,7 @@ async def reoffer(tx: Transaction, call: UUID, receipt: str, method: application
     event = applications.fold(histories[stream].events).reoffer(method)
     opened = await folded(tx, histories[call])
     opened.refuse_leaving()
-    moved = opened.move_on(receipt, await views.queued(tx.connection, call))
+    moved = await moved_on(tx, opened, call, receipt)
     entries = await append_all(tx, [(histories[stream], event), (histories[call], moved)])
     await correspondence.write(tx, "granted", [grant.application for grant in moved.grants])
     return entries[0]

@@ -7,7 +7,8 @@ The rule, in five sentences:
 3. An application gets the smallest of what it is due and what is left of the offer's units; it is due what it asked, at
    most what its category may have, less what it holds from an earlier round.
 4. Who got less than that waits for the rest, in the same order.
-5. What a withdrawn application held goes to those who wait, in their order, and nobody else's machines move.
+5. What a withdrawn application held goes to those who wait, in their order, and nobody else's machines move. Who gave
+   machines back waits no longer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

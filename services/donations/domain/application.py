@@ -37,14 +37,14 @@ class Application:
     received: ApplicationReceived | None = None
     refused: ApplicationRefused | None = None
     withdrawn: bool = False
-    handed_over: HandedOver | None = None
+    handed_over: tuple[HandedOver, ...] = ()  # a part now and the rest later: each hand-over is an entry of its own
     returned: Returned | None = None
     reoffered: bool = False
     reports: tuple[UsageReported, ...] = ()
 
     def queued(self) -> ApplicationReceived:
         """Return the application as it stands in the queue. Raises Refused when it is not in it (any more)."""
-        if self.received is None or self.refused or self.withdrawn:
+        if self.received is None or self.refused or self.withdrawn or self.returned:
             raise Refused(
                 "not-queued",
                 "この応募は受付の列にありません。受付番号を確かめてください。",
@@ -75,26 +75,48 @@ class Application:
         facts = self.queued().model_dump(exclude={"keyed_by"})
         return ApplicationRefused.model_validate(facts | {"reason": "not-eligible"})
 
-    def hand_over(self, grant: Grant, scanned: tuple[UUID, ...] | None, **told: str | None) -> HandedOver:
-        """Hand over what was granted; `scanned` are the machines at the counter, None when nobody scanned.
+    @property
+    def items(self) -> tuple[UUID, ...]:
+        """Every machine that was handed over, in the order of the hand-overs."""
+        return tuple(item for each in self.handed_over for item in each.items)
 
-        `told` is what else the event says: agreed, photo_sha256, approval, basis.
+    def hand_over(
+        self,
+        grant: Grant,
+        scanned: tuple[UUID, ...] | None,
+        *,
+        looked_at: tuple[UUID, ...] | None = None,
+        **told: str | None,
+    ) -> HandedOver:
+        """Hand over what was granted and is still here; `scanned` are the machines at the counter, None: not scanned.
 
-        Raises Refused when it was handed over before, or when the machines at the counter are not the granted ones.
+        `looked_at` are the machines that the clerk's page named when it was opened. `told` is what else the event
+        says: agreed, photo_sha256, approval, basis.
+
+        Raises Refused when all of it was handed over before, when another machine came to be granted while the clerk
+        looked, or when the machines at the counter are not those that are still here.
         """
         received = self.queued()
-        if self.handed_over:
+        due = tuple(item for item in grant.items if item not in self.items)
+        if not due:
             raise Refused(
                 "handed-over",
                 "この応募の機器はもうお渡し済みです。受付番号を確かめてください。",
                 "These machines have been handed over already. Check the receipt number.",
             )
-        if scanned is not None and (set(scanned) != set(grant.items) or len(scanned) != len(grant.items)):
+        if looked_at is not None and set(looked_at) != set(due):
+            raise Refused(
+                "other-grant",
+                "見ている間に、お渡しする機器が変わりました。いまの機器を確かめて、もう一度記録してください。",
+                "What is to be handed over changed while you looked. Check the machines as they are now and try again.",
+                granted=len(due),
+            )
+        if scanned is not None and (set(scanned) != set(due) or len(scanned) != len(due)):
             raise Refused(
                 "other-machines",
                 "読み取った機器が割り当てと違います。割り当ての記録にある機器をそろえてください。",
                 "The machines scanned are not the ones granted. Bring those in the record of the allocation.",
-                granted=len(grant.items),
+                granted=len(due),
                 scanned=len(scanned),
             )
         return HandedOver(
@@ -102,21 +124,21 @@ class Application:
             application=received.application,
             receipt=received.receipt,
             category=received.category,
-            items=grant.items,
+            items=due,
             scanned=scanned is not None,
             **told,
         )
 
     def take_back(self, reason: ReturnReason) -> Returned:
         """Take back what was handed over, all of it. Raises Refused when nothing was, or it came back before."""
-        if self.handed_over is None or self.returned:
+        if not self.handed_over or self.returned:
             raise Refused(
                 "nothing-to-return",
                 "お渡しした機器がないか、もう返却を記録してあります。受付番号を確かめてください。",
                 "Nothing was handed over, or it was returned already. Check the receipt number.",
             )
-        e = self.handed_over
-        return Returned(call=e.call, application=e.application, receipt=e.receipt, items=e.items, reason=reason)
+        e = self.handed_over[-1]
+        return Returned(call=e.call, application=e.application, receipt=e.receipt, items=self.items, reason=reason)
 
     def reoffer(self, method: ClearedBy) -> Reoffered:
         """Offer again what came back, once its medium was erased or exchanged. Raises Refused before, or twice."""
@@ -131,16 +153,17 @@ class Application:
 
     def report(self, uses: tuple[str, ...], difficulty: str | None, **told: Any) -> UsageReported:
         """Record how the machines are used. Raises Refused before they were handed over."""
-        if self.handed_over is None:
+        if not self.handed_over:
             raise Refused(
                 "not-handed-over",
                 "まだお渡ししていない応募です。お渡しの後で、活用状況をお知らせください。",
                 "Nothing was handed over for this application yet. Report its use afterwards.",
             )
+        e = self.handed_over[-1]
         return UsageReported(
-            call=self.handed_over.call,
-            receipt=self.handed_over.receipt,
-            category=self.handed_over.category,
+            call=e.call,
+            receipt=e.receipt,
+            category=e.category,
             uses=uses,
             difficulty=difficulty,
             **told,
@@ -162,7 +185,7 @@ def fold(events: Sequence[Event]) -> Application:
             case ApplicationWithdrawn():
                 application = replace(application, withdrawn=True)
             case HandedOver():
-                application = replace(application, handed_over=event)
+                application = replace(application, handed_over=(*application.handed_over, event))
             case Returned():
                 application = replace(application, returned=event)
             case Reoffered():

@@ -290,13 +290,17 @@ class Call:
         done = allocate(opened, applications, stock, ranking=self._ranking(opened), further=self.further, held=held)
         return done.model_copy(update={"out": tuple(sorted(out))})
 
-    def move_on(self, receipt: str, applications: Iterable[ApplicationReceived]) -> MovedOn:
-        """Give what a leaving application holds to those who wait; the caller knows that it may leave."""
+    def move_on(self, receipt: str, applications: Iterable[ApplicationReceived], out: Iterable[str] = ()) -> MovedOn:
+        """Give what a leaving application holds to those who wait; the caller knows that it may leave.
+
+        `out` are the receipts that are not in the queue any more: who gave machines back waits no longer.
+        """
         place = {each: at for at, each in enumerate(self.waiting)}
         waiting = sorted((one for one in applications if one.receipt in place), key=lambda one: place[one.receipt])
         freed = self.held[receipt].items if receipt in self.held else ()
         held = {each: len(grant.items) for each, grant in self.held.items() if each != receipt}
-        return move_on(self._opened(), receipt, freed, waiting, held)
+        moved = move_on(self._opened(), receipt, freed, waiting, held)
+        return moved.model_copy(update={"out": tuple(sorted(out))})
 
     def record_basis(self, event: BasisRecorded) -> BasisRecorded:
         """Record the approval (決裁) and the rule of law the town gives by; the last one counts. Raises Refused."""

@@ -142,7 +142,9 @@ class _Again:
                 stock = [Machine.model_validate(machine) for machine in said["stock"]]
                 return self._decided(said, lambda call: call.settle(self.queue, stock))
             case "moved-on":
-                return self._decided(said, lambda call: call.move_on(said["receipt"], self.queue))
+                left = set(said.get("out") or ())
+                waiting = [each for each in self.queue if each.receipt not in left]
+                return self._decided(said, lambda call: call.move_on(said["receipt"], waiting))
             case other:
                 raise ValueError(f"{other!r} is no step of a log")
 

@@ -29,6 +29,8 @@ from shared.web.problems import status_of
 
 router = APIRouter(include_in_schema=False)
 
+LOOKED_AT_MAX = 1_000  # machines on one page
+
 
 @router.get("/donations/calls/{number}/applications/{receipt}/hand-over")
 async def show_counter(request: Request, number: str, receipt: Receipt, door: TheDoor, who: Clerk) -> Response:
@@ -58,7 +60,7 @@ async def hand_over(request: Request, number: str, receipt: Receipt, door: TheDo
         if form.errors:
             return await _counter(request, door, who, place, form, receipt=receipt, status=422)
         body = HandingOver(request=request_id(form), labels=tuple(given) or None, agreed=agreed)
-        told = commands.Shown(labels, agreed, picture)
+        told = commands.Shown(labels, agreed, picture, _looked_at(form))
         await door.act(place.tenant, who, lambda tx: commands.hand_over(tx, place.call, receipt, told), ask=body)
     except Refused as refusal:
         say = refusal.ja if language(request) == "ja" else refusal.en
@@ -149,12 +151,17 @@ def _plain(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_SIGNS) else cell
 
 
+def _looked_at(form: Form) -> list[str] | None:
+    """Read which machines the page named when it was opened; a page of ours always says."""
+    return form.value("looked_at").split()[:LOOKED_AT_MAX] or None
+
+
 async def _counter(
     request: Request, door: Door, who: Principal, place: Place, form: Form, *, receipt: str, status: int = 200
 ) -> Response:
     async with door.look(place.tenant, who) as connection:
         row = next((row for row in await reading.desk(connection, place.call) if row.receipt == receipt), None)
-        items: list[Any] = list(row.items) if row else []
+        items: list[Any] = [item for item in row.items if item not in row.handed] if row else []
         machines = await views.machines(connection, items)
     progress = await door.act(place.tenant, who, lambda tx: reading.progress(tx, place.call))
     return page(

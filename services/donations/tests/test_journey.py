@@ -408,3 +408,86 @@ async def test_of_two_clerks_who_hand_over_the_same_machines_at_once_one_gets_a_
     assert (len(outcomes) - len(refused), {each.code for each in refused}) == (1, {"handed-over"})
     assert "もうお渡し済みです" in refused[0].ja
     assert await made.rows("SELECT count(*) FROM hand_overs") == [(1,)]
+
+
+async def given_in_part(made: Service) -> tuple[UUID, list[str]]:
+    """Let four machines go to three groups: the second gets two of the three it asked for, the third waits."""
+    await prepare_stock(made, 4)
+    call = await opened(made, units=4)
+    receipts = [await applied(made, call, *asked, n) for n, asked in enumerate([("hamlet", 2), ("youth", 3)])]
+    receipts.append(await applied(made, call, "hamlet", 1, 2))
+    await close(made, call)
+    await settle(made, call)
+    async with made.acting() as tx:
+        await commands.hand_over(tx, call, receipts[1], commands.Shown(photo=b"first"))
+    return call, receipts
+
+
+async def test_who_was_handed_a_part_is_handed_the_rest_and_each_is_an_entry_of_its_own(made: Service) -> None:
+    call, receipts = await given_in_part(made)
+    async with made.acting() as tx:
+        with pytest.raises(Refused, match="もうお渡し済み"):
+            await commands.hand_over(tx, call, receipts[1])
+    await withdrawn(made, call, receipts[0])
+    async with made.acting() as tx:
+        row = {row.receipt: row for row in await reading.desk(tx.connection, call)}[receipts[1]]
+        labels = {one.item: one.label for one in await views.machines(tx.connection, list(row.items))}
+    [rest] = [labels[item] for item in row.items if item not in row.handed]
+    stale = commands.Shown(looked_at=sorted(labels[item] for item in row.handed))
+    for shown, says in ((stale, "見ている間に"), (commands.Shown(sorted(labels.values())), "割り当てと違います")):
+        async with made.acting() as tx:
+            with pytest.raises(Refused, match=says):
+                await commands.hand_over(tx, call, receipts[1], shown)
+    async with made.acting() as tx:
+        shown = commands.Shown([rest], photo=b"second", looked_at=[rest])
+        assert len((await commands.hand_over(tx, call, receipts[1], shown)).event.items) == 1
+    assert [len(one.items) for one in await made.rows("SELECT items FROM hand_overs ORDER BY sequence")] == [2, 1]
+    photos = await made.rows("SELECT content FROM hand_over_photos ORDER BY sequence")
+    assert [bytes(row.content) for row in photos] == [b"first", b"second"]
+    async with made.acting() as tx:
+        seen = await reading.record(tx.connection, call)
+        assert [(row.receipt, row.handed_over) for row in seen] == [*zip(receipts, (0, 3, 0), strict=True)]
+        assert sum(int(row.handed_over) for row in await reading.by_category(tx.connection, call)) == 3
+        assert len(await reading.register(tx.connection)) == 3
+    async with made.acting() as tx:
+        assert len((await commands.take_back(tx, call, receipts[1], "unused")).event.items) == 3
+    async with made.acting() as tx:
+        await commands.forget(tx, call, receipts[1])
+    assert await made.rows("SELECT count(*) FROM hand_over_photos") == [(0,)]
+
+
+async def test_who_gave_machines_back_waits_no_longer_and_gets_nothing_more(made: Service) -> None:
+    call, receipts = await given_in_part(made)
+    async with made.acting() as tx:
+        await commands.take_back(tx, call, receipts[1], "unused")
+    await withdrawn(made, call, receipts[0])
+    async with made.acting() as tx:
+        with pytest.raises(Refused, match="受付の列にありません"):
+            await commands.hand_over(tx, call, receipts[1])
+    document = await log(made, call)
+    done = recompute(document)
+    assert done.differences == ()
+    assert {receipt: len(items) for receipt, items in done.held.items()} == {receipts[1]: 2, receipts[2]: 1}
+    assert done.waiting == ()
+    async with made.acting() as tx:
+        await commands.reoffer(tx, call, receipts[1], "erased")
+    assert recompute(await log(made, call)).differences == ()
+    del document["steps"][-1]["out"]
+    assert recompute(document).differences, "without it the rest would have gone to who gave machines back"
+
+
+async def test_of_two_clerks_who_hand_over_the_same_rest_at_once_one_gets_a_sentence(made: Service) -> None:
+    call, receipts = await given_in_part(made)
+    await withdrawn(made, call, receipts[0])
+    door = Door(made.app, "donations")
+
+    async def hand_over(person: str) -> Any:
+        clerk = Principal(person, TOWN, frozenset({"clerk"}), "town")
+        ask = Ask(request=uuid7())
+        return await door.act(TOWN, clerk, lambda tx: commands.hand_over(tx, call, receipts[1]), ask=ask)
+
+    outcomes = await asyncio.gather(*(hand_over(f"clerk-{n}") for n in range(4)), return_exceptions=True)
+    refused = [each for each in outcomes if isinstance(each, Refused)]
+    assert (len(outcomes) - len(refused), {each.code for each in refused}) == (1, {"handed-over"})
+    given = [item for row in await made.rows("SELECT items FROM hand_overs") for item in row.items]
+    assert len(given) == len(set(given)) == 3

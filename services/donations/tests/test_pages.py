@@ -253,6 +253,30 @@ async def handed_over(made: Service, web: Web) -> None:
         assert (await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})).status_code == 303
 
 
+async def test_the_rest_of_a_grant_is_handed_over_from_the_desk_and_a_page_opened_before_is_told(
+    made: Service, web: Web
+) -> None:
+    await prepare_stock(made, 2)
+    await opened(web, units=2)
+    for n, units in ((1, "1"), (2, "2")):
+        await apply_on_pages(web, group=f"区{n}", phone=f"0233-43-000{n}", units=units)
+        web.public.cookies.clear()
+    for step in ("close", "settle"):
+        await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})
+    counter = f"{DESK}/applications/063622-0002/hand-over"
+    before = hidden(await web.clerk.get(counter))
+    assert (await web.clerk.post(counter, data=before)).status_code == 303
+    assert "お渡し済みです" in (await web.clerk.get(counter)).text
+    assert "残りのお渡しへ" not in (await web.clerk.get(DESK)).text
+    first = {"request": str(uuid7()), "confirm": "yes"}
+    assert (await web.clerk.post(f"{DESK}/applications/063622-0001/withdraw", data=first)).status_code == 303
+    assert "残りのお渡しへ" in (await web.clerk.get(DESK)).text
+    stale = await web.clerk.post(counter, data=before | {"request": str(uuid7())})
+    assert (stale.status_code, "見ている間に" in stale.text) == (409, True)
+    assert (await web.clerk.post(counter, data=hidden(await web.clerk.get(counter)))).status_code == 303
+    assert await made.rows("SELECT cardinality(items) FROM hand_overs ORDER BY sequence") == [(1,), (1,)]
+
+
 async def test_a_recipient_reports_the_use_by_the_receipt(made: Service, web: Web) -> None:
     await handed_over(made, web)
     page = await web.public.get("/calls/receipt")

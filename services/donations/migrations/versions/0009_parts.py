@@ -1,0 +1,12 @@
+"""A grant may be handed over in parts: a row a hand-over, and a picture for each."""
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    for table in ("hand_overs", "hand_over_photos"):
+        op.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS sequence integer NOT NULL DEFAULT 0")
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey, ADD PRIMARY KEY (application, sequence)")
