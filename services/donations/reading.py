@@ -1,5 +1,6 @@
 """What the doors of donations ask of its rows, and the log of an allocation, made of the ledger."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from services.donations import views
 from services.donations.commands.queue import draw_stream, folded
 from services.donations.domain.call import Call, fold
 from services.donations.domain.record import Inputs, cited, publish
-from services.donations.views import FACTS, HELD
+from services.donations.views import FACTS, HELD, KEPT
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import moment
@@ -203,10 +204,14 @@ async def picture(connection: AsyncConnection, report: UUID, *, public: bool) ->
 
 
 async def kept_of(connection: AsyncConnection, call: UUID, receipt: str) -> dict[str, Any] | None:
-    """Return everything personal that is kept of an application, for whom it is about; None when nothing is."""
+    """Return everything personal that is kept of an application, for whom it is about; None when nothing is.
+
+    Pictures are in it too, as data URLs (RFC 2397).
+    """
     query = (
-        "SELECT p.* FROM applicants p LEFT JOIN applications a USING (application) LEFT JOIN refusals r "
-        "USING (application) WHERE p.call = :call AND coalesce(a.receipt, r.receipt) = :receipt"
+        f"SELECT p.*, k.application FROM {KEPT} k LEFT JOIN applicants p USING (application) "  # noqa: S608 - a constant
+        "LEFT JOIN applications a USING (application) LEFT JOIN refusals r USING (application) "
+        "WHERE k.call = :call AND coalesce(a.receipt, r.receipt) = :receipt"
     )
     row = (await connection.execute(text(query), {"call": call, "receipt": receipt})).one_or_none()
     if row is None:
@@ -219,30 +224,44 @@ async def kept_of(connection: AsyncConnection, call: UUID, receipt: str) -> dict
     )
     notes = await connection.execute(
         text(
-            "SELECT note, photo IS NOT NULL AS photo, consent, interview FROM usage_notes "
-            "WHERE application = :application"
+            "SELECT note, photo, consent, interview FROM usage_notes WHERE application = :application ORDER BY report"
         ),
         given,
     )
-    photo = await connection.scalar(text("SELECT 1 FROM hand_over_photos WHERE application = :application"), given)
+    photos = await connection.scalars(
+        text("SELECT content FROM hand_over_photos WHERE application = :application ORDER BY sequence"), given
+    )
     mails = await connection.execute(
         text("SELECT what, state, written_at FROM letters WHERE about = :application ORDER BY written_at"), given
     )
     return {
         "receipt": receipt,
         **own,
+        "uses": own["uses"] or [],
         "review_reasons": [each.reason for each in reasons],
-        "usage_reports": [dict(each._mapping) for each in notes],  # noqa: SLF001 - documented
-        "hand_over_photo": bool(photo),
+        "usage_reports": [
+            {
+                "note": each.note,
+                "photo": _jpeg(each.photo) if each.photo else None,
+                "consent": each.consent,
+                "interview": each.interview,
+            }
+            for each in notes
+        ],
+        "hand_over_photos": [_jpeg(content) for content in photos],
         "mails": [[each.what, each.state, moment(each.written_at)] for each in mails],
     }
+
+
+def _jpeg(content: bytes) -> str:
+    return f"data:image/jpeg;base64,{b64encode(content).decode()}"
 
 
 async def keeping(connection: AsyncConnection, town: str) -> tuple[int | None, list[Row[Any]], int]:
     """Return for how many months the town keeps what is personal, what was deleted last, and how many are kept."""
     months = await connection.scalar(text("SELECT months FROM retentions WHERE tenant = :town"), {"town": town})
     gone = await connection.execute(text("SELECT * FROM erasures ORDER BY erased_at DESC, receipt LIMIT 100"))
-    kept = await connection.scalar(text("SELECT count(*) FROM applicants"))
+    kept = await connection.scalar(text(f"SELECT count(*) FROM {KEPT} k"))  # noqa: S608 - a constant
     return months, list(gone), int(kept or 0)
 
 

@@ -314,12 +314,13 @@ retentions = Table(  # how long a town keeps what is personal
 erasures = Table(  # that something personal was deleted, and nothing of it
     "erasures",
     metadata,
-    Column("application", Uuid, primary_key=True),
+    Column("application", Uuid, nullable=False),
     Column("tenant", Text, nullable=False),
     Column("receipt", Text, nullable=False),
     Column("reason", Text, nullable=False),  # request or retention
     Column("erased_by", Text, nullable=False),
     Column("erased_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("application", "erased_at"),  # what came later is deleted later
 )
 
 letters = letters_of(metadata)  # to applicants; not rebuilt: what was mailed is no view

@@ -62,6 +62,13 @@ Placed = tuple[Table, dict[str, Any]]
 _GRANT = {"application", "receipt", "category"}
 _APPLICATION = {"application", "call", "receipt", "category", "units", "channel", "arrived_at"}
 
+# Whatever personal is kept of applications: each of the deletable tables, since one may be filled after another.
+KEPT = (
+    "(SELECT application, tenant, call FROM applicants UNION SELECT application, tenant, call FROM review_reasons "
+    "UNION SELECT application, tenant, call FROM hand_over_photos "
+    "UNION SELECT application, tenant, call FROM usage_notes)"
+)
+
 # Grants that still hold, and applications as they were corrected last.
 HELD = (
     "(SELECT g.* FROM grants g WHERE NOT EXISTS "

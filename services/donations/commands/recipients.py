@@ -10,6 +10,7 @@ from sqlalchemy import text, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.donations import correspondence
+from services.donations.commands.personal import refuse_erased
 from services.donations.commands.queue import append, append_all, application_of, folded, lock_desk, moved_on
 from services.donations.domain import application as applications
 from services.donations.domain import call as calls
@@ -44,6 +45,8 @@ async def hand_over(tx: Transaction, call: UUID, receipt: str, shown: Shown | No
         return done
     opened = calls.fold(histories[call].events)
     grant = opened.granted(receipt)
+    if shown.photo:
+        await refuse_erased(tx, stream)
     scanned = None if shown.labels is None else await _items(tx, shown.labels)
     event = applications.fold(histories[stream].events).hand_over(
         grant,
@@ -123,6 +126,8 @@ async def report_usage(
     history = await ledger.read(tx, await application_of(tx, call, receipt))
     if done := history.answered(tx.request):
         return done
+    if told.note or told.photo or told.interview:
+        await refuse_erased(tx, history.stream)
     event = applications.fold(history.events).report(
         tuple(uses),
         difficulty,

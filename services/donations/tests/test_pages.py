@@ -2,6 +2,7 @@
 
 import html
 import re
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -244,13 +245,14 @@ async def test_what_the_clerk_typed_is_kept_when_the_rules_say_no(web: Web) -> N
     assert "この受付番号はありません" in unknown.text
 
 
-async def handed_over(made: Service, web: Web) -> None:
+async def handed_over(made: Service, web: Web, signed: bytes | None = None) -> None:
     """Let one application be made on the pages and its machine be handed over."""
     await prepare_stock(made, 1)
     await opened(web)
     await apply_on_pages(web)
     for step in ("close", "settle", "applications/063622-0001/hand-over"):
-        assert (await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})).status_code == 303
+        file = {"photo": ("a.jpg", signed)} if signed and "hand-over" in step else None
+        assert (await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())}, files=file)).status_code == 303
 
 
 async def test_the_rest_of_a_grant_is_handed_over_from_the_desk_and_a_page_opened_before_is_told(
@@ -341,7 +343,7 @@ async def test_words_and_a_photo_are_shown_with_consent_and_by_a_clerk_and_no_lo
 
 
 async def test_what_is_personal_is_shown_to_whom_it_is_about_and_deleted_on_request(made: Service, web: Web) -> None:
-    await handed_over(made, web)
+    await handed_over(made, web, photo())
     told = hidden(await web.public.get("/calls/receipt")) | {"uses": "meetings", "note": "集会で使う", "show": "yes"}
     await web.public.post("/calls/receipt/usage", data=told, files={"photo": ("a.jpg", photo())})
     before = await made.rows("SELECT body, salt FROM entries ORDER BY id")
@@ -355,6 +357,9 @@ async def test_what_is_personal_is_shown_to_whom_it_is_about_and_deleted_on_requ
     assert "大字向町644" in (await web.clerk.get(own)).text
     saved = (await web.clerk.get(f"{own}?save=1")).json()
     assert (saved["group_name"], saved["usage_reports"][0]["note"]) == ("向町一区", "集会で使う")
+    for picture in (saved["usage_reports"][0]["photo"], *saved["hand_over_photos"]):
+        assert b64decode(picture.removeprefix("data:image/jpeg;base64,"))[:2] == b"\xff\xd8"
+    assert len(saved["hand_over_photos"]) == 1
     assert not {"passphrase_sha256", "name_key", "tenant"} & saved.keys()
     assert (await web.clerk.post(own, data={"confirm": "yes"})).status_code == 303
     assert "もう持っていません" in (await web.clerk.get(own)).text
