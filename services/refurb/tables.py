@@ -1,4 +1,4 @@
-"""Refurb's views: the history of work orders and of consignments, and what is known of the original media."""
+"""Refurb's views: the history of work orders, of consignments and of plans, and what is known of the original media."""
 
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
@@ -36,6 +36,20 @@ consignments = Table(
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("stream", "sequence"),
     Index("consignments_tenant", "tenant"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("stream", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("stream", "sequence"),
+    Index("plans_tenant", "tenant"),
 )
 
 hand_overs = Table(

@@ -12,8 +12,10 @@ from sqlalchemy import Table, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.refurb.domain import plan
+from services.refurb.domain.plan import Plan
 from services.refurb.domain.work_order import Stage, WorkOrder, fold
-from services.refurb.tables import clearances, consignments, hand_overs, metadata, works
+from services.refurb.tables import clearances, consignments, hand_overs, metadata, plans, works
 from shared.database import Transaction, add
 from shared.entry import Entry, Event
 from shared.events.donations import HandedOver, Returned
@@ -23,9 +25,11 @@ from shared.events.refurb import (
     Consigned,
     DeliveredToTown,
     MaterialReported,
+    Picture,
+    PlanSet,
+    PlanStep,
     Ready,
     Recycled,
-    Step,
     Weight,
     WorkStarted,
 )
@@ -36,6 +40,7 @@ from shared.web.wareki import tokyo_day
 REBUILT: tuple[Table, ...] = (
     works,
     consignments,
+    plans,
     clearances,
     hand_overs,
     *(metadata.tables[name] for name in ("parties", "engagements", "ended_engagements", "items")),
@@ -50,9 +55,10 @@ MOVES = {  # the events that move an order to another column of the board
 async def apply(tx: Transaction, entries: Sequence[Entry[Any]]) -> None:
     """Put refurb's own entries on the view; repetition and order do not matter."""
     own = [entry for entry in entries if entry.kind.startswith(OWN)]
-    of_orders = [entry for entry in own if entry.kind not in OF_CONSIGNMENTS]
+    of_orders = [entry for entry in own if entry.kind not in OF_CONSIGNMENTS | {PlanSet.kind}]
     await add(tx.connection, works, [_row(entry) | {"item": entry.event.item} for entry in of_orders])
     await add(tx.connection, consignments, [_row(entry) for entry in own if entry.kind in OF_CONSIGNMENTS])
+    await add(tx.connection, plans, [_row(entry) for entry in own if entry.kind == PlanSet.kind])
 
 
 def _row(entry: Entry[Any]) -> dict[str, Any]:
@@ -154,8 +160,8 @@ class Card:
     age_days: int
     name: str = ""  # maker and model
     grade: str | None = None
-    done: tuple[Step, ...] = ()
-    next_step: Step | None = None
+    done: tuple[str, ...] = ()
+    next_step: PlanStep | None = None
     open_media: tuple[str, ...] = ()  # serials of original media not accounted for
     on_hold: bool = False  # a medium was reopened after READY
 
@@ -170,6 +176,7 @@ class Board:
     delivered: list[Card]
     to_recycle: list[Card]
     recycled: list[Card]
+    plan: tuple[PlanStep, ...]  # every step that a chassis here goes through, delivery the last
     steps: dict[str, int]  # how many chassis have each step done
 
 
@@ -218,6 +225,11 @@ class Order:
     handed_over: datetime | None = None  # since when a recipient has it
 
     @property
+    def pictures(self) -> list[Picture]:
+        """Every photo that its entries name."""
+        return [Picture.model_validate(one) for moment in self.moments for one in moment.data.get("photos", ())]
+
+    @property
     def support(self) -> Term | None:
         """The term of the support that came with it; None before the hand-over, or where none was promised."""
         if self.order.ready is None:
@@ -237,8 +249,10 @@ async def board(connection: AsyncConnection, tenant: str, now: datetime) -> Boar
     names, open_media = await _items(connection, tenant, [order.item for order, _ in orders])
     columns: defaultdict[Stage, list[Card]] = defaultdict(list)
     steps: Counter[str] = Counter()
+    used: dict[str, PlanStep] = {}
     for order, since in orders:
         steps.update(order.done)
+        used |= {one.code: one for one in (order.steps if order.accepted else ())}
         serials = open_media.get(order.item, ())
         card = Card(
             label=order.label,
@@ -263,8 +277,27 @@ async def board(connection: AsyncConnection, tenant: str, now: datetime) -> Boar
         delivered=columns["delivered"],
         to_recycle=columns["to-recycle"],
         recycled=columns["recycled"],
+        plan=(*(used.values() or plan.STANDARD), plan.DELIVERY),
         steps=dict(steps),
     )
+
+
+async def plans_of(connection: AsyncConnection, tenant: str) -> list[tuple[UUID, str, Plan]]:
+    """Return the engagements of a town with their title and the plan that stands for each."""
+    rows = await connection.execute(
+        text(
+            "SELECT e.engagement, e.title, (SELECT p.data FROM plans p WHERE p.data->>'engagement' = "
+            "e.engagement::text ORDER BY p.sequence DESC LIMIT 1) AS said FROM engagements e "
+            "WHERE e.town = :tenant ORDER BY e.starts_on DESC, e.engagement"
+        ),
+        {"tenant": tenant},
+    )
+    return [
+        (row.engagement, row.title, Plan(row.engagement, PlanSet.model_validate(row.said).steps))
+        if row.said
+        else (row.engagement, row.title, Plan(row.engagement))
+        for row in rows
+    ]
 
 
 async def overview(connection: AsyncConnection, tenant: str) -> Overview:

@@ -8,8 +8,13 @@ from pydantic import Field
 from shared.entry import Event
 from shared.events.tracking import ItemKind, Part
 
-Step = Literal["ssd", "os", "cleaning", "support", "delivery"]
-STEPS: tuple[Step, ...] = ("ssd", "os", "cleaning", "support", "delivery")
+
+class PlanStep(Part):
+    """One step of the work on a chassis: the code that entries name it by, and its word in both languages."""
+
+    code: str
+    ja: str
+    en: str
 
 
 class Spec(Part):
@@ -48,6 +53,7 @@ class CandidateAccepted(Event):
     grade: Literal["A", "B", "C"]
     reasons: tuple[str, ...]
     photos: tuple[Picture, ...] = ()
+    steps: tuple[PlanStep, ...] = ()  # of the engagement on that day; none: the pilot's
 
 
 class CandidateRejected(Event):
@@ -81,13 +87,23 @@ class PartReplaced(Event):
     capacity_gb: int
 
 
+class PlanSet(Event):
+    """The centre said which steps chassis of an engagement go through from now on, before their delivery."""
+
+    kind: ClassVar[str] = "refurb.plan-set.v1"
+    engagement: UUID
+    steps: tuple[PlanStep, ...]
+
+
 class StepDone(Event):
-    """One of the pilot's five steps was done."""
+    """A step of the plan was done, or the delivery that ends it."""
 
     kind: ClassVar[str] = "refurb.step-done.v1"
     item: UUID
-    step: Step
+    step: str
+    name: PlanStep | None = None  # of a step that is not among the pilot's: its words go with it
     note: str | None = None
+    photos: tuple[Picture, ...] = ()
 
 
 class Ready(Event):

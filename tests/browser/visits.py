@@ -228,6 +228,8 @@ VISITS = (
     Visit("/erasure/media/{label}", CLERK, "/erasure/media/{excepted}"),
     Visit("/refurb", REFURBISHER, "/refurb"),
     Visit("/refurb", CLERK, "/refurb"),
+    Visit("/refurb/plans", REFURBISHER, "/refurb/plans"),
+    Visit("/refurb/plans", CLERK, "/refurb/plans?town={town}"),
     Visit("/refurb/figures", REFURBISHER, "/refurb/figures"),
     Visit("/refurb/figures", CLERK, "/refurb/figures?town={town}"),
     Visit("/refurb/consignments", REFURBISHER, "/refurb/consignments"),

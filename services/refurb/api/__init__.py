@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.refurb.api import consignments, figures, orders
+from services.refurb.api import consignments, figures, orders, plans
 
 router = APIRouter(prefix="/api/refurb", tags=["refurb"])
-for part in (orders, consignments, figures):
+for part in (orders, plans, consignments, figures):
     router.include_router(part.router)

@@ -21,7 +21,7 @@ from shared.blobs import BLOB_SIZE_MAX
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
-from shared.events.refurb import Channel, Outcome, Picture, Spec, Step, SupportContacted, Trouble, Weight
+from shared.events.refurb import Channel, Outcome, Picture, PlanStep, Spec, SupportContacted, Trouble, Weight
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import LABEL_INPUT_MAX, Label
 from shared.refused import Invalid, Refused, Unready
@@ -32,7 +32,10 @@ from shared.web.scans import SCANS_MAX, Result, Results
 router = APIRouter()
 
 REASONS_MAX = 10
-PHOTOS_MAX = 4  # of one chassis: lid, screen, keyboard, underside
+PHOTOS_MAX = 4  # of one chassis: lid, screen, keyboard, underside; of one step as many
+Step = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]  # a code of the engagement's plan
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Named = Annotated[list[Sha256], Field(max_length=PHOTOS_MAX)]  # photos that were sent before
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Town = Annotated[str, Query(pattern=r"^[a-z0-9-]{1,64}$")]
 Refurbisher = Annotated[Principal, Depends(holding("refurbisher"))]
@@ -43,9 +46,7 @@ class Acceptance(Ask):
 
     grade: Grade
     reasons: list[Line] = Field(min_length=1, max_length=REASONS_MAX)
-    photos: list[Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]] = Field(
-        default=[], max_length=PHOTOS_MAX
-    )
+    photos: Named = Field(default=[])
 
 
 class Photo(BaseModel):
@@ -77,10 +78,11 @@ class Swap(Ask, Part):
 
 
 class Did(Ask):
-    """One step, done. The step `ssd` may bring its part; `delivery` is the whole delivery."""
+    """One step, done, with what shows it. The step `ssd` may bring its part; `delivery` is the whole delivery."""
 
     step: Step
     note: Line | None = None
+    photos: Named = Field(default=[])
     part: Part | None = None
 
 
@@ -172,8 +174,9 @@ class OrderShape(BaseModel):
     stage: str
     grade: Grade | None
     reasons: tuple[str, ...]
-    done: tuple[Step, ...]
-    next_step: Step | None
+    steps: tuple[PlanStep, ...]  # before its delivery
+    done: tuple[str, ...]
+    next_step: str | None
     ssd_serial: str | None
     spec: Spec | None
     open_media: tuple[str, ...]
@@ -193,7 +196,7 @@ async def accept(label: GivenLabel, body: Acceptance, door: TheDoor, who: Refurb
 
 @router.post("/items/{label}/photos")
 async def keep_photo(label: GivenLabel, photo: Annotated[UploadFile, File()], door: TheDoor, who: Refurbisher) -> Photo:
-    """Keep a photo of the chassis, to be named by the acceptance; a second time changes nothing."""
+    """Keep a photo of the chassis, to be named by the acceptance or by a step; a second time changes nothing."""
     found = await door.resolve(label, who)
     (kept,) = await photos.keep(found.tenant, [await photo.read(BLOB_SIZE_MAX + 1)])
     return Photo(sha256=kept.sha256)
@@ -216,7 +219,7 @@ async def replace_part(label: GivenLabel, body: Swap, door: TheDoor, who: Refurb
 @router.post("/items/{label}/steps", status_code=201)
 async def do_step(label: GivenLabel, body: Did, door: TheDoor, who: Refurbisher) -> Response:
     """Record one step."""
-    entry = await door.act_on(label, who, lambda tx, found: did(tx, found.item, body), ask=body)
+    entry = await door.act_on(label, who, lambda tx, found: did(tx, found, body), ask=body)
     return receipt(entry)
 
 
@@ -301,9 +304,8 @@ async def order(label: GivenLabel, door: TheDoor, who: SignedIn) -> OrderShape:
 
 async def accepted(tx: Transaction, found: Found, body: Acceptance) -> Entry[Any]:
     """Accept with the photos that are there."""
-    kept = [await photos.kept(found.tenant, sha256) for sha256 in dict.fromkeys(body.photos)]
-    pictures = [Picture(sha256=one.sha256, copy_sha256=one.copy_sha256) for one in kept]
-    return await orders.accept(tx, found.item, body.grade, body.reasons, pictures)
+    pictures = await _pictures(found.tenant, body.photos)
+    return await orders.accept(tx, found.item, body.grade, body.reasons, engagement=found.engagement, photos=pictures)
 
 
 async def swap(tx: Transaction, item: UUID, body: Part) -> Entry[Any]:
@@ -313,10 +315,11 @@ async def swap(tx: Transaction, item: UUID, body: Part) -> Entry[Any]:
     )
 
 
-async def did(tx: Transaction, item: UUID, body: Did) -> Entry[Any]:
-    """Record a step, with its part where it has one."""
+async def did(tx: Transaction, found: Found, body: Did) -> Entry[Any]:
+    """Record a step with the photos that are there, and with its part where it has one."""
     if body.part is None:
-        return await orders.do_step(tx, item, body.step, body.note)
+        pictures = await _pictures(found.tenant, body.photos)
+        return await orders.do_step(tx, found.item, body.step, body.note, pictures)
     if body.step != "ssd":
         raise Invalid(
             "part-without-swap",
@@ -324,7 +327,12 @@ async def did(tx: Transaction, item: UUID, body: Did) -> Entry[Any]:
             'Send a part with the step "ssd" only.',
             field="part",
         )
-    return await swap(tx, item, body.part)
+    return await swap(tx, found.item, body.part)
+
+
+async def _pictures(tenant: str, named: list[str]) -> list[Picture]:
+    kept = [await photos.kept(tenant, sha256) for sha256 in dict.fromkeys(named)]
+    return [Picture(sha256=one.sha256, copy_sha256=one.copy_sha256) for one in kept]
 
 
 async def recycled(tx: Transaction, item: UUID, body: Recycling) -> Entry[Any]:
@@ -348,8 +356,9 @@ def shaped(known: views.Order) -> OrderShape:
         stage=order.stage,
         grade=order.accepted.grade if order.accepted else None,
         reasons=order.accepted.reasons if order.accepted else (),
+        steps=order.steps,
         done=order.done,
-        next_step=order.next_step,
+        next_step=order.next_step.code if order.next_step else None,
         ssd_serial=order.ssd.serial if order.ssd else None,
         spec=order.ready.spec if order.ready else None,
         open_media=tuple(medium.serial for medium in known.open_media),
@@ -368,14 +377,14 @@ async def _act_on_all(
     scans = sorted(scans, key=lambda one: one[2].item)  # every batch takes its streams in one order: no deadlock
 
     async def do(tx: Transaction) -> dict[int, Entry[Any] | Refused]:
-        return {nth: await _act(tx, found.item, scan.ask(sent_at)) for nth, scan, found in scans}
+        return {nth: await _act(tx, found, scan.ask(sent_at)) for nth, scan, found in scans}
 
     return await door.act(town, who, do)
 
 
-async def _act(tx: Transaction, item: UUID, ask: Did) -> Entry[Any] | Refused:
+async def _act(tx: Transaction, found: Found, ask: Did) -> Entry[Any] | Refused:
     alone = replace(tx, request=ask.as_received(tx.at), occurred_at=ask.occurred_at(tx.at))
     try:
-        return await did(alone, item, ask)
+        return await did(alone, found, ask)
     except Refused as no:
         return no

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from services.refurb import views
 from services.refurb.commands.media import originals, still_open
-from services.refurb.domain import work_order
+from services.refurb.commands.plans import plan_of
+from services.refurb.domain import plan, work_order
 from services.refurb.domain.support import Contact
 from services.refurb.domain.work_order import Grade, Route, WorkOrder
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry, Event
-from shared.events.refurb import Picture, Spec, Step, Weight, WorkStarted
+from shared.events.refurb import Picture, Spec, Weight, WorkStarted
 from shared.events.tracking import ItemKind
 from shared.ids import derived
 from shared.support import term
@@ -36,10 +37,17 @@ async def start(tx: Transaction, item: UUID, *, label: str, item_kind: ItemKind,
 
 
 async def accept(
-    tx: Transaction, item: UUID, grade: Grade, reasons: Sequence[str], photos: Sequence[Picture] = ()
+    tx: Transaction,
+    item: UUID,
+    grade: Grade,
+    reasons: Sequence[str],
+    *,
+    engagement: UUID,
+    photos: Sequence[Picture] = (),
 ) -> Entry[Any]:
-    """Take a candidate into work with a grade, its reasons and its photos."""
-    return await _decide(tx, item, lambda order: [order.accept(grade, reasons, photos)])
+    """Take a candidate into work with a grade, its reasons and its photos, by the plan of its engagement."""
+    steps = (await plan_of(tx, engagement)).steps
+    return await _decide(tx, item, lambda order: [order.accept(grade, reasons, photos, steps)])
 
 
 async def reject(tx: Transaction, item: UUID, reasons: Sequence[str]) -> Entry[Any]:
@@ -55,20 +63,22 @@ async def replace_part(
 
     def swap(order: WorkOrder) -> list[Event]:
         part = order.swap(maker=maker, model=model, serial=serial, capacity_gb=capacity_gb, originals=media)
-        return [part, work_order.evolve(order, part).do("ssd")]
+        return [part, work_order.evolve(order, part).do(plan.SSD)]
 
     return await _decide(tx, item, swap)
 
 
-async def do_step(tx: Transaction, item: UUID, step: Step, note: str | None = None) -> Entry[Any]:
+async def do_step(
+    tx: Transaction, item: UUID, step: str, note: str | None = None, photos: Sequence[Picture] = ()
+) -> Entry[Any]:
     """Record a step; `delivery` is the whole delivery."""
-    if step == "delivery":
+    if step == plan.DELIVERY.code:
         return await deliver(tx, item, note)
-    return await _decide(tx, item, lambda order: [order.do(step, note)])
+    return await _decide(tx, item, lambda order: [order.do(step, note, photos)])
 
 
 async def finish(tx: Transaction, item: UUID, spec: Spec) -> Entry[Any]:
-    """Mark it READY: every original medium accounted for, graded, the four steps done."""
+    """Mark it READY: every original medium accounted for, graded, every step done."""
     open_media = await still_open(tx, item)
     return await _decide(tx, item, lambda order: [order.finish(spec, open_media)])
 

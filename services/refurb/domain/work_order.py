@@ -1,28 +1,28 @@
 """A work order: one chassis from named to delivered, or to material. Pure.
 
-named → accepted → five steps → ready → delivered; rejected or sent straight → recycled. No chassis leaves the centre
-while one of its original media is unaccounted for.
+named → accepted → the plan's steps → ready → delivered; rejected or sent straight → recycled. No chassis leaves the
+centre while one of its original media is unaccounted for.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
+from services.refurb.domain import plan
 from services.refurb.domain.material import each_once
 from shared.entry import Event
 from shared.events.refurb import (
-    STEPS,
     CandidateAccepted,
     CandidateRejected,
     Consigned,
     DeliveredToTown,
     PartReplaced,
     Picture,
+    PlanStep,
     Ready,
     Recycled,
     Spec,
-    Step,
     StepDone,
     SupportContacted,
     Weight,
@@ -35,20 +35,12 @@ Grade = Literal["A", "B", "C"]
 Route = Literal["reuse", "recycle"]
 Stage = Literal["candidate", "working", "ready", "delivered", "to-recycle", "recycled"]
 
-# Msgids of what may be missing; the shared components and pages.py carry them into the catalogue.
-WORDS: Mapping[Step, tuple[str, str]] = {
-    "ssd": ("SSD換装", "SSD swapped"),
-    "os": ("OS導入", "OS installed"),
-    "cleaning": ("クリーニング", "Cleaned"),
-    "support": ("サポート設定", "Support set"),
-    "delivery": ("納品", "Delivered"),
-}
+# Msgids of what may be missing; the pages carry them into the catalogue.
 MEDIA_PROOF = "もとの記憶媒体の抹消か破壊の証跡"
 GRADE = "等級の判定"
 NEW_SSD = "新しいSSDの製造番号の記録"
 
-BEFORE_DELIVERY: tuple[Step, ...] = tuple(step for step in STEPS if step != "delivery")
-ON_THE_MEDIUM: frozenset[Step] = frozenset({"ssd", "os"})  # what a new medium undoes
+ON_THE_MEDIUM = frozenset({plan.SSD, plan.OS})  # what a new medium undoes
 KG_MAX = 100  # kilograms of one chassis: above it somebody typed grams, or a pallet
 
 
@@ -62,7 +54,7 @@ class WorkOrder:
     route: Route
     accepted: CandidateAccepted | None = None
     ssd: PartReplaced | None = None
-    done: tuple[Step, ...] = ()
+    done: tuple[str, ...] = ()
     ready: Ready | None = None
     delivered: bool = False
     recycled: Recycled | None = None
@@ -81,12 +73,23 @@ class WorkOrder:
         return "working" if self.accepted else "candidate"
 
     @property
-    def next_step(self) -> Step | None:
-        """The first step that is not done."""
-        return next((step for step in STEPS if step not in self.done), None)
+    def steps(self) -> tuple[PlanStep, ...]:
+        """The steps before its delivery: the plan of the day it was accepted on."""
+        return (self.accepted.steps if self.accepted else ()) or plan.STANDARD
 
-    def accept(self, grade: Grade, reasons: Sequence[str], photos: Sequence[Picture] = ()) -> CandidateAccepted:
-        """Take the chassis into work, with a grade, why, and what it looks like."""
+    @property
+    def next_step(self) -> PlanStep | None:
+        """The first step that is not done."""
+        return next((one for one in (*self.steps, plan.DELIVERY) if one.code not in self.done), None)
+
+    def accept(
+        self,
+        grade: Grade,
+        reasons: Sequence[str],
+        photos: Sequence[Picture] = (),
+        steps: Sequence[PlanStep] = plan.STANDARD,
+    ) -> CandidateAccepted:
+        """Take the chassis into work by a plan, with a grade, why, and what it looks like."""
         self._undecided()
         return CandidateAccepted(
             item=self.item,
@@ -95,6 +98,7 @@ class WorkOrder:
             grade=grade,
             reasons=_said(reasons),
             photos=tuple(photos),
+            steps=() if tuple(steps) == plan.STANDARD else tuple(steps),
         )
 
     def reject(self, reasons: Sequence[str]) -> CandidateRejected:
@@ -123,41 +127,42 @@ class WorkOrder:
             item=self.item, part="ssd", maker=maker, model=model, serial=serial, capacity_gb=capacity_gb
         )
 
-    def do(self, step: Step, note: str | None = None) -> StepDone:
-        """Record one of the steps before delivery; each once, in order."""
-        if step == "delivery":
+    def do(self, code: str, note: str | None = None, photos: Sequence[Picture] = ()) -> StepDone:
+        """Record one of the steps before delivery, with what shows it; each once, in order."""
+        if code == plan.DELIVERY.code:
             raise ValueError("delivery is decided by `deliver`, which looks at the media")
         self._in_work()
-        ja, en = WORDS[step]
-        if step in self.done:
+        step = plan.named(code, self.steps)
+        if code in self.done:
             raise Refused(
                 "step-done",
-                f"「{ja}」はもう記録しています。次の工程へ進んでください。",
-                f'"{en}" is already recorded. Go on with the next step.',
+                f"「{step.ja}」はもう記録しています。次の工程へ進んでください。",
+                f'"{step.en}" is already recorded. Go on with the next step.',
             )
-        before = [one for one in STEPS[: STEPS.index(step)] if one not in self.done]
+        before = [one for one in self.steps[: self.steps.index(step)] if one.code not in self.done]
         if before:
             raise Refused(
                 "step-order",
-                f"「{ja}」の前に「{'」「'.join(WORDS[one][0] for one in before)}」が必要です。先に記録してください。",
-                f'Before "{en}" comes: {", ".join(WORDS[one][1] for one in before)}. Record that first.',
-                missing=tuple(WORDS[one][0] for one in before),
+                f"「{step.ja}」の前に「{'」「'.join(one.ja for one in before)}」が必要です。先に記録してください。",
+                f'Before "{step.en}" comes: {", ".join(one.en for one in before)}. Record that first.',
+                missing=tuple(one.ja for one in before),
             )
-        if step == "ssd" and not self.ssd:
+        if code == plan.SSD and not self.ssd:
             raise Refused(
                 "no-new-medium",
                 "新しいSSDの製造番号がありません。SSDのラベルを読み取って、換装を記録してください。",
                 "The new SSD's serial is not recorded. Scan the label of the SSD and record the swap.",
                 missing=(NEW_SSD,),
             )
-        return StepDone(item=self.item, step=step, note=note)
+        own = None if code in plan.KNOWN else step
+        return StepDone(item=self.item, step=code, name=own, note=note, photos=tuple(photos))
 
     def missing_before_ready(self, open_media: Sequence[Medium]) -> tuple[str, ...]:
         """Return, most important first, what READY still needs."""
         return (
             *((MEDIA_PROOF,) if open_media else ()),
             *(() if self.accepted else (GRADE,)),
-            *(WORDS[step][0] for step in BEFORE_DELIVERY if step not in self.done),
+            *(one.ja for one in self.steps if one.code not in self.done),
         )
 
     def finish(self, spec: Spec, open_media: Sequence[Medium]) -> Ready:
@@ -208,7 +213,7 @@ class WorkOrder:
                 "止め置きです。納品できません", "It is on hold and cannot be delivered", open_media, (MEDIA_PROOF,)
             )
         return (
-            StepDone(item=self.item, step="delivery", note=note),
+            StepDone(item=self.item, step=plan.DELIVERY.code, note=note),
             DeliveredToTown(item=self.item, label=self.label, item_kind=self.item_kind),
         )
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.refurb.pages import consignments, figures, orders
+from services.refurb.pages import consignments, figures, orders, plans
 
 router = APIRouter(include_in_schema=False)
-for part in (consignments, figures, orders):
+for part in (consignments, figures, plans, orders):
     router.include_router(part.router)

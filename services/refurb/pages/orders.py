@@ -14,20 +14,20 @@ from starlette.responses import RedirectResponse, Response
 from services.refurb import views
 from services.refurb.api import orders as api
 from services.refurb.commands import orders
+from services.refurb.domain import plan
 from services.refurb.domain.support import MINUTES_MAX
-from services.refurb.domain.work_order import WORDS
 from services.refurb.pages.weights import MATERIALS, weights
 from shared import blobs, photos
 from shared.blobs import BLOB_SIZE_MAX
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, scanned
 from shared.entry import Entry
-from shared.events.refurb import STEPS
+from shared.events.refurb import PlanStep
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import LABEL_INPUT_MAX, Label, uuid7
 from shared.refused import Invalid, Refused, Unknown
 from shared.web.forms import Form
-from shared.web.i18n import language
+from shared.web.i18n import Language, language
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 from shared.web.problems import answer
@@ -49,6 +49,8 @@ EVENTS = {
     "refurb.recycled.v1": _("再資源化"),
     "refurb.support-contacted.v1": _("サポート"),
 }
+# The pilot's words, carried into the catalogue: the domain's msgids of what may be missing are these.
+STANDARD_WORDS = (_("SSD換装"), _("OS導入"), _("クリーニング"), _("サポート設定"), _("納品"))
 CHANNELS = {"phone": _("電話"), "remote": _("遠隔"), "mail": _("メール"), "visit": _("訪問")}
 TROUBLES = {
     "start": _("起動しない"),
@@ -63,17 +65,17 @@ TROUBLES = {
 OUTCOMES = {"solved": _("解決した"), "open": _("続いている"), "replaced": _("機器を交換する")}
 SPEC = {"os": "", "ssd_gb": "240", "memory_gb": "8", "office": "", "support_months": "3"}  # the pilot's, to start from
 Refurbisher = Annotated[Principal, Depends(holding("refurbisher"))]
-WORKS = tuple(step for step in STEPS if step != "ssd")  # a swap needs the SSD's serial: on the device's own page
 
 
 @router.get("")
-async def board(request: HttpRequest, door: TheDoor, who: SignedIn, town: str = "", work: str = "os") -> Response:
+async def board(request: HttpRequest, door: TheDoor, who: SignedIn, town: str = "", work: str = plan.OS) -> Response:
     """Show the board of a town, and the scan field for the one who works there."""
     towns = await towns_of(door, who)
     chosen = town or next(iter(towns), who.party)
     async with door.look(chosen, who) as connection:
         shown = await views.board(connection, chosen, door.now())
         counts = await views.overview(connection, chosen)
+    works = [one.code for one in shown.plan if one.code != plan.SSD]  # a swap needs a serial: on the device's own page
     return render(
         request,
         "board.html",
@@ -81,9 +83,9 @@ async def board(request: HttpRequest, door: TheDoor, who: SignedIn, town: str = 
         counts=counts,
         town=chosen,
         towns=towns,
-        work=work if work in WORKS else "os",
-        works=WORKS,
-        words=_WORDS,
+        work=work if work in works else works[0],
+        works=works,
+        words=words_of(shown.plan, language(request)),
         kinds=KINDS,
         materials=MATERIALS,
         now=door.now(),
@@ -132,12 +134,11 @@ async def sheet(request: HttpRequest, label: GivenLabel, door: TheDoor, who: Sig
 
 @router.get("/items/{label}/photos/{sha256}")
 async def photo(label: GivenLabel, sha256: str, door: TheDoor, who: SignedIn) -> Response:
-    """Show a photo of the chassis, the copy without EXIF."""
+    """Show a photo of the chassis or of a step, the copy without EXIF."""
     found = await door.resolve(label, who)
     async with door.look(found.tenant, who) as connection:
-        order = (await views.one(connection, found.item)).order
-    named = order.accepted.photos if order.accepted else ()
-    if sha256 not in {one.copy_sha256 for one in named}:
+        known = await views.one(connection, found.item)
+    if sha256 not in {one.copy_sha256 for one in known.pictures}:
         raise Unknown
     headers = {"cache-control": "private, max-age=31536000, immutable"}
     return Response(await blobs.get(found.tenant, sha256), media_type="image/jpeg", headers=headers)
@@ -150,8 +151,8 @@ async def act(request: HttpRequest, label: GivenLabel, act: str, door: TheDoor, 
         return answer(request, 404)
     async with request.form(max_files=api.PHOTOS_MAX) as given:
         form = Form(given)
-        kept = await _kept(request, door, who, label, form) if act == "accept" else []
-        asked = _asked(act, form, {"photos": kept} if act == "accept" else {})
+        kept = await _kept(request, door, who, label, form) if act in WITH_PHOTOS else []
+        asked = _asked(act, form, {"photos": kept} if act in WITH_PHOTOS else {})
     if asked is None:
         return await _order_page(request, door, who, label, form, status=422, kept=kept)
     do = FORMS[act].do
@@ -187,8 +188,10 @@ def _part(form: Form) -> dict[str, Any]:
 
 
 def _step(form: Form) -> dict[str, Any]:
-    step = form.choice("step", _("工程"), STEPS)
-    return {"step": step, "note": form.may("step_note", _("メモ"), longest=200) or None}
+    return {
+        "step": form.need("step", _("工程"), longest=40),
+        "note": form.may("step_note", _("メモ"), longest=200) or None,
+    }
 
 
 def _spec(form: Form) -> dict[str, Any]:
@@ -235,11 +238,12 @@ class Act(NamedTuple):
     do: Callable[[Transaction, Found, Any], Awaitable[Entry[Any]]]
 
 
+WITH_PHOTOS = frozenset({"accept", "step"})
 FORMS: dict[str, Act] = {
     "accept": Act(_accept, api.Acceptance, api.accepted),
     "reject": Act(_reject, api.Rejection, lambda tx, found, ask: orders.reject(tx, found.item, ask.reasons)),
     "ssd": Act(_part, api.Swap, lambda tx, found, ask: api.swap(tx, found.item, ask)),
-    "step": Act(_step, api.Did, lambda tx, found, ask: api.did(tx, found.item, ask)),
+    "step": Act(_step, api.Did, api.did),
     "ready": Act(_spec, api.Readiness, lambda tx, found, ask: orders.finish(tx, found.item, api.spec(ask))),
     "deliver": Act(_delivery, api.Delivery, lambda tx, found, ask: orders.deliver(tx, found.item, ask.note)),
     "support": Act(_contact, api.Contacted, lambda tx, found, ask: orders.contact(tx, found.item, ask.contact)),
@@ -292,7 +296,9 @@ async def _order_page(
     async with door.look(found.tenant, who) as connection:
         known = await views.one(connection, found.item)
         people = await views.names_of_people(connection)
-    order = known.order
+    order, lang = known.order, language(request)
+    missing = () if order.ready or order.route == "recycle" else order.missing_before_ready(known.open_media)
+    own = {one.ja: one.en for one in order.steps if lang == "en" and one.code not in plan.KNOWN}  # in no catalogue
     return render(
         request,
         "order.html",
@@ -303,8 +309,9 @@ async def _order_page(
         form=form,
         refusal=refusal,
         done=done,
-        missing=() if order.ready or order.route == "recycle" else order.missing_before_ready(known.open_media),
-        words=_WORDS,
+        missing=[own.get(one, one) for one in missing],
+        needed=[own.get(one, one) for one in (refusal.missing if refusal else ())],
+        words=words_of(order.steps, lang),
         kinds=KINDS,
         materials=MATERIALS,
         events=EVENTS,
@@ -333,4 +340,7 @@ async def towns_of(door: Door, who: Principal) -> dict[str, str]:
         return {row.town: row.name for row in rows}
 
 
-_WORDS = {step: ja for step, (ja, _en) in WORDS.items()}
+def words_of(steps: Sequence[PlanStep], lang: Language) -> dict[str, str]:
+    """Return the word of every step by its code, in the reader's language; a known one's is in the catalogue."""
+    own = {one.code: one.ja if lang == "ja" else one.en for one in steps}
+    return own | {code: one.ja for code, one in plan.KNOWN.items()}

@@ -5,13 +5,15 @@ from uuid import UUID
 
 import pytest
 
-from services.refurb.commands import consignments, orders
+from services.refurb.commands import consignments, orders, plans
+from services.refurb.domain import work_order
+from services.refurb.domain.plan import STANDARD
 from services.refurb.tests.conftest import hear
 from services.refurb.tests.samples import ENGAGEMENT, REFURBISHER, cleared, named, registered, to_material
 from shared import ledger
 from shared.database import Transaction
 from shared.entry import Entry
-from shared.events.refurb import DeliveredToTown, PartReplaced, Recycled, Spec, StepDone
+from shared.events.refurb import DeliveredToTown, PartReplaced, PlanStep, Recycled, Spec, StepDone
 from shared.ids import uuid7
 from shared.refused import Refused, Reused, Unknown
 from shared.testing import OTHER_TOWN, Service
@@ -32,7 +34,7 @@ async def test_without_the_registration_nothing_that_needs_the_media_is_decided(
     await hear(refurb, [named(known)])
     item = known.event.item
     async with refurb.acting(by=REFURBISHER) as tx:
-        await orders.accept(tx, item, "A", ["良好"])
+        await orders.accept(tx, item, "A", ["良好"], engagement=ENGAGEMENT)
         for ask in (
             orders.finish(tx, item, SPEC),
             orders.deliver(tx, item),
@@ -52,7 +54,7 @@ async def test_a_swap_and_a_delivery_are_two_entries_of_one_request_and_a_replay
     item = known.event.item
     part, sent = uuid7(), uuid7()
     async with refurb.acting(by=REFURBISHER) as tx:
-        await orders.accept(tx, item, "A", ["良好"])
+        await orders.accept(tx, item, "A", ["良好"], engagement=ENGAGEMENT)
     for replayed in (False, True):
         async with refurb.acting(by=REFURBISHER, request=part, asked="part") as tx:
             entry = await orders.replace_part(tx, item, maker=None, model="SX", serial="NEW-1", capacity_gb=240)
@@ -81,7 +83,7 @@ async def test_another_town_does_not_know_the_order(refurb: Service) -> None:
     await hear(refurb, [known, named(known)])
     async with refurb.acting(OTHER_TOWN) as tx:
         with pytest.raises(Unknown):
-            await orders.accept(tx, known.event.item, "A", ["良好"])
+            await orders.accept(tx, known.event.item, "A", ["良好"], engagement=ENGAGEMENT)
 
 
 async def leaving(refurb: Service, count: int, *, proved: int) -> list[tuple[UUID, str]]:
@@ -138,3 +140,25 @@ async def test_two_hand_overs_of_one_chassis_at_once_leave_one_of_them_standing(
             await one.connection.commit()
             with pytest.raises(ledger.LostRace):
                 await racing
+
+
+async def test_an_order_keeps_the_plan_of_the_day_it_was_accepted_on(refurb: Service) -> None:
+    job, known = uuid7(), [registered(), registered()]
+    memory = PlanStep(code="memory", ja="メモリ増設", en="Memory added")
+    await hear(refurb, [entry for one in known for entry in (one, named(one), cleared(one))])
+    asked = uuid7()
+    for steps in ((memory,), (memory, STANDARD[2])):
+        async with refurb.acting(by=REFURBISHER) as tx:
+            await plans.set_plan(tx, job, steps)
+            item = known.pop().event.item
+            await orders.accept(tx, item, "A", ["良好"], engagement=job)
+            order = work_order.fold((await ledger.read(tx, orders.stream_of(item))).events)
+            assert order.steps == steps
+    for replayed in (False, True):
+        async with refurb.acting(by=REFURBISHER, request=asked, asked="plan") as tx:
+            assert (await plans.set_plan(tx, job, [STANDARD[2]])).replayed is replayed
+    async with refurb.acting(by=REFURBISHER) as tx:
+        kept = work_order.fold((await ledger.read(tx, orders.stream_of(item))).events)
+        assert kept.steps == (memory, STANDARD[2])
+        done = (await orders.do_step(tx, item, "memory", "8 GB")).event
+        assert (done.step, done.name) == ("memory", memory)

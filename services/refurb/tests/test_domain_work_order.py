@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.refurb.domain.work_order import GRADE, MEDIA_PROOF, NEW_SSD, WORDS, WorkOrder, evolve, fold
+from services.refurb.domain import plan
+from services.refurb.domain.work_order import GRADE, MEDIA_PROOF, NEW_SSD, WorkOrder, evolve, fold
 from shared.entry import Event
-from shared.events.refurb import STEPS, PartReplaced, Ready, Recycled, Spec, StepDone, Weight, WorkStarted
+from shared.events.refurb import PartReplaced, PlanStep, Ready, Recycled, Spec, StepDone, Weight, WorkStarted
 from shared.events.tracking import Medium, MediumCleared
 from shared.ids import uuid7
 from shared.refused import Refused, Unknown
@@ -167,6 +168,20 @@ def test_an_unknown_event_and_a_history_without_its_start_are_errors_and_an_empt
         fold([])
 
 
+OWN = tuple(PlanStep(code=f"own-{nth}", ja=f"独自の工程{nth}", en=f"Own step {nth}") for nth in range(3))
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> tuple[PlanStep, ...]:
+    """Any plan that may stand: some of the known steps and of the centre's own, a new medium before its system."""
+    some = draw(st.lists(st.sampled_from([*plan.STANDARD, *OWN]), unique=True, min_size=1))
+    codes = [one.code for one in some]
+    if {"ssd", "os"} <= set(codes) and codes.index("os") < codes.index("ssd"):
+        one, other = codes.index("os"), codes.index("ssd")
+        some[one], some[other] = some[other], some[one]
+    return tuple(some)
+
+
 class Workshop(RuleBasedStateMachine):
     """Acts in any order while media are cleared and reopened; what was decided must hold whatever the way."""
 
@@ -175,6 +190,11 @@ class Workshop(RuleBasedStateMachine):
         self.order = opened()
         self.history: list[Event] = []
         self.open: set[str] = {medium.serial for medium in OLD}
+        self.steps: tuple[PlanStep, ...] = plan.STANDARD
+
+    @initialize(steps=plans())
+    def planned(self, steps: tuple[PlanStep, ...]) -> None:
+        self.steps = steps
 
     @property
     def media(self) -> tuple[Medium, ...]:
@@ -184,10 +204,10 @@ class Workshop(RuleBasedStateMachine):
     def weigh(self, serial: str, *, cleared: bool) -> None:
         (self.open.discard if cleared else self.open.add)(serial)
 
-    @rule(act=st.sampled_from(sorted(ACTS)))
+    @rule(act=st.sampled_from([*sorted(ACTS), *(one.code for one in OWN)]))
     def try_to(self, act: str) -> None:
         try:
-            events = ACTS[act](self.order, self.media)
+            events = self._events(act)
         except Refused:
             return
         if isinstance(events[-1], Recycled) or any(isinstance(event, Ready) for event in events):
@@ -199,29 +219,30 @@ class Workshop(RuleBasedStateMachine):
             self.order = evolve(self.order, event)
             self.history.append(event)
 
+    def _events(self, act: str) -> Sequence[Event]:
+        if act == "accept":
+            return [self.order.accept("B", ["傷あり"], steps=self.steps)]
+        return ACTS[act](self.order, self.media) if act in ACTS else [self.order.do(act)]
+
     @rule()
     def walk_on(self) -> None:
         """Take the next step that the order itself names, so that long ways are walked too."""
-        todo = (
-            "accept"
-            if not self.order.accepted
-            else {"ssd": "swap", "delivery": "ready", None: "deliver"}.get(
-                self.order.next_step, str(self.order.next_step)
-            )
-        )
+        following = self.order.next_step
+        code = following.code if following else "deliver"
+        todo = {"ssd": "swap", "delivery": "ready"}.get(code, code) if self.order.accepted else "accept"
         self.try_to("deliver" if self.order.ready else todo)
 
     @invariant()
     def what_is_done_follows_from_what_was_recorded(self) -> None:
         order = self.order
         assert len(set(order.done)) == len(order.done)
-        assert set(order.done) <= set(STEPS)
+        assert set(order.done) <= {one.code for one in (*self.steps, plan.DELIVERY)}
         assert ("ssd" not in order.done) or any(isinstance(event, PartReplaced) for event in self.history)
         assert not (order.delivered and order.recycled)
         assert sum(isinstance(event, Ready) for event in self.history) <= 1
         assert sum(isinstance(event, Recycled) for event in self.history) <= 1
         if order.ready:
-            assert {"ssd", "os", "cleaning", "support"} <= set(order.done)
+            assert {one.code for one in self.steps} == set(order.done) - {"delivery"}
             assert order.missing_before_ready(()) == ()
         assert fold([WorkStarted(item=ITEM, label=LABEL, item_kind="desktop", route="reuse"), *self.history]) == order
 
@@ -230,5 +251,28 @@ TestWorkshop = Workshop.TestCase
 TestWorkshop.settings = settings(max_examples=60, stateful_step_count=40)
 
 
-def test_the_words_cover_every_step() -> None:
-    assert set(WORDS) == set(STEPS)
+@given(steps=plans())
+def test_every_plan_leads_from_acceptance_to_delivery_in_its_order_and_in_no_other(steps: tuple[PlanStep, ...]) -> None:
+    order = evolve(opened(), opened().accept("A", ["良好"], steps=steps))
+    assert order.missing_before_ready(()) == tuple(one.ja for one in steps)
+    for nth, step in enumerate(steps):
+        for later in steps[nth + 1 :]:
+            with pytest.raises(Refused) as no:
+                order.do(later.code)
+            assert no.value.code == "step-order"
+            assert step.ja in no.value.missing
+        assert order.next_step == step
+        for event in swap(order) if step.code == "ssd" else [order.do(step.code)]:
+            assert not isinstance(event, StepDone) or event.name == (None if step.code in plan.KNOWN else step)
+            order = evolve(order, event)
+    assert after(after(order, "ready"), "deliver").stage == "delivered"
+
+
+def test_a_step_of_another_plan_is_refused_by_name_and_an_acceptance_without_steps_means_the_pilots() -> None:
+    order = after(opened(), "accept")
+    assert order.accepted is not None
+    assert (order.accepted.steps, order.steps) == ((), plan.STANDARD)
+    with pytest.raises(Refused) as no:
+        order.do("own-1")
+    assert no.value.code == "no-such-step"
+    assert "「SSD換装」「OS導入」「クリーニング」「サポート設定」「納品」" in no.value.ja

@@ -1,0 +1,14 @@
+"""The steps that chassis of an engagement go through, as the centre set them."""
+
+from alembic import op
+
+from services.refurb.tables import metadata
+from shared.migration import protect
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind(), tables=[metadata.tables["plans"]])
+    protect("refurb", "plans")
