@@ -1,6 +1,7 @@
 """Pages of the clerk's desk: the town's calls, the queue with its applicants, and what is done with it."""
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from services.donations import commands, reading, views
 from services.donations.domain.portal import TOKYO
 from services.donations.domain.receipt import RECEIPT
-from services.donations.intake import FILE_BYTES_MAX, PROBLEMS_SHOWN_MAX, Place, find_own, take_file
+from services.donations.intake import FILE_BYTES_MAX, PROBLEMS_SHOWN_MAX, Place, TakenFile, find_own, take_file
 from services.donations.pages.place import LINE, LINES, local, page, person, request_id, shown_call
 from services.donations.shapes import (
     KEYINGS,
@@ -23,14 +24,13 @@ from services.donations.shapes import (
     Receipt,
     ToldUse,
 )
+from shared.database import Transaction
 from shared.door import Ask, Door, TheDoor
+from shared.entry import Entry
 from shared.identity import Principal
 from shared.ids import uuid7
-from shared.refused import Refused
-from shared.web.forms import Form
-from shared.web.i18n import language
+from shared.web.asked import SEE_OTHER, UNPROCESSABLE, Asked, nothing
 from shared.web.i18n import msgid as _
-from shared.web.problems import status_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -44,15 +44,15 @@ async def show_desk(
     said: dict[str, Any] = {} if new is None else {"new": new, "known": known}
     if RECEIPT.fullmatch(slip):
         said["slip"] = await door.act(place.tenant, who, lambda tx: commands.slip(tx, place.call, slip))
-    return await desk_page(request, door, who, place, Form(), **said)
+    return await desk_page(nothing(request), door, who, place, **said)
 
 
 @router.post("/donations/calls/{number}/paper")
 async def key_paper(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Record an application on paper."""
     place = await find_own(door, number, who)
-    shown = await shown_call(door, place)
-    form = Form(await request.form())
+    shown, asked = await shown_call(door, place), await Asked.of(request)
+    form = asked.form
     facts = person(form, shown.call) | {
         "units": form.number("units", _("希望の台数"), least=1, most=UNITS_MAX),
         "purpose": form.may("purpose", _("使い道"), pattern=LINES),
@@ -60,109 +60,121 @@ async def key_paper(request: Request, number: str, door: TheDoor, who: Clerk) ->
         "arrived_at": local(form, "arrived_at", _("届いた日時")) or door.now(),
         "request": request_id(form),
     }
-    if form.errors:
-        return await desk_page(request, door, who, place, form, status=422)
-    body = Keyed.model_validate(facts)
-    attested = body.attested
-    try:
+    receipt = ""
+
+    async def act() -> None:
+        nonlocal receipt
+        body = Keyed.model_validate(facts)
+        attested = body.attested
         taken = await door.act(place.tenant, who, lambda tx: commands.record(tx, place.call, attested), ask=body)
-    except Refused as refusal:
-        form.refused(refusal, language(request))
-        return await desk_page(request, door, who, place, form, status=status_of(refusal))
-    return RedirectResponse(f"/donations/calls/{number}?slip={taken.event.receipt}", 303)
+        receipt = taken.event.receipt
+
+    if await asked.tried(act):
+        return RedirectResponse(f"/donations/calls/{number}?slip={receipt}", SEE_OTHER)
+    return await desk_page(asked, door, who, place)
 
 
 @router.post("/donations/calls/{number}/portal")
 async def import_portal(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Preview or take in a portal's file."""
     place = await find_own(door, number, who)
-    async with request.form() as typed:
-        file = typed.get("file")
-        content = await file.read(FILE_BYTES_MAX + 1) if isinstance(file, UploadFile) else b""
-        form = Form({name: said for name, said in typed.items() if isinstance(said, str)})
+    asked = await Asked.of(request)
+    file = asked.form.typed.get("file")
+    content = await file.read(FILE_BYTES_MAX + 1) if isinstance(file, UploadFile) else b""
     if not content:
-        form.wrong("file", _("ポータルのCSV"), _("ファイルを選んでください。"))
-        return await desk_page(request, door, who, place, form, status=422)
-    preview = bool(form.value("preview"))
-    taken = await take_file(door, place, who, content, request_id(form), preview=preview)
+        asked.form.wrong("file", _("ポータルのCSV"), _("ファイルを選んでください。"))
+    preview = bool(asked.form.value("preview"))
+    taken = TakenFile()
+
+    async def act() -> None:
+        nonlocal taken
+        taken = await take_file(door, place, who, content, request_id(asked.form), preview=preview)
+
+    if not await asked.tried(act, field="file"):
+        return await desk_page(asked, door, who, place)
     if not preview and not taken.problems:
-        return RedirectResponse(f"/donations/calls/{number}?new={taken.new}&known={taken.known}", 303)
-    status = 422 if taken.problems else 200
+        return RedirectResponse(f"/donations/calls/{number}?new={taken.new}&known={taken.known}", SEE_OTHER)
+    status = UNPROCESSABLE if taken.problems else 200
     problems = taken.problems[:PROBLEMS_SHOWN_MAX]
-    return await desk_page(request, door, who, place, Form(), status=status, file=taken, problems=problems)
+    return await desk_page(nothing(request), door, who, place, status=status, file=taken, problems=problems)
 
 
 @router.post("/donations/calls/{number}/close")
 async def close_call(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Close the queue."""
-    place = await find_own(door, number, who)
-    body = Ask(request=request_id(Form(await request.form())))
-    await door.act(place.tenant, who, lambda tx: commands.close(tx, place.call), ask=body)
-    return RedirectResponse(f"/donations/calls/{number}", 303)
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    return await desk_does(lambda tx: commands.close(tx, place.call), asked, door, who, place)
 
 
 @router.post("/donations/calls/{number}/settle")
 async def settle_call(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Allocate."""
-    place = await find_own(door, number, who)
-    body = Ask(request=request_id(Form(await request.form())))
-    await door.act(place.tenant, who, lambda tx: commands.settle(tx, place.call), ask=body)
-    return RedirectResponse(f"/donations/calls/{number}", 303)
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    return await desk_does(lambda tx: commands.settle(tx, place.call), asked, door, who, place)
 
 
 @router.post("/donations/calls/{number}/applications/{receipt}/refuse")
 async def refuse(request: Request, number: str, receipt: Receipt, door: TheDoor, who: Clerk) -> Response:
     """Take an application out of the queue."""
-    place = await find_own(door, number, who)
-    body = Ask(request=request_id(Form(await request.form())))
-    await door.act(place.tenant, who, lambda tx: commands.refuse(tx, place.call, receipt), ask=body)
-    return RedirectResponse(f"/donations/calls/{number}", 303)
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    return await desk_does(lambda tx: commands.refuse(tx, place.call, receipt), asked, door, who, place)
 
 
 @router.post("/donations/calls/{number}/applications/{receipt}/withdraw")
 async def withdraw(request: Request, number: str, receipt: Receipt, door: TheDoor, who: Clerk) -> Response:
     """Withdraw an application whose applicant told the desk so."""
-    place = await find_own(door, number, who)
-    body = Ask(request=request_id(Form(await request.form())))
-    await door.act(place.tenant, who, lambda tx: commands.withdraw(tx, place.call, receipt), ask=body)
-    return RedirectResponse(f"/donations/calls/{number}", 303)
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    return await desk_does(lambda tx: commands.withdraw(tx, place.call, receipt), asked, door, who, place)
 
 
 @router.post("/donations/calls/{number}/usage")
 async def write_down_use(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Write down how a recipient uses the machines."""
-    place = await find_own(door, number, who)
-    form = Form(await request.form())
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    form = asked.form
     receipt = form.need("receipt", _("受付番号"), longest=40, pattern=RECEIPT, example="063622-0001")
     told = form.need("told", _("使い道"), longest=200, pattern=LINE)
     uses = tuple(part for part in re.split(r"[、,]\s*", told) if part.strip())[:USES_MAX]
     if told and not uses:
         form.wrong("told", _("使い道"), _("使い道を「、」で区切って入れてください。"), "総会資料、研修")
     difficulty = form.may("difficulty", _("困っていること"), longest=200, pattern=LINE) or None
-    if form.errors:
-        return await desk_page(request, door, who, place, form, status=422)
-    body = ToldUse(request=request_id(form), uses=uses, difficulty=difficulty)
-    try:
-        await door.act(
+
+    async def act() -> Entry[Any]:
+        body = ToldUse(request=request_id(form), uses=uses, difficulty=difficulty)
+        return await door.act(
             place.tenant,
             who,
             lambda tx: commands.report_usage(tx, place.call, receipt, body.uses, body.difficulty),
             ask=body,
         )
-    except Refused as refusal:
-        form.refused(refusal, language(request), field="receipt")
-        return await desk_page(request, door, who, place, form, status=status_of(refusal))
-    return RedirectResponse(f"/donations/calls/{number}", 303)
+
+    return await desk_after(act, asked, door, who, place, field="receipt")
+
+
+async def desk_does(
+    command: Callable[[Transaction], Awaitable[object]], asked: Asked, door: Door, who: Principal, place: Place
+) -> Response:
+    """Do what a form without fields of its own asks for, and answer as `desk_after`."""
+    body = Ask(request=request_id(asked.form))
+    return await desk_after(lambda: door.act(place.tenant, who, command, ask=body), asked, door, who, place)
+
+
+async def desk_after(
+    act: Callable[[], Awaitable[object]], asked: Asked, door: Door, who: Principal, place: Place, *, field: str = ""
+) -> Response:
+    """Act and go on to the desk; what has to be mended, or was refused, comes back on it with all that was typed."""
+    if await asked.tried(act, field=field):
+        return RedirectResponse(f"/donations/calls/{place.number}", SEE_OTHER)
+    return await desk_page(asked, door, who, place)
 
 
 async def desk_page(
-    request: Request,
+    asked: Asked,
     door: Door,
     who: Principal,
     place: Place,
-    form: Form,
     *,
-    status: int = 200,
+    status: int | None = None,
     **said: Any,
 ) -> Response:
     """Answer with the desk of a call as it stands now, and what was typed into one of its forms."""
@@ -175,9 +187,9 @@ async def desk_page(
     shown = await shown_call(door, place)
     today = door.now().astimezone(TOKYO).replace(second=0, microsecond=0, tzinfo=None)
     return page(
-        request,
+        asked.request,
         "desk.html",
-        status,
+        status or asked.status,
         shown=shown,
         rows=rows,
         labels=machines,
@@ -187,10 +199,10 @@ async def desk_page(
         staff=staff,
         keyings=KEYINGS,
         names={one.code: one.name for one in shown.call.categories},
-        form=form,
+        sent=asked.request.url.path,
         new_request=lambda: str(uuid7()),
-        request_id=form.value("request") or str(uuid7()),
         now=today.isoformat(timespec="minutes"),
         closes=(today + timedelta(days=14)).isoformat(timespec="minutes"),
-        said=said,
+        told=said,
+        **asked.said,
     )

@@ -15,10 +15,9 @@ from services.donations.pages.place import LINE, LINES, page, shown_call
 from services.donations.shapes import Clerk
 from shared.door import Door, TheDoor
 from shared.identity import Principal
-from shared.refused import Invalid, Refused
+from shared.refused import Invalid
 from shared.settings import settings
-from shared.web.forms import Form
-from shared.web.i18n import language
+from shared.web.asked import SEE_OTHER, Asked, nothing
 from shared.web.i18n import msgid as _
 
 router = APIRouter(include_in_schema=False)
@@ -27,29 +26,28 @@ router = APIRouter(include_in_schema=False)
 @router.get("/donations/calls/{number}/letters")
 async def show_letters(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Show the town's words, how many letters there are, and what became of the mail."""
-    return await _letters(request, door, who, await find_own(door, number, who), Form())
+    return await _letters(nothing(request), door, who, await find_own(door, number, who))
 
 
 @router.post("/donations/calls/{number}/letters")
 async def keep_words(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Keep the town's own words of one letter, or go back to ours."""
-    place = await find_own(door, number, who)
-    form = Form(await request.form())
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    form = asked.form
     what = form.choice("what", _("手紙"), WHATS)
     words = Words(
         form.may("subject", _("件名"), longest=SUBJECT_MAX, pattern=LINE),
         form.may("body", _("本文"), longest=BODY_MAX, pattern=LINES),
     )
-    known = next((one for one in WHATS if one == what), None)
-    if form.errors or known is None:
-        return await _letters(request, door, who, place, form, status=422)
-    try:
+
+    async def act() -> None:
         kept = None if form.value("ours") else checked(words)
-    except Refused as refusal:
-        form.refused(refusal, language(request))
-        return await _letters(request, door, who, place, form, status=422)
-    await door.act(place.tenant, who, lambda tx: correspondence.keep_words(tx, known, kept))
-    return RedirectResponse(f"/donations/calls/{number}/letters", 303)
+        [known] = [one for one in WHATS if one == what]
+        await door.act(place.tenant, who, lambda tx: correspondence.keep_words(tx, known, kept))
+
+    if await asked.tried(act):
+        return RedirectResponse(f"/donations/calls/{number}/letters", SEE_OTHER)
+    return await _letters(asked, door, who, place)
 
 
 @router.get("/donations/calls/{number}/letters.pdf")
@@ -80,18 +78,16 @@ async def print_letters(number: str, door: TheDoor, who: Clerk, what: str = "") 
     return Response(await asyncio.to_thread(make), media_type="application/pdf", headers=kept)
 
 
-async def _letters(
-    request: Request, door: Door, who: Principal, place: Place, form: Form, *, status: int = 200
-) -> Response:
+async def _letters(asked: Asked, door: Door, who: Principal, place: Place) -> Response:
     known = settings()
     async with door.look(place.tenant, who) as connection:
         addressed = await correspondence.printed(connection, place.call, place.tenant, origin=known.origin)
         words = await correspondence.own_words(connection, place.tenant)
         posted = await correspondence.posted(connection, place.call)
     return page(
-        request,
+        asked.request,
         "letters.html",
-        status,
+        asked.status,
         shown=await shown_call(door, place),
         counts={what: sum(one.what == what for one in addressed) for what in WHATS},
         letters_words=words,
@@ -99,5 +95,5 @@ async def _letters(
         places=PLACES,
         posted=posted,
         mail=bool(known.smtp_host),
-        form=form,
+        **asked.said,
     )

@@ -23,12 +23,9 @@ from services.donations.shapes import (
 from shared.door import Door, TheDoor
 from shared.events.donations import Rule
 from shared.identity import Principal
-from shared.ids import uuid7
-from shared.refused import Refused
+from shared.web.asked import SEE_OTHER, Asked, nothing
 from shared.web.forms import Form
-from shared.web.i18n import language
 from shared.web.i18n import msgid as _
-from shared.web.problems import status_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,40 +36,36 @@ _NUMBER = re.compile(r"[0-9]{6}-[0-9A-Z][0-9A-Z-]{0,20}")
 @router.get("/donations/calls")
 async def list_own(request: Request, door: TheDoor, who: Clerk) -> Response:
     """Show the clerk the calls of the town, and the form that opens the next."""
-    return await _own(request, door, who, Form())
+    return await _own(nothing(request), door, who)
 
 
 @router.post("/donations/calls")
 async def open_call(request: Request, door: TheDoor, who: Clerk) -> Response:
     """Open a call."""
-    form = Form(await request.form())
-    body = _opening(form)
-    if body is None:
-        return await _own(request, door, who, form, 422)
-    try:
-        await door.act(who.party, who, lambda tx: commands.open_call(tx, body.event), ask=body)
-    except Refused as refusal:
-        form.refused(refusal, language(request), field="number" if refusal.code == "call-opened" else "")
-        return await _own(request, door, who, form, status_of(refusal))
-    return RedirectResponse(f"/donations/calls/{body.number}", 303)
+    asked = await Asked.of(request)
+    body = _opening(asked.form)
+    if body and await asked.tried(
+        lambda: door.act(who.party, who, lambda tx: commands.open_call(tx, body.event), ask=body), field="number"
+    ):
+        return RedirectResponse(f"/donations/calls/{body.number}", SEE_OTHER)
+    return await _own(asked, door, who)
 
 
-async def _own(request: Request, door: Door, who: Principal, form: Form, status: int = 200) -> Response:
+async def _own(asked: Asked, door: Door, who: Principal) -> Response:
     async with door.look(who.party, who) as connection:
         calls = [Shown.of(row, who.party, door.now()) for row in await reading.opened(connection)]
         counted = await reading.counts(connection)
     today = door.now().astimezone(TOKYO).replace(second=0, microsecond=0, tzinfo=None)
     return page(
-        request,
+        asked.request,
         "own.html",
-        status,
+        asked.status,
         calls=calls,
         counted=counted,
-        form=form,
         rules=RULES,
-        request_id=form.value("request") or str(uuid7()),
         opens=today.isoformat(timespec="minutes"),
         closes=(today + timedelta(days=28)).isoformat(timespec="minutes"),
+        **asked.said,
     )
 
 

@@ -13,9 +13,8 @@ from services.donations.pages.place import page, receipts_place
 from services.donations.shapes import Clerk, Receipt
 from shared.door import Door, TheDoor
 from shared.identity import Principal
-from shared.refused import Refused, Unknown
-from shared.web.forms import Form
-from shared.web.i18n import language
+from shared.refused import Unknown
+from shared.web.asked import SEE_OTHER, Asked, nothing
 from shared.web.i18n import msgid as _
 
 router = APIRouter(include_in_schema=False)
@@ -24,33 +23,33 @@ router = APIRouter(include_in_schema=False)
 @router.get("/donations/personal")
 async def show_keeping(request: Request, door: TheDoor, who: Clerk) -> Response:
     """Show how long the town keeps what is personal, and what was deleted."""
-    return await _keeping(request, door, who, Form())
+    return await _keeping(nothing(request), door, who)
 
 
 @router.post("/donations/personal")
 async def keep_for(request: Request, door: TheDoor, who: Clerk) -> Response:
     """Say how long the town keeps what is personal."""
-    form = Form(await request.form())
-    months = form.number("months", _("保存する月数"), least=MONTHS[0], most=MONTHS[-1])
-    if form.errors:
-        return await _keeping(request, door, who, form, status=422)
-    await door.act(who.party, who, lambda tx: commands.keep_for(tx, months))
-    return RedirectResponse("/donations/personal", 303)
+    asked = await Asked.of(request)
+    months = asked.form.number("months", _("保存する月数"), least=MONTHS[0], most=MONTHS[-1])
+    if await asked.tried(lambda: door.act(who.party, who, lambda tx: commands.keep_for(tx, months))):
+        return RedirectResponse("/donations/personal", SEE_OTHER)
+    return await _keeping(asked, door, who)
 
 
 @router.post("/donations/personal/find")
 async def find(request: Request, door: TheDoor, who: Clerk) -> Response:
     """Go to what is kept of a receipt."""
-    form = Form(await request.form())
-    receipt = form.need("receipt", _("受付番号"), longest=40, pattern=RECEIPT, example="063622-0001")
-    if not form.errors:
-        try:
-            place = await receipts_place(door, receipt, who)
-        except Refused as refusal:
-            form.refused(refusal, language(request), field="receipt")
-        else:
-            return RedirectResponse(f"/donations/calls/{place.number}/applications/{receipt}/personal", 303)
-    return await _keeping(request, door, who, form, status=422)
+    asked = await Asked.of(request)
+    receipt = asked.form.need("receipt", _("受付番号"), longest=40, pattern=RECEIPT, example="063622-0001")
+    number = ""
+
+    async def look() -> None:
+        nonlocal number
+        number = (await receipts_place(door, receipt, who)).number
+
+    if await asked.tried(look, field="receipt"):
+        return RedirectResponse(f"/donations/calls/{number}/applications/{receipt}/personal", SEE_OTHER)
+    return await _keeping(asked, door, who)
 
 
 @router.get("/donations/calls/{number}/applications/{receipt}/personal")
@@ -63,15 +62,17 @@ async def show_kept(
     if save and kept:
         told = {"content-disposition": f'attachment; filename="personal-{receipt}.json"', "cache-control": "no-store"}
         return JSONResponse(jsonable_encoder(kept), headers=told)
-    return page(request, "personal_one.html", kept=kept, receipt=receipt, number=number)
+    return page(request, "personal_one.html", kept=kept, receipt=receipt, number=number, **nothing(request).said)
 
 
 @router.post("/donations/calls/{number}/applications/{receipt}/personal")
-async def erase(number: str, receipt: Receipt, door: TheDoor, who: Clerk) -> Response:
+async def erase(request: Request, number: str, receipt: Receipt, door: TheDoor, who: Clerk) -> Response:
     """Delete all that is personal of an application (消去の求め)."""
-    place = await find_own(door, number, who)
-    await door.act(place.tenant, who, lambda tx: commands.forget(tx, place.call, receipt))
-    return RedirectResponse(f"/donations/calls/{number}/applications/{receipt}/personal", 303)
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    if await asked.tried(lambda: door.act(place.tenant, who, lambda tx: commands.forget(tx, place.call, receipt))):
+        return RedirectResponse(f"/donations/calls/{number}/applications/{receipt}/personal", SEE_OTHER)
+    kept = await _kept(door, place, who, receipt)
+    return page(request, "personal_one.html", asked.status, kept=kept, receipt=receipt, number=number, **asked.said)
 
 
 async def _kept(door: Door, place: Place, who: Principal, receipt: str) -> dict[str, object] | None:
@@ -81,15 +82,15 @@ async def _kept(door: Door, place: Place, who: Principal, receipt: str) -> dict[
         return await reading.kept_of(connection, place.call, receipt)
 
 
-async def _keeping(request: Request, door: Door, who: Principal, form: Form, *, status: int = 200) -> Response:
+async def _keeping(asked: Asked, door: Door, who: Principal) -> Response:
     async with door.look(who.party, who) as connection:
         months, gone, kept = await reading.keeping(connection, who.party)
         staff = await reading.staff(connection, who.party)
     return page(
-        request,
+        asked.request,
         "personal.html",
-        status,
-        form=form,
+        asked.status,
+        **asked.said,
         months=months or MONTHS_OURS,
         gone=gone,
         kept=kept,

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.donations import commands, reading
-from services.donations.intake import find_own
+from services.donations.intake import Place, find_own
 from services.donations.pages.place import page, shown_call
 from services.donations.shapes import Clerk
 from shared.door import Door, TheDoor
 from shared.identity import Principal
-from shared.web.forms import Form
+from shared.web.asked import SEE_OTHER, Asked, nothing
 
 router = APIRouter(include_in_schema=False)
 CaseTown = Annotated[str, Path(pattern=r"^town-[a-z0-9-]{1,40}$")]
@@ -24,22 +24,35 @@ CaseTown = Annotated[str, Path(pattern=r"^town-[a-z0-9-]{1,40}$")]
 @router.get("/donations/calls/{number}/uses")
 async def show_uses(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Show what the recipients of a call told in their own words, and what of it everybody sees."""
-    place = await find_own(door, number, who)
-    async with door.look(place.tenant, who) as connection:
-        rows = await reading.told(connection, place.call)
-        reports = await reading.uses(connection, place.call)
-    troubles = Counter(one for report in reports for one in report.difficulties)
-    shown = await shown_call(door, place)
-    return page(request, "uses.html", shown=shown, rows=rows, reports=reports, troubles=troubles)
+    return await _uses(nothing(request), door, who, await find_own(door, number, who))
 
 
 @router.post("/donations/calls/{number}/uses/{report}")
 async def release(request: Request, number: str, report: UUID, door: TheDoor, who: Clerk) -> Response:
     """Show a recipient's words and picture to everybody, or no longer."""
-    place = await find_own(door, number, who)
-    shown = bool(Form(await request.form()).value("show"))
-    await door.act(place.tenant, who, lambda tx: commands.release_case(tx, report, shown=shown))
-    return RedirectResponse(f"/donations/calls/{number}/uses", 303)
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    shown = bool(asked.form.value("show"))
+    if await asked.tried(
+        lambda: door.act(place.tenant, who, lambda tx: commands.release_case(tx, report, shown=shown))
+    ):
+        return RedirectResponse(f"/donations/calls/{number}/uses", SEE_OTHER)
+    return await _uses(asked, door, who, place)
+
+
+async def _uses(asked: Asked, door: Door, who: Principal, place: Place) -> Response:
+    async with door.look(place.tenant, who) as connection:
+        rows = await reading.told(connection, place.call)
+        reports = await reading.uses(connection, place.call)
+    return page(
+        asked.request,
+        "uses.html",
+        asked.status,
+        shown=await shown_call(door, place),
+        rows=rows,
+        reports=reports,
+        troubles=Counter(one for report in reports for one in report.difficulties),
+        **asked.said,
+    )
 
 
 @router.get("/donations/calls/{number}/uses/{report}.jpg")

@@ -13,7 +13,6 @@ from services.tracking.domain.conformance import WORDS as BREAKS
 from services.tracking.domain.conformance import Breach
 from services.tracking.domain.row import CAPACITY_MAX
 from services.tracking.domain.width import plain
-from services.tracking.pages.asked import Asked
 from services.tracking.pages.device import Whole
 from shared import ledger
 from shared.database import Transaction
@@ -21,6 +20,7 @@ from shared.door import Found
 from shared.entry import Entry
 from shared.identity import Principal
 from shared.refused import Invalid, Refused
+from shared.web.asked import Asked
 from shared.web.forms import Form
 from shared.web.i18n import msgid as _
 

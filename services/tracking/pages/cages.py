@@ -15,7 +15,6 @@ from services.tracking import reading
 from services.tracking.api.cages import Role, photo_of
 from services.tracking.commands import cages as commands
 from services.tracking.domain.width import plain
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.device import Looked, lacking
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import FATES, LEVELS, LOT_KINDS
@@ -27,6 +26,7 @@ from shared.events.tracking import SealPhoto
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import LABEL_INPUT_MAX, Label
 from shared.refused import Invalid, Refused
+from shared.web.asked import Asked, again, nothing
 from shared.web.i18n import language
 from shared.web.i18n import msgid as _
 from shared.web.pages import render

@@ -10,7 +10,6 @@ from services.tracking import reading
 from services.tracking.api.cages import of_town
 from services.tracking.commands import differences, losses
 from services.tracking.domain.discrepancy import Outcome
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import ABOUT, ITEM_KINDS, OUTCOMES, STEPS
 from shared.database import Transaction
@@ -19,6 +18,7 @@ from shared.entry import Entry
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import LABEL_INPUT_MAX
 from shared.refused import Refused, Unknown
+from shared.web.asked import Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

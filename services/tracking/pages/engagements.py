@@ -13,7 +13,6 @@ from starlette.responses import Response
 from services.tracking import reading
 from services.tracking.commands import parties
 from services.tracking.domain.policy import guideline_rows
-from services.tracking.pages.asked import NAME_MAX, Asked, again, nothing
 from services.tracking.pages.place import Engagement, engagements_of, set_desk
 from services.tracking.pages.words import (
     ASSURANCES,
@@ -31,6 +30,7 @@ from shared.events.tracking import PolicySet
 from shared.identity import Principal, SignedIn
 from shared.levels import Level
 from shared.refused import Forbidden, Refused, Unknown
+from shared.web.asked import NAME_MAX, Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 from shared.web.wareki import tokyo_day

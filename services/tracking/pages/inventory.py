@@ -16,7 +16,6 @@ from starlette.responses import Response
 from services.tracking.commands import items
 from services.tracking.domain import columns, inventory, table, workbook
 from services.tracking.domain.row import OURS, Row
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import LOT_KINDS
 from shared.database import Transaction
@@ -25,6 +24,7 @@ from shared.entry import Entry
 from shared.events.tracking import Mapped
 from shared.identity import Principal, holding
 from shared.refused import Invalid, Refused
+from shared.web.asked import Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

@@ -14,7 +14,6 @@ from services.tracking.domain import item as domain
 from services.tracking.domain.columns import HEADS
 from services.tracking.domain.conformance import WORDS as BREAKS
 from services.tracking.pages.acts import ALLOWED, Act, decided, may
-from services.tracking.pages.asked import UNPROCESSABLE, Asked, again, nothing
 from services.tracking.pages.device import whole
 from services.tracking.pages.place import ThePlace, set_desk
 from services.tracking.pages.words import CERTIFICATES, EVENTS, ITEM_KINDS, LEVELS, MEDIUM_KINDS, PLACES, STEPS, ZONES
@@ -24,6 +23,7 @@ from shared.events.erasure import UNCONFIRMED
 from shared.identity import Principal, SignedIn
 from shared.ids import Label
 from shared.refused import Forbidden
+from shared.web.asked import UNPROCESSABLE, Asked, again, nothing
 from shared.web.forms import Form
 from shared.web.i18n import msgid as _
 from shared.web.pages import render

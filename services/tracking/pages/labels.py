@@ -8,13 +8,13 @@ from starlette.responses import Response
 
 from services.tracking.domain.roll import ROLL_MAX
 from services.tracking.labels import OFFSET_MAX
-from services.tracking.pages.asked import Asked, nothing
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.reading.printing import printed
 from services.tracking.reading.rolls import printed_roll, rolls
 from shared.door import Door, TheDoor, scanned
 from shared.identity import Principal, SignedIn
 from shared.ids import LABEL_INPUT_MAX
+from shared.web.asked import Asked, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

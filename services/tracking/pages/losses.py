@@ -11,7 +11,6 @@ from starlette.responses import Response
 from services.tracking import reading
 from services.tracking.commands import losses
 from services.tracking.domain.loss import MY_NUMBER, Stage
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.differences import Closer
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import EVENTS, LEVELS, STAGES, ZONES
@@ -20,6 +19,7 @@ from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.identity import Principal, SignedIn, holding
 from shared.refused import Unknown
+from shared.web.asked import Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

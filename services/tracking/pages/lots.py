@@ -11,7 +11,6 @@ from services.tracking import reading
 from services.tracking.commands import lots
 from services.tracking.commands.differences import Difference
 from services.tracking.domain import lot
-from services.tracking.pages.asked import Asked, again
 from services.tracking.pages.cages import cages_page
 from services.tracking.pages.place import ThePlace
 from services.tracking.pages.scans import Worker, receiving_page
@@ -22,6 +21,7 @@ from shared.entry import Entry
 from shared.identity import Principal
 from shared.ids import LABEL_LENGTH
 from shared.refused import Unknown
+from shared.web.asked import Asked, again
 from shared.web.i18n import msgid as _
 
 router = APIRouter(include_in_schema=False)

@@ -12,7 +12,6 @@ from services.tracking import reading
 from services.tracking.commands import parties
 from services.tracking.domain.roles import ROLES_OF
 from services.tracking.municipalities import Municipality, municipalities, municipality
-from services.tracking.pages.asked import NAME_MAX, Asked, again, nothing
 from services.tracking.pages.place import set_desk
 from services.tracking.pages.words import ROLES
 from shared.database import PLATFORM, Transaction, as_party
@@ -20,6 +19,7 @@ from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.identity import Principal, holding
 from shared.mail import EMAIL, EMAIL_EXAMPLE, EMAIL_LENGTH_MAX
+from shared.web.asked import NAME_MAX, Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

@@ -9,7 +9,6 @@ from starlette.responses import Response
 from services.tracking import reading
 from services.tracking.commands import parties, requirements
 from services.tracking.domain.requirement import Raised
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.place import Engagement, engagements_of, set_desk
 from services.tracking.pages.words import ASSURANCES, LEVELS
 from shared.database import Transaction
@@ -17,6 +16,7 @@ from shared.door import Door, TheDoor
 from shared.identity import Principal, SignedIn
 from shared.levels import Level
 from shared.refused import Forbidden, Unknown
+from shared.web.asked import Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

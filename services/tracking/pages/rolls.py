@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 
 from services.tracking.commands import rolls
 from services.tracking.domain.roll import ROLL_MAX
-from services.tracking.pages.asked import SEE_OTHER, Asked, again, nothing
 from services.tracking.pages.inventory import Clerk
 from services.tracking.pages.labels import show_labels
 from services.tracking.pages.place import Place, ThePlace
@@ -22,6 +21,7 @@ from shared.entry import Entry
 from shared.identity import Principal
 from shared.ids import LABEL_INPUT_MAX, BadLabel, Label, parse_label
 from shared.refused import Refused
+from shared.web.asked import SEE_OTHER, Asked, again, nothing
 from shared.web.i18n import msgid as _
 from shared.web.pages import render
 

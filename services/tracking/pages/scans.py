@@ -14,7 +14,6 @@ from services.tracking.commands.scans import Answer, Scanned, Step
 from services.tracking.domain.conformance import WORDS as BREAKS
 from services.tracking.domain.conformance import Code
 from services.tracking.domain.width import plain
-from services.tracking.pages.asked import Asked, again, nothing
 from services.tracking.pages.cages import SHOTS
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import FATES, ITEM_KINDS, LOT_KINDS
@@ -24,6 +23,7 @@ from shared.entry import Entry
 from shared.identity import Principal, holding
 from shared.ids import LABEL_INPUT_MAX, LABEL_LENGTH, Label
 from shared.refused import Forbidden, Refused
+from shared.web.asked import Asked, again, nothing
 from shared.web.guard import CSP_CAMERA
 from shared.web.i18n import msgid as _
 from shared.web.pages import render

@@ -13,10 +13,9 @@ from shared.ids import uuid7
 from shared.refused import Forbidden, Invalid, Refused, SignIn, Unknown
 from shared.web.forms import Form
 from shared.web.i18n import language
-from shared.web.i18n import msgid as _
+from shared.web.problems import status_of
 
 SEE_OTHER = 303
-CONFLICT = 409
 UNPROCESSABLE = 422
 NAME_MAX = 500  # characters of a name
 PARTS_MAX = 400  # fields of one form
@@ -37,6 +36,7 @@ class Asked:
         self.request = request
         self.form = Form(typed)
         self.refusal: Refused | None = None
+        self.beside = ""  # the field that the refusal stands at
 
     @classmethod
     async def of(cls, request: Request, *, part_max: int = PART_SIZE_MAX) -> "Asked":
@@ -57,46 +57,49 @@ class Asked:
         typed = {name: self.form.values(name) for name in self.form.typed if name != "request"}
         return Filled(request=identity, form=self.request.url.path, fields=typed)
 
-    def refuse(self, refusal: Refused) -> None:
-        """Keep a refusal for the page. What is not about this form (sign-in, rights, a foreign thing) goes on."""
-        if isinstance(refusal, (Forbidden, SignIn, Unknown)):
+    def refuse(self, refusal: Refused, field: str = "") -> None:
+        """Keep a refusal for the page, beside the field it names or else beside `field`, or above the form.
+
+        What is not about this form goes on: sign-in, rights, and a thing that no field of it names.
+        """
+        if isinstance(refusal, (Forbidden, SignIn)) or (isinstance(refusal, Unknown) and not field):
             raise refusal
-        if isinstance(refusal, Invalid) and refusal.detail.get("field"):
-            self.form.refused(refusal, language(self.request))
+        named = str(refusal.detail.get("field", field))
+        self.beside = field if field and named not in self.form.labels else named
+        if self.beside:
+            say = refusal.ja if language(self.request) == "ja" else refusal.en
+            self.form.wrong(self.beside, self.form.labels.get(self.beside, ""), say)
         self.refusal = refusal
 
-    async def tried(self, act: Callable[[], Awaitable[object]]) -> bool:
+    async def tried(self, act: Callable[[], Awaitable[object]], *, field: str = "") -> bool:
         """Act when nothing typed has to be mended; a refusal is kept for the page. Tells whether it was done."""
         if self.form.errors:
             return False
         try:
             await act()
         except Refused as refusal:
-            self.refuse(refusal)
+            self.refuse(refusal, field)
             return False
         return True
 
     @property
     def status(self) -> int:
-        """200 for a first look, 422 when something typed has to be mended, 409 when the rules refused."""
-        if self.form.errors or isinstance(self.refusal, Invalid):
-            return UNPROCESSABLE
-        return CONFLICT if self.refusal else 200
+        """200 for a first look, 422 when something typed has to be mended, what the refusal says when there is one."""
+        if self.refusal:
+            return status_of(self.refusal)
+        return UNPROCESSABLE if self.form.errors else 200
 
     @property
     def said(self) -> dict[str, Any]:
         """What every page with a form gives its template."""
         refusal = self.refusal
-        japanese = language(self.request) == "ja"
-        sentence = "" if refusal is None else refusal.ja if japanese else refusal.en
-        missing = () if refusal is None else refusal.missing
-        done = DONE.get(self.request.query_params.get("done", ""), "")
+        sentence = "" if refusal is None else refusal.ja if language(self.request) == "ja" else refusal.en
         return {
             "form": self.form,
-            "identity": uuid7() if self.refusal is None else self.form.value("request") or uuid7(),
-            "refused": sentence if not (refusal and refusal.detail.get("field")) else "",
-            "missing": missing,
-            "done": done,
+            "identity": (self.form.value("request") if self.form.errors or refusal else "") or uuid7(),
+            "refused": "" if self.beside else sentence,
+            "missing": () if refusal is None else refusal.missing,
+            "done": self.request.query_params.get("done", ""),
         }
 
 
@@ -108,17 +111,3 @@ def nothing(request: Request) -> Asked:
 def again(path: str, done: str = "recorded") -> Response:
     """Send the browser on after a write, so that reloading writes nothing again."""
     return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}", SEE_OTHER)
-
-
-DONE = {
-    "recorded": _("記録しました。"),
-    "registered": _("登録しました。ラベルを印刷して機器に貼ってください。"),
-    "sealed": _("封印を記録しました。運送会社に渡すまで、中身は変えられません。"),
-    "shipped": _("出庫を記録しました。"),
-    "confirmed": _("入庫を確定しました。"),
-    "drawn": _("ロールのラベルを作りました。印刷してください。"),
-    "label-back": _("もとのラベルに戻しました。取り消したラベルは捨ててください。"),
-    "added": _("追加しました。"),
-    "ended": _("契約を終えました。センターは、もうこの契約の機器を扱えません。"),
-    "raised": _("この契約で求める水準を上げました。"),
-}
