@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Request
 from pydantic import Field
+from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from shared.door import Ask
@@ -56,6 +57,16 @@ class Asked:
             ) from broken
         typed = {name: self.form.values(name) for name in self.form.typed if name != "request"}
         return Filled(request=identity, form=self.request.url.path, fields=typed)
+
+    async def file(self, name: str, most: int) -> bytes:
+        """Return what was uploaded, empty without a file; one byte more than `most` says that it is too large."""
+        sent = self.form.typed.get(name)
+        if not isinstance(sent, UploadFile):
+            return b""
+        try:
+            return await sent.read(most + 1)
+        finally:
+            await sent.close()
 
     def refuse(self, refusal: Refused, field: str = "") -> None:
         """Keep a refusal for the page, beside the field it names or else beside `field`, or above the form.

@@ -5,7 +5,6 @@ import io
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -42,8 +41,7 @@ async def show_counter(request: Request, number: str, receipt: Receipt, door: Th
 async def hand_over(request: Request, number: str, receipt: Receipt, door: TheDoor, who: Clerk) -> Response:
     """Hand over: scanned machines must be the granted ones, and a scanned receipt this one."""
     place, asked = await find_own(door, number, who), await Asked.of(request, part_max=BLOB_SIZE_MAX)
-    form, file = asked.form, asked.form.typed.get("photo")
-    content = await file.read(BLOB_SIZE_MAX + 1) if isinstance(file, UploadFile) else b""
+    form, content = asked.form, await asked.file("photo", BLOB_SIZE_MAX)
     given = form.may("labels", _("渡す機器の追跡ID"), pattern=LINES).split()
     if len(given) > LABELS_MAX:
         form.wrong("labels", _("渡す機器の追跡ID"), _("多すぎます。渡す機器だけを読み取ってください。"))

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -79,8 +78,7 @@ async def import_portal(request: Request, number: str, door: TheDoor, who: Clerk
     """Preview or take in a portal's file."""
     place = await find_own(door, number, who)
     asked = await Asked.of(request)
-    file = asked.form.typed.get("file")
-    content = await file.read(FILE_BYTES_MAX + 1) if isinstance(file, UploadFile) else b""
+    content = await asked.file("file", FILE_BYTES_MAX)
     if not content:
         asked.form.wrong("file", _("ポータルのCSV"), _("ファイルを選んでください。"))
     preview = bool(asked.form.value("preview"))

@@ -94,7 +94,11 @@ async def stand(made: Service, web: Web, where: str) -> None:
         await apply_on_pages(web, group=f"区{n}", phone=f"0233-43-000{n}")
         web.public.cookies.clear()
     steps = {"open": 0, "review": 1, "settled": 2, "handed over": 3, "returned": 4}[where]
-    walk = (("close", {}), ("settle", {}), ("applications/063622-0001/hand-over", {}))
+    walk: tuple[tuple[str, dict[str, str]], ...] = (
+        ("close", {}),
+        ("settle", {}),
+        ("applications/063622-0001/hand-over", {}),
+    )
     for path, typed in (*walk, ("applications/063622-0001/return", {"reason": "unused"}))[:steps]:
         done = await web.clerk.post(f"{DESK}/{path}", data={"request": str(uuid7())} | typed)
         assert done.status_code == 303, done.text
