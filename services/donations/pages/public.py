@@ -115,40 +115,34 @@ async def save_log(number: str, door: TheDoor) -> Response:
 @router.get("/donations/cases")
 async def show_cases(request: Request, door: TheDoor, town: str = "") -> Response:
     """Show the cases of a town: words and pictures that recipients let it show, without names."""
-    async with door.engine.connect() as connection:
-        rows = list(await connection.execute(text("SELECT * FROM public_calls()")))
-    towns = sorted({row.tenant for row in rows})
-    tenant = town if town in towns else towns[0] if len(towns) == 1 else ""
+    tenant, towns = await _chosen(door, town)
     if not tenant:
-        return page(request, "towns.html", towns=await _named(door, towns), below="/cases")
+        return page(request, "towns.html", towns=towns, below="/cases")
     async with door.look(tenant, Principal("public", tenant, frozenset())) as connection:
+        calls = [Shown.of(row, tenant, door.now()) for row in await reading.opened(connection)]
         cases = await reading.cases(connection)
-    names = {one["code"]: one["name"] for row in rows if row.tenant == tenant for one in row.data["categories"]}
-    told = (await _named(door, [tenant]))[0][1]
-    return page(request, "cases.html", cases=cases, names=names, town=told, tenant=tenant)
+    names = _categories(calls)
+    return page(request, "cases.html", cases=cases, names=names, town=dict(towns)[tenant], tenant=tenant)
 
 
 @router.get("/donations")
 async def show_record(request: Request, door: TheDoor, town: str = "") -> Response:
     """Show what a town gave to whom, without names: totals, figure, uses and every application in order."""
-    async with door.engine.connect() as connection:
-        rows = list(await connection.execute(text("SELECT * FROM public_calls()")))
-    towns = sorted({row.tenant for row in rows})
-    tenant = town if town in towns else towns[0] if len(towns) == 1 else ""
+    tenant, towns = await _chosen(door, town)
     if not tenant:
-        return page(request, "towns.html", towns=await _named(door, towns), below="")
+        return page(request, "towns.html", towns=towns, below="")
     async with door.look(tenant, Principal("public", tenant, frozenset())) as connection:
         calls = [Shown.of(row, tenant, door.now()) for row in await reading.opened(connection)]
         settled = [one for one in reversed(calls) if one.state == "settled" or one.stock]
         records = [(one, _flow(one, await reading.record(connection, one.call.call))) for one in settled]
         categories = await reading.by_category(connection)
         reports = await reading.uses(connection)
-    names = {one.code: one.name for shown in calls for one in shown.call.categories}
+    names = _categories(calls)
     return page(
         request,
         "donations.html",
         desk=calls[0].call.contact,
-        town=(await _named(door, [tenant]))[0][1],
+        town=dict(towns)[tenant],
         records=records,
         categories=[(names.get(row.code, row.code), row.served, int(row.granted)) for row in categories if row.served],
         handed_over=sum(int(row.handed_over) for row in categories),
@@ -215,6 +209,19 @@ async def _pdf(make: Callable[[CallOpened, RoundOpened | None], bytes], shown: S
     content = await asyncio.to_thread(make, shown.call, shown.further)
     kept = {"content-disposition": f'inline; filename="{name}-{shown.call.number}.pdf"'}
     return Response(content, media_type="application/pdf", headers=kept)
+
+
+async def _chosen(door: Door, town: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the town that is meant, empty while there is a choice, and all towns with a call by code and name."""
+    async with door.engine.connect() as connection:
+        towns = sorted({row.tenant for row in await connection.execute(text("SELECT tenant FROM public_calls()"))})
+    chosen = town if town in towns else towns[0] if len(towns) == 1 else ""
+    return chosen, await _named(door, towns)
+
+
+def _categories(calls: list[Shown]) -> dict[str, str]:
+    """Return the names of the categories of all calls, by their codes."""
+    return {one.code: one.name for shown in calls for one in shown.call.categories}
 
 
 async def _named(door: Door, towns: list[str]) -> list[tuple[str, str]]:
