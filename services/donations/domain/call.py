@@ -325,7 +325,7 @@ class Call:
             if self.seed is None:
                 raise Refused(
                     "seed-not-drawn",
-                    "抽選の種を待っています。締め切りの記録が公開ログに載ると決まります。少し待って、もう一度お試しください。",
+                    "抽選の種を待っています。締め切りの記録が公開台帳に載ると決まります。少し待って、もう一度お試しください。",
                     "The lottery's seed follows once the closing is in the public log. Wait a moment and try again.",
                 )
             return Ranking("lottery", seed=bytes.fromhex(self.seed.seed))

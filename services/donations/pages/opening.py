@@ -58,7 +58,7 @@ async def _own(asked: Asked, door: Door, who: Principal) -> Response:
     today = door.now().astimezone(TOKYO).replace(second=0, microsecond=0, tzinfo=None)
     return page(
         asked.request,
-        "own.html",
+        "opening.html",
         asked.status,
         calls=calls,
         counted=counted,
@@ -75,7 +75,7 @@ def _opening(form: Form) -> Opening | None:
         "request": request_id(form),
         "rule": form.choice("rule", _("決め方"), RULES),
         "number": form.need("number", _("公募の番号"), longest=28, example="063622-2026-1", pattern=_NUMBER),
-        "title": form.need("title", _("題"), longest=200, pattern=LINE),
+        "title": form.need("title", _("公募の題名"), longest=200, pattern=LINE),
         "item_kinds": tuple(form.choices("kinds", _("種類"), ("desktop", "notebook"), least=1)),
         "units": form.number("units", _("お譲りする台数"), least=1, most=10_000),
         "categories": _categories(form),

@@ -362,7 +362,7 @@ async def test_what_is_personal_is_shown_to_whom_it_is_about_and_deleted_on_requ
     assert len(saved["hand_over_photos"]) == 1
     assert not {"passphrase_sha256", "name_key", "tenant"} & saved.keys()
     assert (await web.clerk.post(own, data={"confirm": "yes"})).status_code == 303
-    assert "もう持っていません" in (await web.clerk.get(own)).text
+    assert "すでに消去しました" in (await web.clerk.get(own)).text
     assert "本人の求め" in (await web.clerk.get("/donations/personal")).text
     personal = (tables.applicants, tables.usage_notes, tables.hand_over_photos, tables.review_reasons)
     assert not any((await contents(made, personal)).values())
@@ -570,7 +570,7 @@ async def test_a_lottery_says_that_it_waits_for_its_seed_and_a_further_round_beg
         closing = (await ledger.read(tx, (await reading.opened(tx.connection))[0].call)).entries[-1]
     async with made.consuming() as tx:
         await consumers.handle(tx, [a_notice(closing)])
-    assert "公開ログの6番目" in (await web.clerk.get(DESK)).text
+    assert "公開台帳の6番目" in (await web.clerk.get(DESK)).text
     assert (await web.clerk.post(f"{DESK}/settle", data={"request": str(uuid7())})).status_code == 303
     now = datetime.now(ZoneInfo("Asia/Tokyo")).replace(tzinfo=None)
     further = {
