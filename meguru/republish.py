@@ -24,7 +24,7 @@ from rich.console import Console
 
 from meguru.standing import standing
 from services.tracking.log import merkle, tiles
-from services.tracking.loops import CITED, NOTICE_LEAVES_MAX
+from services.tracking.loops import AWAITED, NOTICE_LEAVES_MAX
 from shared import jetstream
 from shared.outbox import WINDOW_BYTES_MAX, WINDOW_ROWS_MAX, Parcel, parcel_of, publish
 from shared.settings import SERVICES
@@ -181,7 +181,7 @@ def _card(row: Mapping[str, Any]) -> Parcel:
 
 
 async def _publish_logged(stack: Stack, client: Client, since: datetime) -> int:
-    """Publish where cited entries stand in the log, proved by its present head."""
+    """Publish where awaited entries stand in the log, proved by its present head."""
     count = 0
     async with (
         _database(stack, "tracking") as connection,
@@ -193,7 +193,7 @@ async def _publish_logged(stack: Stack, client: Client, since: datetime) -> int:
         cursor = await connection.cursor(
             'SELECT l.entry, l.tenant, l."index" FROM leaves l JOIN timeline t USING (stream, sequence) '
             'WHERE l.kind = ANY($1::text[]) AND l."index" < $2 AND t.recorded_at >= $3 ORDER BY l."index"',
-            list(CITED),
+            list(AWAITED),
             head["size"],
             since,
         )

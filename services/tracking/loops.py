@@ -39,7 +39,7 @@ ROUND_S = 0.1  # rounds are at least this far apart, so that leaves share their 
 RETRY_S = 0.5
 KEYS_AGAIN_S = 10.0  # after a key that may not sign: an operator is about to put it right
 LOOK_AGAIN_S = 60.0  # after the log was found changed: somebody has to mend it first
-CITED = (
+AWAITED = (  # somebody waits to hear where these stand in the log
     "erasure.medium-erased.v1",
     "erasure.medium-destroyed.v1",
     "tracking.custody-closed.v1",
@@ -240,13 +240,13 @@ async def _store(connection: AsyncConnection, files: dict[str, bytes]) -> None:
 
 async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: int, size: int, signed: str) -> None:
     """Put the notices in the outbox: one message a tenant and round, at most 100 leaves each."""
-    cited = [(first + nth, row) for nth, row in enumerate(waiting) if row.kind in CITED]
-    if not cited:
+    awaited = [(first + nth, row) for nth, row in enumerate(waiting) if row.kind in AWAITED]
+    if not awaited:
         return
-    paths = tiles.needed([index for index, _ in cited], size)
+    paths = tiles.needed([index for index, _ in awaited], size)
     subtree = tiles.subtree((await _read(connection, paths)).__getitem__, size)
     by_tenant: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for index, row in cited:
+    for index, row in awaited:
         path = [b64encode(step).decode() for step in merkle.inclusion(subtree, index, size)]
         by_tenant[row.tenant].append({"entry": str(row.entry), "index": index, "path": path})
     notices = [
