@@ -14,6 +14,7 @@ from services.donations import correspondence, views
 from services.donations.commands.queue import append, draw_stream, folded, lock_desk
 from services.donations.domain import call as calls
 from services.donations.domain import draw as draws
+from services.donations.domain import marks as review_marks
 from services.donations.tables import review_reasons
 from shared import ledger
 from shared.database import Transaction
@@ -118,7 +119,7 @@ async def review(tx: Transaction, call: UUID, marked: Sequence[Marked]) -> Entry
         marks.append(Marks(application=application, receipt=one.receipt, points=dict(one.points), reason_sha256=digest))
         rows.append({"application": application, "salt": salt, "reason": one.reason})
     asked = Reviewed(call=call, round=0, marks=tuple(marks), reviewer=tx.by.person)
-    event = calls.fold(history.events).review(asked, queue)
+    event = review_marks.give(calls.fold(history.events), asked, queue)
     entry = await append(tx, history, event)
     kept = [row | {"review": entry.id, "tenant": tx.tenant, "call": call} for row in rows]
     if kept:
@@ -140,7 +141,7 @@ async def confirm_review(tx: Transaction, call: UUID, review: UUID) -> Entry[Any
             "The marks were changed meanwhile. Look at the new ones and confirm again.",
         )
     queue = await views.queued(tx.connection, call)
-    event = calls.fold(history.events).confirm(review, tx.by.person, queue)
+    event = review_marks.confirm(calls.fold(history.events), review, tx.by.person, queue)
     return await append(tx, history, event)
 
 

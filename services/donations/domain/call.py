@@ -71,7 +71,7 @@ class Call:
     @property
     def window(self) -> tuple[datetime, datetime]:
         """When the round it is in takes applications."""
-        offer = self.further or self._opened()
+        offer = self.further or self.begun()
         return offer.opens_at, offer.closes_at
 
     def open(self, event: CallOpened) -> CallOpened:
@@ -104,7 +104,7 @@ class Call:
 
     def open_round(self, asked: RoundOpened) -> RoundOpened:
         """Open a further round once the last one is settled; its number is the next. Raises Refused, Invalid."""
-        opened = self._opened()
+        opened = self.begun()
         if self.allocated is None:
             raise Refused(
                 "round-not-settled",
@@ -123,7 +123,7 @@ class Call:
         Raises Refused before and after the window, for a category that is not eligible, and for units over its cap:
         whoever fills in the form can still correct it.
         """
-        opened, (opens_at, closes_at) = self._opened(), self.window
+        opened, (opens_at, closes_at) = self.begun(), self.window
         if at < opens_at:
             raise Refused(
                 "call-not-begun",
@@ -165,7 +165,7 @@ class Call:
         What is keyed after the call was closed is late: the queue stands. Units over the cap stay as asked, the
         allocation gives no more than the cap. Raises Invalid for an arrival that has not happened yet.
         """
-        opened = self._opened()
+        opened = self.begun()
         if arrived_at > at:
             raise Invalid(
                 "arrival-ahead",
@@ -216,7 +216,7 @@ class Call:
 
     def close(self) -> CallClosed:
         """Close the queue of this round for good. Raises Refused when it is closed or was never opened."""
-        opened = self._opened()
+        opened = self.begun()
         if self.closed:
             raise Refused(
                 "call-closed-before",
@@ -226,53 +226,9 @@ class Call:
             )
         return CallClosed(call=opened.call, number=opened.number, round=self.round)
 
-    def review(self, event: Reviewed, queue: Iterable[ApplicationReceived]) -> Reviewed:
-        """Mark every application in the queue; marks given again replace the last ones, unconfirmed.
-
-        Raises Refused when the call is not reviewed or not closed, Invalid for points that are none or missing marks.
-        """
-        opened = self._opened()
-        self._refuse_unsettleable()
-        most = {criterion.code: criterion.points_max for criterion in opened.criteria}
-        if opened.rule != "review":
-            raise Refused(
-                "not-reviewed",
-                "この公募は審査で決めません。公募の決め方を確かめてください。",
-                "This call is not decided by a review. Check its rule.",
-            )
-        for marks in event.marks:
-            if marks.points.keys() != most.keys() or not all(0 <= marks.points[code] <= most[code] for code in most):
-                raise Invalid(
-                    "bad-points",
-                    f"{marks.receipt} の点が足りないか、範囲を超えています。観点ごとに入れてください。",
-                    f"The points of {marks.receipt} are missing or out of range. Give them for each criterion.",
-                    field="marks",
-                )
-        self._refuse_unmarked(event, queue)
-        return event.model_copy(update={"call": opened.call, "round": self.round})
-
-    def confirm(self, review: UUID, confirmer: str, queue: Iterable[ApplicationReceived]) -> ReviewConfirmed:
-        """Confirm the last marks as a second person. Raises Refused for the reviewer, and when there are none."""
-        opened = self._opened()
-        self._refuse_unsettleable()
-        if self.reviewed is None:
-            raise Refused(
-                "nothing-reviewed",
-                "まだ審査の点が記録されていません。先に点を記録してください。",
-                "No marks have been recorded yet. Record them first.",
-            )
-        if self.reviewed.reviewer == confirmer:
-            raise Refused(
-                "same-eyes",
-                "点を付けた人は確認できません。ほかの職員に確かめてもらってください。",
-                "Who gave the marks cannot confirm them. Have a colleague look at them.",
-            )
-        self._refuse_unmarked(self.reviewed, queue)
-        return ReviewConfirmed(call=opened.call, round=self.round, review=review, confirmer=confirmer)
-
     def draw(self, event: SeedDrawn) -> SeedDrawn:
         """Take the seed of this round's lottery. Raises Refused when the call draws no lots or is not closed."""
-        if self._opened().rule != "lottery" or not self.closed or event.round != self.round:
+        if self.begun().rule != "lottery" or not self.closed or event.round != self.round:
             raise Refused(
                 "no-draw",
                 "この公募は抽選をしないか、まだ締め切っていません。公募の決め方を確かめてください。",
@@ -284,8 +240,8 @@ class Call:
         self, applications: Iterable[ApplicationReceived], stock: Iterable[Machine], out: Iterable[str] = ()
     ) -> Allocated:
         """Allocate this round; `out` are the receipts that are not in the queue. Raises Refused when too early."""
-        opened = self._opened()
-        self._refuse_unsettleable()
+        opened = self.begun()
+        self.refuse_unsettleable()
         held = {receipt: len(grant.items) for receipt, grant in self.held.items()}
         done = allocate(opened, applications, stock, ranking=self._ranking(opened), further=self.further, held=held)
         return done.model_copy(update={"out": tuple(sorted(out))})
@@ -299,12 +255,12 @@ class Call:
         waiting = sorted((one for one in applications if one.receipt in place), key=lambda one: place[one.receipt])
         freed = self.held[receipt].items if receipt in self.held else ()
         held = {each: len(grant.items) for each, grant in self.held.items() if each != receipt}
-        moved = move_on(self._opened(), receipt, freed, waiting, held)
+        moved = move_on(self.begun(), receipt, freed, waiting, held)
         return moved.model_copy(update={"out": tuple(sorted(out))})
 
     def record_basis(self, event: BasisRecorded) -> BasisRecorded:
         """Record the approval (決裁) and the rule of law the town gives by; the last one counts. Raises Refused."""
-        return event.model_copy(update={"call": self._opened().call})
+        return event.model_copy(update={"call": self.begun().call})
 
     def granted(self, receipt: str) -> Grant:
         """Return what an application holds. Raises Refused when nothing is granted to it (yet)."""
@@ -319,6 +275,32 @@ class Call:
     def category(self, code: str) -> Category | None:
         """Return the eligible category of a code, or None."""
         return next((one for one in (self.opened.categories if self.opened else ()) if one.code == code), None)
+
+    def refuse_unsettleable(self) -> None:
+        """Raise Refused where nothing can be decided: before the closing of the round, and after its allocation."""
+        if self.allocated:
+            raise Refused(
+                "call-settled",
+                "この公募はもう割り当ててあります。結果は寄贈の記録で見られます。",
+                "This call has been allocated already. See the record of donations.",
+            )
+        if not self.closed:
+            raise Refused(
+                "call-still-open",
+                "締め切る前に割り当てはできません。先にこの公募を締め切ってください。",
+                "Nothing is allocated before the call is closed. Close it first.",
+                missing=("公募の締め切り",),
+            )
+
+    def begun(self) -> CallOpened:
+        """Return how the call was opened. Raises Refused when it was not."""
+        if self.opened is None:
+            raise Refused(
+                "call-not-opened",
+                "この公募はまだ始まっていません。先に公募を始めてください。",
+                "This call has not been opened. Open it first.",
+            )
+        return self.opened
 
     def _ranking(self, opened: CallOpened) -> Ranking:
         if opened.rule == "lottery":
@@ -339,31 +321,6 @@ class Call:
             return Ranking("review", points={one.application: sum(one.points.values()) for one in self.reviewed.marks})
         return Ranking()
 
-    def _refuse_unsettleable(self) -> None:
-        if self.allocated:
-            raise Refused(
-                "call-settled",
-                "この公募はもう割り当ててあります。結果は寄贈の記録で見られます。",
-                "This call has been allocated already. See the record of donations.",
-            )
-        if not self.closed:
-            raise Refused(
-                "call-still-open",
-                "締め切る前に割り当てはできません。先にこの公募を締め切ってください。",
-                "Nothing is allocated before the call is closed. Close it first.",
-                missing=("公募の締め切り",),
-            )
-
-    def _refuse_unmarked(self, event: Reviewed, queue: Iterable[ApplicationReceived]) -> None:
-        marked = {one.application for one in event.marks}
-        if missing := [each.receipt for each in queue if each.application not in marked]:
-            raise Invalid(
-                "not-marked",
-                f"{missing[0]} に点がありません。列にあるすべての応募に点を入れてください。",
-                f"{missing[0]} has no marks. Give every application in the queue its points.",
-                field="marks",
-            )
-
     def _out(self, category: str, arrived_at: datetime) -> Reason | None:
         opens_at, closes_at = self.window
         if self.closed or arrived_at >= closes_at:
@@ -371,15 +328,6 @@ class Call:
         if arrived_at < opens_at:
             return "early"
         return None if self.category(category) else "not-eligible"
-
-    def _opened(self) -> CallOpened:
-        if self.opened is None:
-            raise Refused(
-                "call-not-opened",
-                "この公募はまだ始まっていません。先に公募を始めてください。",
-                "This call has not been opened. Open it first.",
-            )
-        return self.opened
 
 
 def fold(events: Sequence[Event]) -> Call:

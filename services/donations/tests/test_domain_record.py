@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.donations.domain import draw
+from services.donations.domain import marks as review_marks
 from services.donations.domain.allocation import Machine
 from services.donations.domain.call import Call, fold
 from services.donations.domain.record import Inputs, cited, publish, recompute
@@ -74,8 +75,8 @@ class Town:
                 for each in self.standing
             )
             asked = Reviewed(call=call.opened.call, round=0, marks=marks, reviewer="one")
-            review = self.stream.add(self.call.review(asked, self.standing))
-            self.stream.add(self.call.confirm(review.id, "other", self.standing))
+            review = self.stream.add(review_marks.give(self.call, asked, self.standing))
+            self.stream.add(review_marks.confirm(self.call, review.id, "other", self.standing))
         free = {machine.item for machine in self.stock} - {
             item for grant in self.call.held.values() for item in grant.items
         }
