@@ -21,7 +21,7 @@ DIFFICULTY_WORDS = {
 }
 WORDS = {
     "channel": {
-        "web": _("インターネット"),
+        "web": _("ウェブ"),
         "paper": _("郵送・紙"),
         "counter": _("窓口"),
         "fax": _("Fax"),
