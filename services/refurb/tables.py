@@ -52,6 +52,16 @@ plans = Table(
     Index("plans_tenant", "tenant"),
 )
 
+sent_photos = Table(  # which photo was sent for which chassis: an entry names only its own
+    "sent_photos",
+    metadata,
+    Column("item", Uuid, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("copy_sha256", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    PrimaryKeyConstraint("item", "sha256"),
+)
+
 hand_overs = Table(
     "hand_overs",
     metadata,

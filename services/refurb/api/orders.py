@@ -1,6 +1,7 @@
 """Work orders: one act at a time, or up to 100 scans; the board, the counts, one order."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from services.refurb import views
 from services.refurb.commands import orders
+from services.refurb.commands import photos as sent_photos
 from services.refurb.domain.support import MINUTES_MAX, Contact
 from services.refurb.domain.work_order import Grade
 from shared import photos
@@ -21,7 +23,7 @@ from shared.blobs import BLOB_SIZE_MAX
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, receipt, scanned, unknown
 from shared.entry import Entry
-from shared.events.refurb import Channel, Outcome, Picture, PlanStep, Spec, SupportContacted, Trouble, Weight
+from shared.events.refurb import Channel, Outcome, PlanStep, Spec, SupportContacted, Trouble, Weight
 from shared.identity import Principal, SignedIn, holding
 from shared.ids import LABEL_INPUT_MAX, Label
 from shared.refused import Invalid, Refused, Unready
@@ -198,8 +200,8 @@ async def accept(label: GivenLabel, body: Acceptance, door: TheDoor, who: Refurb
 async def keep_photo(label: GivenLabel, photo: Annotated[UploadFile, File()], door: TheDoor, who: Refurbisher) -> Photo:
     """Keep a photo of the chassis, to be named by the acceptance or by a step; a second time changes nothing."""
     found = await door.resolve(label, who)
-    (kept,) = await photos.keep(found.tenant, [await photo.read(BLOB_SIZE_MAX + 1)])
-    return Photo(sha256=kept.sha256)
+    (sha256,) = await keep(door, who, found, [await photo.read(BLOB_SIZE_MAX + 1)])
+    return Photo(sha256=sha256)
 
 
 @router.post("/items/{label}/reject", status_code=201)
@@ -304,7 +306,7 @@ async def order(label: GivenLabel, door: TheDoor, who: SignedIn) -> OrderShape:
 
 async def accepted(tx: Transaction, found: Found, body: Acceptance) -> Entry[Any]:
     """Accept with the photos that are there."""
-    pictures = await _pictures(found.tenant, body.photos)
+    pictures = await sent_photos.sent(tx, found.item, body.photos)
     return await orders.accept(tx, found.item, body.grade, body.reasons, engagement=found.engagement, photos=pictures)
 
 
@@ -318,7 +320,7 @@ async def swap(tx: Transaction, item: UUID, body: Part) -> Entry[Any]:
 async def did(tx: Transaction, found: Found, body: Did) -> Entry[Any]:
     """Record a step with the photos that are there, and with its part where it has one."""
     if body.part is None:
-        pictures = await _pictures(found.tenant, body.photos)
+        pictures = await sent_photos.sent(tx, found.item, body.photos)
         return await orders.do_step(tx, found.item, body.step, body.note, pictures)
     if body.step != "ssd":
         raise Invalid(
@@ -330,9 +332,15 @@ async def did(tx: Transaction, found: Found, body: Did) -> Entry[Any]:
     return await swap(tx, found.item, body.part)
 
 
-async def _pictures(tenant: str, named: list[str]) -> list[Picture]:
-    kept = [await photos.kept(tenant, sha256) for sha256 in dict.fromkeys(named)]
-    return [Picture(sha256=one.sha256, copy_sha256=one.copy_sha256) for one in kept]
+async def keep(door: Door, who: Principal, found: Found, contents: Sequence[bytes]) -> list[str]:
+    """Keep photos of a chassis and return their hashes. Raises Invalid when one is no photo."""
+    kept = await photos.keep(found.tenant, contents)
+
+    async def send(tx: Transaction) -> None:
+        await sent_photos.send(tx, found.item, kept)
+
+    await door.act(found.tenant, who, send, device=found.item)
+    return [one.sha256 for one in kept]
 
 
 async def recycled(tx: Transaction, item: UUID, body: Recycling) -> Entry[Any]:

@@ -17,7 +17,7 @@ from services.refurb.commands import orders
 from services.refurb.domain import plan
 from services.refurb.domain.support import MINUTES_MAX
 from services.refurb.pages.weights import MATERIALS, weights
-from shared import blobs, photos
+from shared import blobs
 from shared.blobs import BLOB_SIZE_MAX
 from shared.database import Transaction
 from shared.door import Ask, Door, Found, GivenLabel, TheDoor, scanned
@@ -258,7 +258,7 @@ async def _kept(request: HttpRequest, door: Door, who: Principal, label: Label, 
     try:
         for file in form.typed.getlist("photos"):
             if isinstance(file, UploadFile) and file.filename:
-                hashes += [one.sha256 for one in await photos.keep(found.tenant, [await file.read(BLOB_SIZE_MAX + 1)])]
+                hashes += await api.keep(door, who, found, [await file.read(BLOB_SIZE_MAX + 1)])
     except Invalid as no:
         form.refused(no, language(request), field="photos")
     return hashes

@@ -151,6 +151,9 @@ async def test_photos_of_the_grading_are_kept_first_and_named_by_the_acceptance(
     graded = {"grade": "A", "reasons": ["傷なし"]}
     absent = await web.post(url(known, "accept"), graded | {"photos": ["0" * 64]})
     assert absent.status_code == 422, "what has not arrived is not named"
+    other = await candidate(refurb)
+    foreign = await web.post(url(other, "accept"), graded | {"photos": [sent.json()["sha256"]]})
+    assert (foreign.status_code, foreign.json()["code"]) == (422, "photo-not-sent"), "another device's photo"
     assert (await web.post(url(known, "accept"), graded | {"photos": [sent.json()["sha256"]]})).status_code == 201
     page = (await web.get(f"/refurb/items/{known.event.label}", accept="text/html")).text
     (path,) = re.findall(r'src="(/refurb/items/[^"]+/photos/[0-9a-f]{64})"', page)

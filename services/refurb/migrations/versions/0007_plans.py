@@ -1,4 +1,4 @@
-"""The steps that chassis of an engagement go through, as the centre set them."""
+"""The steps that chassis of an engagement go through, as the centre set them; which photo was sent for which chassis."""
 
 from alembic import op
 
@@ -10,5 +10,6 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind(), tables=[metadata.tables["plans"]])
-    protect("refurb", "plans")
+    for name in ("plans", "sent_photos"):
+        metadata.create_all(op.get_bind(), tables=[metadata.tables[name]])
+        protect("refurb", name)
