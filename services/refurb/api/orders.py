@@ -74,9 +74,11 @@ class Part(BaseModel):
 
 
 class Swap(Ask, Part):
-    """The new SSD that went in; the step `ssd` is recorded with it."""
+    """The new SSD that went in; the step `ssd` is recorded with it, and what shows it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    note: Line | None = None
+    photos: Named = Field(default=[])
 
 
 class Did(Ask):
@@ -111,6 +113,7 @@ class Delivery(Ask):
     """The machine left for the town."""
 
     note: Line | None = None
+    photos: Named = Field(default=[])
 
 
 class Contacted(Ask):
@@ -214,7 +217,7 @@ async def reject(label: GivenLabel, body: Rejection, door: TheDoor, who: Refurbi
 @router.post("/items/{label}/ssd", status_code=201)
 async def replace_part(label: GivenLabel, body: Swap, door: TheDoor, who: Refurbisher) -> Response:
     """Record the new SSD and the step that put it in."""
-    entry = await door.act_on(label, who, lambda tx, found: swap(tx, found.item, body), ask=body)
+    entry = await door.act_on(label, who, lambda tx, found: swapped(tx, found, body), ask=body)
     return receipt(entry)
 
 
@@ -235,7 +238,7 @@ async def ready(label: GivenLabel, body: Readiness, door: TheDoor, who: Refurbis
 @router.post("/items/{label}/deliver", status_code=201)
 async def deliver(label: GivenLabel, body: Delivery, door: TheDoor, who: Refurbisher) -> Response:
     """Record that it was sent to the town."""
-    entry = await door.act_on(label, who, lambda tx, found: orders.deliver(tx, found.item, body.note), ask=body)
+    entry = await door.act_on(label, who, lambda tx, found: delivered(tx, found, body), ask=body)
     return receipt(entry)
 
 
@@ -310,10 +313,27 @@ async def accepted(tx: Transaction, found: Found, body: Acceptance) -> Entry[Any
     return await orders.accept(tx, found.item, body.grade, body.reasons, engagement=found.engagement, photos=pictures)
 
 
-async def swap(tx: Transaction, item: UUID, body: Part) -> Entry[Any]:
-    """Record a part."""
+async def swapped(tx: Transaction, found: Found, body: Swap) -> Entry[Any]:
+    """Record a part with what shows it."""
+    return await _swap(tx, found, body, body.note, body.photos)
+
+
+async def delivered(tx: Transaction, found: Found, body: Delivery) -> Entry[Any]:
+    """Record a delivery with what shows it."""
+    pictures = await sent_photos.sent(tx, found.item, body.photos)
+    return await orders.deliver(tx, found.item, body.note, pictures)
+
+
+async def _swap(tx: Transaction, found: Found, part: Part, note: str | None, named: Sequence[str]) -> Entry[Any]:
     return await orders.replace_part(
-        tx, item, maker=body.maker, model=body.model, serial=body.serial, capacity_gb=body.capacity_gb
+        tx,
+        found.item,
+        maker=part.maker,
+        model=part.model,
+        serial=part.serial,
+        capacity_gb=part.capacity_gb,
+        note=note,
+        photos=await sent_photos.sent(tx, found.item, named),
     )
 
 
@@ -329,7 +349,7 @@ async def did(tx: Transaction, found: Found, body: Did) -> Entry[Any]:
             'Send a part with the step "ssd" only.',
             field="part",
         )
-    return await swap(tx, found.item, body.part)
+    return await _swap(tx, found, body.part, body.note, body.photos)
 
 
 async def keep(door: Door, who: Principal, found: Found, contents: Sequence[bytes]) -> list[str]:

@@ -56,14 +56,22 @@ async def reject(tx: Transaction, item: UUID, reasons: Sequence[str]) -> Entry[A
 
 
 async def replace_part(
-    tx: Transaction, item: UUID, *, maker: str | None, model: str, serial: str, capacity_gb: int
+    tx: Transaction,
+    item: UUID,
+    *,
+    maker: str | None,
+    model: str,
+    serial: str,
+    capacity_gb: int,
+    note: str | None = None,
+    photos: Sequence[Picture] = (),
 ) -> Entry[Any]:
     """Record the new SSD by its serial and the step `ssd` with it. Answers the part's entry."""
     media = await originals(tx, item)
 
     def swap(order: WorkOrder) -> list[Event]:
         part = order.swap(maker=maker, model=model, serial=serial, capacity_gb=capacity_gb, originals=media)
-        return [part, work_order.evolve(order, part).do(plan.SSD)]
+        return [part, work_order.evolve(order, part).do(plan.SSD, note, photos)]
 
     return await _decide(tx, item, swap)
 
@@ -73,7 +81,7 @@ async def do_step(
 ) -> Entry[Any]:
     """Record a step; `delivery` is the whole delivery."""
     if step == plan.DELIVERY.code:
-        return await deliver(tx, item, note)
+        return await deliver(tx, item, note, photos)
     return await _decide(tx, item, lambda order: [order.do(step, note, photos)])
 
 
@@ -83,10 +91,10 @@ async def finish(tx: Transaction, item: UUID, spec: Spec) -> Entry[Any]:
     return await _decide(tx, item, lambda order: [order.finish(spec, open_media)])
 
 
-async def deliver(tx: Transaction, item: UUID, note: str | None = None) -> Entry[Any]:
+async def deliver(tx: Transaction, item: UUID, note: str | None = None, photos: Sequence[Picture] = ()) -> Entry[Any]:
     """Record the step `delivery` and that it was sent to the town. Answers the step's entry."""
     open_media = await still_open(tx, item)
-    return await _decide(tx, item, lambda order: order.deliver(open_media, note))
+    return await _decide(tx, item, lambda order: order.deliver(open_media, note, photos))
 
 
 async def recycle(

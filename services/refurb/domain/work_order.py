@@ -192,7 +192,9 @@ class WorkOrder:
             )
         return Ready(item=self.item, label=self.label, item_kind=self.item_kind, grade=self.accepted.grade, spec=spec)
 
-    def deliver(self, open_media: Sequence[Medium], note: str | None = None) -> tuple[StepDone, DeliveredToTown]:
+    def deliver(
+        self, open_media: Sequence[Medium], note: str | None = None, photos: Sequence[Picture] = ()
+    ) -> tuple[StepDone, DeliveredToTown]:
         """Send it to the town: the last step and the centre's count. Refused while a medium was reopened (a hold)."""
         self._is_reuse()
         if self.delivered:
@@ -213,7 +215,7 @@ class WorkOrder:
                 "止め置きです。納品できません", "It is on hold and cannot be delivered", open_media, (MEDIA_PROOF,)
             )
         return (
-            StepDone(item=self.item, step=plan.DELIVERY.code, note=note),
+            StepDone(item=self.item, step=plan.DELIVERY.code, note=note, photos=tuple(photos)),
             DeliveredToTown(item=self.item, label=self.label, item_kind=self.item_kind),
         )
 

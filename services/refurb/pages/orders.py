@@ -238,14 +238,14 @@ class Act(NamedTuple):
     do: Callable[[Transaction, Found, Any], Awaitable[Entry[Any]]]
 
 
-WITH_PHOTOS = frozenset({"accept", "step"})
+WITH_PHOTOS = frozenset({"accept", "ssd", "step", "deliver"})
 FORMS: dict[str, Act] = {
     "accept": Act(_accept, api.Acceptance, api.accepted),
     "reject": Act(_reject, api.Rejection, lambda tx, found, ask: orders.reject(tx, found.item, ask.reasons)),
-    "ssd": Act(_part, api.Swap, lambda tx, found, ask: api.swap(tx, found.item, ask)),
+    "ssd": Act(_part, api.Swap, api.swapped),
     "step": Act(_step, api.Did, api.did),
     "ready": Act(_spec, api.Readiness, lambda tx, found, ask: orders.finish(tx, found.item, api.spec(ask))),
-    "deliver": Act(_delivery, api.Delivery, lambda tx, found, ask: orders.deliver(tx, found.item, ask.note)),
+    "deliver": Act(_delivery, api.Delivery, api.delivered),
     "support": Act(_contact, api.Contacted, lambda tx, found, ask: orders.contact(tx, found.item, ask.contact)),
     "recycle": Act(_material, api.Recycling, lambda tx, found, ask: api.recycled(tx, found.item, ask)),
 }

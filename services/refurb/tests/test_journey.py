@@ -2,7 +2,7 @@
 
 from services.refurb.tests.conftest import Web, hear
 from services.refurb.tests.samples import ENGAGEMENT, OTHER_ENGAGEMENT, cleared, named, registered
-from services.refurb.tests.test_api import url
+from services.refurb.tests.test_api import ALL, url
 from shared.ids import uuid7
 from shared.testing import TOWN, Service, photo
 
@@ -45,6 +45,22 @@ async def test_a_device_is_worked_by_the_plan_of_its_engagement_with_photos_of_a
         assert (told["next_step"], told["missing_before_ready"]) == ("delivery", [])
     finally:
         assert (await web.post(PLAN, {"steps": PILOT})).status_code == 201
+
+
+async def test_every_step_takes_what_shows_it_the_swap_and_the_delivery_too(refurb: Service, web: Web) -> None:
+    known = registered()
+    await hear(refurb, [known, named(known), cleared(known)])
+    sent = (await web.upload(url(known, "photos"), photo=photo())).json()["sha256"]
+    shown = {"note": "写真あり", "photos": [sent]}
+    for act, body in ALL:
+        more = shown if act in ("ssd", "steps", "deliver") else {}
+        assert (await web.post(url(known, act), body | more)).status_code == 201
+    rows = await refurb.rows(
+        "SELECT data FROM works WHERE item = :item AND kind = 'refurb.step-done.v1' ORDER BY sequence",
+        item=known.event.item,
+    )
+    assert [row.data["step"] for row in rows] == ["ssd", "os", "cleaning", "support", "delivery"]
+    assert {(row.data["note"], row.data["photos"][0]["sha256"]) for row in rows} == {("写真あり", sent)}
 
 
 async def test_a_plan_that_cannot_be_stays_as_typed_with_its_sentence(web: Web) -> None:
