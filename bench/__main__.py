@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench import alone, ceilings, importing, reading
+from bench import alone, applying, ceilings, importing, reading
 from bench.ceilings import quantile
 from bench.device import Device
 from bench.fleet import fleet, lookup_ms, pages_ms
@@ -33,6 +33,7 @@ RESULTS = Path(__file__).parent / "results.json"
 CLIENTS = 16
 BATCH = 100
 PACE, PACED = 100, 500  # scans a second, and how many of them
+APPLIED_PACE, APPLIED = 50, 300  # applications a second, and how many: the first minute of a call
 LABELS = 160  # on one paper: the pilot's
 APPLICATIONS = 10_000  # to one call
 LOTS = (100, 1000)  # certificates on one list
@@ -90,6 +91,8 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     read = await asyncio.to_thread(reading_rows)
     taken_in = await importing_rows(stack, made)
     await quiet(stack)
+    applied = await applying.applied(stack, APPLIED * scale, 1 / APPLIED_PACE)
+    await quiet(stack)
     sequencer_raw = await ceilings.commits(stack, 1, ROUND, 3)
     sequencer = await sequenced(stack, LEAVES * scale)  # the last: its leaves are of no ledger
     histories = (*HISTORIES, LONG_HISTORY) if scale > 1 else HISTORIES
@@ -97,6 +100,7 @@ async def measure(stack: Stack, folder: Path, scale: int) -> dict[str, dict[str,
     return among | {
         "scan_single": row(single, single_raw, "scans/s"),
         "scan_p99_at_100": row(paced, 1000 / single_raw, "ms", less_is_better=True),
+        "application_p99_at_50": row(applied, 1000 / single_raw, "ms", less_is_better=True),
         "scan_batch": row(batch, batch_raw, "scans/s"),
         "end_to_end": row(through, min(batch_raw, publish_raw, pull_raw), "rows/s"),
         "destruction_answered_p50": row(answered, None, "ms"),  # promised: 50, with a photo taken in

@@ -45,8 +45,8 @@ class Device:
         """Return what lies at a path. Raises RuntimeError when it is not answered by 200."""
         return await self.ask("GET", path, None)
 
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
-        """Send a request and return the body of its answer. Raises RuntimeError when that is not 200."""
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None, status: str = "200") -> bytes:
+        """Send a request and return the body of its answer. Raises RuntimeError when its status is another."""
         content = json.dumps(body).encode() if body else b""
         said = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n" if body else ""
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host.netloc}\r\n{self._cookie}{said}\r\n"
@@ -54,6 +54,6 @@ class Device:
         *lines, _, _ = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:])
         answer = await self._reader.readexactly(int(headers["content-length"]))
-        if lines[0].split()[1] != "200":
+        if lines[0].split()[1] != status:
             raise RuntimeError(f"{lines[0]} {answer[:500]!r}")
         return answer

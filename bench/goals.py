@@ -43,6 +43,7 @@ GOALS: Mapping[str, Goal] = {
     "scan_single": _least(400),
     "scan_p99_at_100": _most(50),
     "scan_batch": _least(5_000),
+    "application_p99_at_50": _most(100),
     "end_to_end": _share(0.4),
     "destruction_answered_p50": _most(50),
     "destroy_to_certificate_p50": _most(0.5),
