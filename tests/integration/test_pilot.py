@@ -126,6 +126,7 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot:
         Actor(pilot.world.origin, pilot.world.authority, "mogami-admin") as admin,
         Actor(pilot.world.origin, pilot.world.authority, "mogami-clerk") as clerk,
         Actor(pilot.world.origin, pilot.world.authority, "itad-worker") as worker,
+        Actor(pilot.world.origin, pilot.world.authority, "itad-refurbisher") as refurbisher,
     ):
         asked = {
             "centre": "centre-sofmap-itad",
@@ -136,6 +137,9 @@ async def test_views_dropped_and_rebuilt_come_out_equal_and_none_is_empty(pilot:
             "certificate_days": 43,
         }
         ended = (await admin.do("/api/tracking/engagements", asked))["stream"]
+        own = {"steps": [{"code": "memory", "ja": "メモリ増設", "en": "Memory added"}]}
+        path = f"/api/refurb/engagements/{ended}/plan"
+        await until_heard(lambda: refurbisher.ask(path, own), lambda answer: answer.status == 201)
         await admin.do(f"/api/tracking/engagements/{ended}/end")
         file = [("file", ("stray.csv", inventory(["TS9K0AFFFFFF"]), "text/csv"))]  # the stray report's drive turns up
         answer = await clerk.upload("/api/tracking/inventories", {"engagement": pilot.world.engagement}, file)

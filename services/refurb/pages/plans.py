@@ -106,4 +106,4 @@ async def _page(
 
 
 def _lines(steps: tuple[PlanStep, ...]) -> str:
-    return "\n".join(f"{one.code} {one.ja} / {one.en}" for one in steps)
+    return "\n".join(one.code if one.code in plan.KNOWN else f"{one.code} {one.ja} / {one.en}" for one in steps)
