@@ -1,7 +1,5 @@
 """The counter: machines are handed over by scans and a picture of the signed receipt, taken back, offered again."""
 
-import csv
-import io
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,6 +14,7 @@ from services.donations.pages.place import LINE, LINES, page, request_id, shown_
 from services.donations.shapes import Clerk, Grounds, HandingOver, Receipt, Reoffering, TakingBack
 from shared import darkroom
 from shared.blobs import BLOB_SIZE_MAX
+from shared.cells import written
 from shared.door import Door, TheDoor
 from shared.entry import Entry, moment
 from shared.identity import Principal
@@ -29,6 +28,7 @@ LOOKED_AT_MAX = 1_000  # machines on one page
 
 
 LABELS_MAX = 200
+REGISTER_HEADS = ("追跡ID", "種類", "公募", "受付番号", "譲渡日時", "決裁番号", "根拠", "返却日時")
 
 
 @router.get("/donations/calls/{number}/applications/{receipt}/hand-over")
@@ -126,36 +126,18 @@ async def show_register(request: Request, door: TheDoor, who: Clerk) -> Response
     return page(request, "register.html", rows=rows)
 
 
-_SIGNS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for a formula
-
-
 @router.get("/donations/register.csv")
 async def save_register(door: TheDoor, who: Clerk) -> Response:
     """Give the goods register's moves as CSV that a Japanese spreadsheet opens."""
     async with door.look(who.party, who) as connection:
         rows = await reading.register(connection)
-    made = io.StringIO()
-    writer = csv.writer(made)
-    writer.writerow(("追跡ID", "種類", "公募", "受付番号", "譲渡日時", "決裁番号", "根拠", "返却日時"))
+    told: list[tuple[str, ...]] = [REGISTER_HEADS]
     for row in rows:
         back = moment(row.returned_at) if row.returned_at else ""
-        cells = (
-            row.label,
-            row.kind,
-            row.number,
-            row.receipt,
-            moment(row.handed_over_at),
-            row.approval,
-            row.basis,
-            back,
-        )
-        writer.writerow([_plain(str(cell or "")) for cell in cells])
+        at, by = moment(row.handed_over_at), (row.approval, row.basis)
+        told.append(tuple(str(cell or "") for cell in (row.label, row.kind, row.number, row.receipt, at, *by, back)))
     kept = {"content-disposition": 'attachment; filename="goods-register.csv"'}
-    return Response("\ufeff" + made.getvalue(), media_type="text/csv; charset=utf-8", headers=kept)
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_SIGNS) else cell
+    return Response(written(told), media_type="text/csv; charset=utf-8", headers=kept)
 
 
 def _looked_at(form: Form) -> list[str] | None:

@@ -11,7 +11,7 @@ from services.donations import commands, reading, views
 from services.donations.intake import Place, find_own
 from services.donations.pages.desk import desk_after
 from services.donations.pages.place import LINES, local, request_id, shown_call
-from services.donations.shapes import Clerk, Confirming, FurtherRound, Mark, Reviewing
+from services.donations.shapes import MARKS_MAX, Clerk, Confirming, FurtherRound, Mark, Reviewing
 from shared.door import Door, TheDoor
 from shared.entry import Entry
 from shared.events.donations import CallOpened
@@ -59,6 +59,12 @@ async def review(request: Request, number: str, door: TheDoor, who: Clerk) -> Re
                 "nobody-to-review",
                 "列に応募がありません。審査する応募がないときは、そのまま次の公募を始めてください。",
                 "There is no application in the queue. With nobody to review, go on to the next call.",
+            )
+        if len(marks) > MARKS_MAX:
+            raise Refused(
+                "too-many-to-review",
+                f"審査できる応募は一度に{MARKS_MAX}件までです。条件に合わない応募を列から外してから、もう一度記録してください。",
+                f"At most {MARKS_MAX} applications are reviewed at once. Take out who is not eligible first.",
             )
         body = Reviewing(request=request_id(asked.form), marks=marks)
         return await door.act(place.tenant, who, lambda tx: commands.review(tx, place.call, body.marked), ask=body)

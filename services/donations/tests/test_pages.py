@@ -605,7 +605,7 @@ async def test_the_counter_compares_what_is_scanned_keeps_a_picture_and_fills_th
         web.public.cookies.clear()
     for step in ("close", "settle"):
         await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})
-    ground = {"request": str(uuid7()), "approval": "=総務第123号", "basis": "財産の譲与に関する条例"}
+    ground = {"request": str(uuid7()), "approval": "＝総務第123号", "basis": "財産の譲与に関する条例"}
     assert (await web.clerk.post(f"{DESK}/basis", data=ground | {"basis": ""})).status_code == 422
     assert (await web.clerk.post(f"{DESK}/basis", data=ground)).status_code == 303
     counter = f"{DESK}/applications/063622-0001/hand-over"
@@ -631,7 +631,7 @@ async def test_the_counter_compares_what_is_scanned_keeps_a_picture_and_fills_th
     assert (again.status_code, "もうお渡し済みです" in again.text) == (409, True)
     saved = await web.clerk.get("/donations/register.csv")
     assert saved.text.startswith("\ufeff追跡ID")
-    assert "'=総務第123号" in saved.text
+    assert "'＝総務第123号" in saved.text
     base = f"{DESK}/applications/063622-0001"
     assert (await web.clerk.post(f"{base}/return", data={"reason": "x"})).status_code == 422
     assert (await web.clerk.post(f"{base}/return", data={"reason": "unused"})).status_code == 303

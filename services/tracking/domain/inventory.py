@@ -17,6 +17,7 @@ from services.tracking.domain import archive, columns, table, workbook
 from services.tracking.domain.columns import CELL_MAX, HEADS, HEADS_MAX, LABEL
 from services.tracking.domain.row import DESCRIBED, NUMBERS, NUMBERS_EN, OURS, Fault, Line, Row
 from services.tracking.domain.width import plain
+from shared.cells import unescaped
 from shared.events.tracking import ItemRegistered, Lease, Mapped
 from shared.refused import Invalid
 
@@ -99,7 +100,7 @@ def read(content: bytes, mapped: Mapped = OURS) -> Inventory:
                 ja = f"列の数が{len(heads)}ではなく{len(cells)}です。区切りを確かめてください。"
                 inventory.faults.append(Fault(number, ja, f"{len(cells)} columns instead of {len(heads)}."))
                 continue
-            said = {name: table.unescaped(cell.strip()) for name, cell in zip(names, cells, strict=True) if name}
+            said = {name: unescaped(cell.strip()) for name, cell in zip(names, cells, strict=True) if name}
             line = Line(number, said, mapped, assumed)
             if line.is_clear(dict(zip(names, cells, strict=True))):
                 _take(inventory, seen, line)

@@ -1,21 +1,15 @@
-"""A table as somebody's file holds it: numbered lines of cells, and cells that no spreadsheet takes for formulas. Pure.
+"""A table as somebody's file holds it: numbered lines of cells. Pure.
 
 Decode BOM → UTF-8 → CP932 and nothing else: detectors guess wrong.
 """
 
 import csv
 import io
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
 FILE_SIZE_MAX = 10 * 1024 * 1024  # bytes
-
-# What begins a formula where a cell is opened (OWASP, CSV injection), in both widths, as Japanese
-# spreadsheets do. The apostrophes before it are counted with it, so that a text that begins with one comes back.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")  # the container of .xls and of every workbook with a password
 _STRANGE: tuple[tuple[bytes, str, str], ...] = (
@@ -89,23 +83,6 @@ def lines(content: bytes) -> Iterator[tuple[int, list[str]]]:
             '引用符が閉じていません。この行の「"」を確かめてください。',
             "A quotation mark is not closed on this line.",
         ) from broken
-
-
-def written(rows: Iterable[Sequence[str]]) -> bytes:
-    """Write a table that a Japanese spreadsheet opens rightly: UTF-8 with a byte order mark, CRLF, no formula."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([[escaped(cell) for cell in row] for row in rows])
-    return out.getvalue().encode("utf-8-sig")
-
-
-def escaped(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would take for a formula."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def unescaped(cell: str) -> str:
-    """Take off exactly the apostrophe that `escaped` puts there."""
-    return cell[1:] if _ESCAPED.match(cell) else cell
 
 
 def _decode(content: bytes) -> str:

@@ -15,6 +15,7 @@ import xlsxwriter
 from services.tracking.domain import archive, table
 from services.tracking.domain.archive import Sheet
 from services.tracking.domain.table import Table, Unclear, Unreadable
+from shared.cells import escaped
 
 SHEET = "物品台帳"
 TEXT = 49  # the format "@", built in (ISO/IEC 29500-1, 18.8.30)
@@ -59,7 +60,7 @@ def written(rows: Iterable[Sequence[str]], choices: Mapping[str, Iterable[str]] 
         for line, row in enumerate(rows):
             heads = heads or row
             for column, cell in enumerate(row):
-                sheet.write_string(line, column, table.escaped(cell), text if line else bold)
+                sheet.write_string(line, column, escaped(cell), text if line else bold)
         for column, head in enumerate(heads):
             sheet.set_column(column, column, max(10, 2 * len(head) + 2), text)
             if words := [*(choices or {}).get(head, ())]:

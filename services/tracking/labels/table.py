@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.tracking.domain.table import written
 from services.tracking.labels.paper import Printed
+from shared.cells import written
 from shared.ids import qr_url
 
 HEADS = ("label", "url", "asset_number", "model")

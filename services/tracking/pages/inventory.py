@@ -18,6 +18,7 @@ from services.tracking.domain import columns, inventory, table, workbook
 from services.tracking.domain.row import OURS, Row
 from services.tracking.pages.place import Place, ThePlace
 from services.tracking.pages.words import LOT_KINDS
+from shared.cells import written
 from shared.database import Transaction
 from shared.door import Door, TheDoor
 from shared.entry import Entry
@@ -124,7 +125,7 @@ def _refuse_unready(read: inventory.Inventory, place: Place) -> None:
 async def export(door: TheDoor, who: Clerk, place: ThePlace) -> Response:
     """Give out the engagement's inventory with its tracking IDs; read in again it registers nothing new."""
     rows = await _registered(door, who, place)
-    content = await asyncio.to_thread(lambda: table.written(inventory.export(rows)))
+    content = await asyncio.to_thread(lambda: written(inventory.export(rows)))
     return _download(content, "text/csv; charset=utf-8", "inventory.csv", "物品台帳.csv")
 
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tracking.domain import columns, custody, inventory, item, table, workbook
+from services.tracking.domain import columns, custody, inventory, item, workbook
 from services.tracking.domain.columns import MEDIA_MAX
 from services.tracking.domain.custody import RECEIVED, Seen
 from services.tracking.domain.policy import guideline_rows, required
 from services.tracking.domain.row import Row
+from shared.cells import escaped, unescaped, written
 from shared.events.tracking import CustodyClosed, ItemRegistered, Medium, PolicySet
 from shared.ids import new_label, uuid7
 
@@ -236,7 +237,7 @@ def test_a_device_without_a_medium_is_not_stuck_its_custody_ends_at_its_receipt(
 def exported(*rows: Row) -> tuple[bytes, dict[str, Row]]:
     """Return the export of the rows once registered, and what is registered under which label."""
     there = [inventory.row_of(registered(row)) for row in rows]
-    return table.written(inventory.export(there)), {row.label: row for row in there}
+    return written(inventory.export(there)), {row.label: row for row in there}
 
 
 MARKS = "'=+-@＝－\",; 　0A株￥~①髙"
@@ -287,8 +288,8 @@ def test_a_day_that_never_was_is_text_like_any_other(form: str, said: str) -> No
 
 @given(HOSTILE | st.text("'=\t\r\n@x"))
 def test_no_cell_of_an_export_is_a_formula_and_each_comes_back(cell: str) -> None:
-    assert table.unescaped(table.escaped(cell)) == cell
-    assert table.escaped(cell)[:1] not in {*"=+-@\t\r\n＝＋－＠"}
+    assert unescaped(escaped(cell)) == cell
+    assert escaped(cell)[:1] not in {*"=+-@\t\r\n＝＋－＠"}
 
 
 def test_an_export_opens_in_a_japanese_spreadsheet_and_is_compared_by_its_tracking_ids() -> None:

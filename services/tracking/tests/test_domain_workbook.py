@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from services.tracking.domain import archive, inventory, table, workbook
 from services.tracking.domain.table import Unclear, Unreadable
+from shared.cells import unescaped, written
 
 HEADS = ["物品番号", "種別", "ネットワーク", "機密性", "媒体種別", "媒体製造番号", "媒体容量GB"]
 GOOD = ["R02-0031", "デスクトップ", "個人番号利用事務系", "機密性3", "HDD", "000E12", "500"]
@@ -77,7 +78,7 @@ def by_xlsxwriter(*rows: list[str]) -> bytes:
 
 
 def as_csv(*rows: list[str]) -> bytes:
-    return table.written(rows)
+    return written(rows)
 
 
 # ── the same table ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,9 +109,9 @@ def test_whatever_text_is_written_comes_back_from_a_workbook_as_from_a_csv(rows:
     content = workbook.written(rows)
     read = lines(content)
     assert [number for number, _ in read] == [*range(1, len(rows) + 1)]
-    assert [[table.unescaped(cell) for cell in cells] for _, cells in read] == rows
+    assert [[unescaped(cell) for cell in cells] for _, cells in read] == rows
     assert not any(isinstance(cell, Unclear) for _, cells in read for cell in cells)
-    from_csv = [cells for _, cells in table.lines(table.written(rows))]
+    from_csv = [cells for _, cells in table.lines(written(rows))]
     assert from_csv == [cells for _, cells in read]
 
 
