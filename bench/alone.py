@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from services.donations.domain.allocation import Machine, allocate
+from services.donations.domain.allocation import allocate
 from services.donations.domain.receipt import receipt_number
 from services.tracking.labels import SIZES, Printed, sheet
-from shared.events.donations import ApplicationReceived, CallOpened, Category
+from shared.events.donations import ApplicationReceived, CallOpened, Category, Machine
 from shared.events.refurb import Spec
 from shared.ids import new_label, new_token, uuid7
 from shared.stack.stack import FONTS

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from meguru.allocations import DIFFERENT, SAME, UNREADABLE
 from meguru.cli import app
-from services.donations.domain.allocation import Machine, allocate
+from services.donations.domain.allocation import allocate
 from services.donations.domain.record import Inputs, publish
-from shared.events.donations import ApplicationReceived, CallClosed, CallOpened, Category
+from shared.events.donations import ApplicationReceived, CallClosed, CallOpened, Category, Machine
 from shared.events.refurb import Spec
 from shared.testing import NOW, Growing
 

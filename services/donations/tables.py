@@ -49,6 +49,7 @@ closings = Table(
     Column("round", Integer, nullable=False, server_default="1"),
     Column("tenant", Text, nullable=False),
     Column("entry", Uuid),  # what a notice of the log names; null in rows of the first release
+    Column("stock", ARRAY(Uuid)),  # what a lottery draws for; null for other rules, and in rows of an earlier release
     Column("closed_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("call", "round"),
 )

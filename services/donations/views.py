@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.donations import tables
-from services.donations.domain.allocation import Machine
 from services.donations.domain.receipt import nth
 from shared.database import Transaction
 from shared.entry import Entry
@@ -25,6 +24,7 @@ from shared.events.donations import (
     CallOpened,
     Grant,
     HandedOver,
+    Machine,
     MovedOn,
     Reoffered,
     Returned,
@@ -163,7 +163,8 @@ def _of_call(entry: Entry[Any]) -> list[Placed]:
             kept = {"call": e.call, "round": e.round, "data": e.model_dump(mode="json")}
             return [(tables.rounds, kept | {"opened_at": entry.recorded_at})]
         case CallClosed() as e:
-            kept = {"call": e.call, "round": e.round, "entry": entry.id}
+            stock = None if e.stock is None else [machine.item for machine in e.stock]
+            kept = {"call": e.call, "round": e.round, "entry": entry.id, "stock": stock}
             return [(tables.closings, kept | {"closed_at": entry.recorded_at})]
         case Allocated() as e:
             kept = {"call": e.call, "round": e.round, "entry": entry.id}
@@ -193,9 +194,15 @@ _MACHINES = (
 
 
 async def stock(connection: AsyncConnection) -> list[Machine]:
-    """Return the machines of the town that may still be given: taken over, and granted to nobody."""
-    query = _MACHINES + (
-        f"AND NOT EXISTS (SELECT FROM {HELD} g WHERE g.item = r.item) ORDER BY r.item, r.ready_at DESC, r.sequence DESC"
+    """Return the machines of the town that may still be given: taken over, granted to nobody, drawn for by no lottery.
+
+    What a lottery draws for is its own from the closing to the allocation; what it leaves is stock again.
+    """
+    query = _MACHINES + (  # noqa: S608 - a constant
+        f"AND NOT EXISTS (SELECT FROM {HELD} g WHERE g.item = r.item) "
+        "AND NOT EXISTS (SELECT FROM closings x WHERE r.item = ANY(x.stock) AND NOT EXISTS "
+        "(SELECT FROM allocations a WHERE a.call = x.call AND a.round = x.round)) "
+        "ORDER BY r.item, r.ready_at DESC, r.sequence DESC"
     )
     return [Machine(item=row.item, label=row.label, kind=row.kind) for row in await connection.execute(text(query))]
 

@@ -31,6 +31,14 @@ class Criterion(Part):
     points_max: int = Field(ge=1)
 
 
+class Machine(Part):
+    """A machine the town has taken over and not given to anybody yet."""
+
+    item: UUID
+    label: str
+    kind: ItemKind
+
+
 class CallOpened(Event):
     """A public call (公募) with its rule said aloud. Its first round is what it says; further ones are opened later."""
 
@@ -65,12 +73,13 @@ class RoundOpened(Event):
 
 
 class CallClosed(Event):
-    """The window of a round is over: nothing more is taken in, the queue stands."""
+    """The window of a round is over: nothing more is taken in, the queue stands, and a lottery's stock with it."""
 
     kind: ClassVar[str] = "donations.call-closed.v1"
     call: UUID
     number: str
     round: int = 1
+    stock: tuple[Machine, ...] | None = None  # what a lottery draws for, in the order it is given; of no other rule
 
 
 class SeedDrawn(Event):

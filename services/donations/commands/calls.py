@@ -47,12 +47,12 @@ async def open_round(tx: Transaction, asked: RoundOpened) -> Entry[Any]:
 
 
 async def close(tx: Transaction, call: UUID) -> Entry[Any]:
-    """Close a call: an application on its way is either in the queue by now or refused."""
+    """Close a call: an application on its way is either in the queue by now or refused. A lottery takes its stock."""
     await lock_desk(tx)
     history = await ledger.read(tx, call)
     if done := history.answered(tx.request):
         return done
-    return await append(tx, history, calls.fold(history.events).close())
+    return await append(tx, history, calls.fold(history.events).close(await views.stock(tx.connection)))
 
 
 @dataclass(frozen=True, slots=True)

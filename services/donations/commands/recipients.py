@@ -76,13 +76,17 @@ async def record_basis(tx: Transaction, call: UUID, approval: str, basis: str) -
 async def take_back(tx: Transaction, call: UUID, receipt: str, reason: applications.ReturnReason) -> Entry[Any]:
     """Take back what was handed over; it holds the recipient's data and is offered to nobody yet.
 
-    Who gave machines back waits no longer: what others leave goes past them from this commit on.
+    Who gave machines back waits no longer: what others leave goes past them from this commit on. Raises Refused
+    while a lottery of the call is being decided.
     """
     await lock_desk(tx)
-    history = await ledger.read(tx, await application_of(tx, call, receipt))
-    if done := history.answered(tx.request):
+    stream = await application_of(tx, call, receipt)
+    histories = await ledger.read_all(tx, [call, stream])
+    if done := histories[stream].answered(tx.request):
         return done
-    return await append(tx, history, applications.fold(history.events).take_back(reason))
+    event = applications.fold(histories[stream].events).take_back(reason)
+    calls.fold(histories[call].events).refuse_leaving()
+    return await append(tx, histories[stream], event)
 
 
 async def reoffer(tx: Transaction, call: UUID, receipt: str, method: applications.ClearedBy) -> Entry[Any]:

@@ -16,16 +16,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.donations.domain.ranking import FIRST_COME, Ranking
-from shared.events.donations import Allocated, ApplicationReceived, CallOpened, Grant, MovedOn, RoundOpened
-from shared.events.tracking import ItemKind, Part
-
-
-class Machine(Part):
-    """A machine the town has taken over and not given to anybody yet."""
-
-    item: UUID
-    label: str
-    kind: ItemKind
+from shared.events.donations import Allocated, ApplicationReceived, CallOpened, Grant, Machine, MovedOn, RoundOpened
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +26,14 @@ class Shared:
     grants: tuple[Grant, ...]
     waiting: tuple[str, ...]
     left: tuple[UUID, ...]
+
+
+def offered(offer: CallOpened | RoundOpened, stock: Iterable[Machine]) -> list[Machine]:
+    """Return the machines of the kinds that a round offers, in the order they are given."""
+    places = {kind: place for place, kind in enumerate(offer.item_kinds)}
+    return sorted(
+        (machine for machine in stock if machine.kind in places), key=lambda m: (places[m.kind], m.label, m.item)
+    )
 
 
 def allocate(
@@ -53,11 +52,7 @@ def allocate(
     call does not name gets nothing and does not wait.
     """
     offer = further or call
-    places = {kind: place for place, kind in enumerate(offer.item_kinds)}
-    offered = sorted(
-        (machine for machine in stock if machine.kind in places), key=lambda m: (places[m.kind], m.label, m.item)
-    )
-    items = [machine.item for machine in offered]
+    items = [machine.item for machine in offered(offer, stock)]
     done = share(call, ranking.ordered(applications), items, min(offer.units, len(items)), held or {})
     return Allocated(
         call=call.call,

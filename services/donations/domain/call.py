@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.donations.domain.allocation import Machine, allocate, move_on
+from services.donations.domain.allocation import allocate, move_on, offered
 from services.donations.domain.ranking import Ranking
 from services.donations.domain.window import refuse_window
 from shared.entry import Event
@@ -20,6 +20,7 @@ from shared.events.donations import (
     Category,
     Channel,
     Grant,
+    Machine,
     MovedOn,
     ReviewConfirmed,
     Reviewed,
@@ -38,7 +39,7 @@ class Call:
 
     opened: CallOpened | None = None
     further: RoundOpened | None = None  # the round it is in, after the first
-    closed: bool = False
+    closed: CallClosed | None = None  # the round it is in
     seed: SeedDrawn | None = None
     reviewed: Reviewed | None = None
     confirmed: bool = False
@@ -52,8 +53,8 @@ class Call:
         if self.opened and self.opened.rule == "lottery" and self.closed and not self.allocated:
             raise Refused(
                 "draw-under-way",
-                "抽選の結果が出るまで、応募を外すことも取り下げることもできません。割り当てのあとで、もう一度行ってください。",
-                "Until the lottery is decided no application leaves the queue. Do it again once the call is allocated.",
+                "抽選の結果が出るまで、応募の取り消しや取り下げ、返却の記録はできません。割り当て後に、もう一度行ってください。",
+                "Until the lottery is decided nobody leaves and nothing is taken back. Do it again after that.",
             )
 
     @property
@@ -62,6 +63,11 @@ class Call:
         if self.opened is None:
             return "draft"
         return "settled" if self.allocated else "closed" if self.closed else "open"
+
+    @property
+    def drawn_for(self) -> tuple[Machine, ...] | None:
+        """The machines of a lottery, from its closing to its allocation; None where no closing fixed any."""
+        return self.closed.stock if self.closed and not self.allocated else None
 
     @property
     def round(self) -> int:
@@ -214,8 +220,11 @@ class Call:
                 "After the closing nothing is corrected. Tell the town's desk what is wrong.",
             )
 
-    def close(self) -> CallClosed:
-        """Close the queue of this round for good. Raises Refused when it is closed or was never opened."""
+    def close(self, stock: Iterable[Machine]) -> CallClosed:
+        """Close the queue of this round for good, and of a lottery the stock: the first machines of its offer.
+
+        Whoever sees the lots can then choose neither. Raises Refused when it is closed or was never opened.
+        """
         opened = self.begun()
         if self.closed:
             raise Refused(
@@ -224,7 +233,9 @@ class Call:
                 "This call has been closed already. The next step is to allocate.",
                 state=self.state,
             )
-        return CallClosed(call=opened.call, number=opened.number, round=self.round)
+        offer = self.further or opened
+        drawn_for = tuple(offered(offer, stock)[: offer.units]) if opened.rule == "lottery" else None
+        return CallClosed(call=opened.call, number=opened.number, round=self.round, stock=drawn_for)
 
     def draw(self, event: SeedDrawn) -> SeedDrawn:
         """Take the seed of this round's lottery. Raises Refused when the call draws no lots or is not closed."""
@@ -239,10 +250,15 @@ class Call:
     def settle(
         self, applications: Iterable[ApplicationReceived], stock: Iterable[Machine], out: Iterable[str] = ()
     ) -> Allocated:
-        """Allocate this round; `out` are the receipts that are not in the queue. Raises Refused when too early."""
+        """Allocate this round; `out` are the receipts that are not in the queue. Raises Refused when too early.
+
+        `stock` is not looked at where the closing fixed one, not even for what became of a machine since (ADR 0029).
+        """
         opened = self.begun()
         self.refuse_unsettleable()
         held = {receipt: len(grant.items) for receipt, grant in self.held.items()}
+        if self.drawn_for is not None:
+            stock = self.drawn_for
         done = allocate(opened, applications, stock, ranking=self._ranking(opened), further=self.further, held=held)
         return done.model_copy(update={"out": tuple(sorted(out))})
 
@@ -339,10 +355,10 @@ def fold(events: Sequence[Event]) -> Call:
                 call = replace(call, opened=event)
             case RoundOpened():
                 call = replace(
-                    call, further=event, closed=False, seed=None, reviewed=None, confirmed=False, allocated=None
+                    call, further=event, closed=None, seed=None, reviewed=None, confirmed=False, allocated=None
                 )
             case CallClosed():
-                call = replace(call, closed=True)
+                call = replace(call, closed=event)
             case Reviewed():
                 call = replace(call, reviewed=event, confirmed=False)
             case ReviewConfirmed():

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from services.donations.domain import draw
-from services.donations.domain.allocation import Machine
 from services.donations.domain.call import Call, fold
 from shared.entry import Entry, Event, moment
 from shared.events.donations import (
@@ -18,6 +17,7 @@ from shared.events.donations import (
     ApplicationReceived,
     CallClosed,
     CallOpened,
+    Machine,
     MovedOn,
     ReviewConfirmed,
     Reviewed,
@@ -59,6 +59,7 @@ def publish(entries: Sequence[Entry[Any]], inputs: Inputs) -> dict[str, Any]:
     if opened is None:
         raise ValueError("a log begins with the opening of its call")
     known = {machine.item: machine for machine in inputs.machines}
+    fixed = {e.event.round: e.event.stock for e in entries if isinstance(e.event, CallClosed)}
     steps = []
     for entry in _in_order(entries):
         event = entry.event
@@ -67,7 +68,8 @@ def publish(entries: Sequence[Entry[Any]], inputs: Inputs) -> dict[str, Any]:
             said |= {"entry": str(entry.id), "digest": entry.digest.hex()}
         if isinstance(event, Allocated):
             said["queue"] = [_queued(each, inputs) for each in _queue(event, inputs)]
-            said["stock"] = [known[item].model_dump(mode="json") for item in event.stock]
+            named = known | {machine.item: machine for machine in fixed[event.round] or ()}  # as the closing says them
+            said["stock"] = [named[item].model_dump(mode="json") for item in event.stock]
         if isinstance(event, Allocated | MovedOn):
             said["grants"] = [
                 {"receipt": grant.receipt, "items": [str(item) for item in grant.items]} for grant in event.grants
@@ -140,6 +142,7 @@ class _Again:
             case "allocated":
                 self.queue = [_received(each, self.opened) for each in said["queue"]]
                 stock = [Machine.model_validate(machine) for machine in said["stock"]]
+                self._hold_to_closing(stock)
                 return self._decided(said, lambda call: call.settle(self.queue, stock))
             case "moved-on":
                 left = set(said.get("out") or ())
@@ -147,6 +150,12 @@ class _Again:
                 return self._decided(said, lambda call: call.move_on(said["receipt"], waiting))
             case other:
                 raise ValueError(f"{other!r} is no step of a log")
+
+    def _hold_to_closing(self, stock: Sequence[Machine]) -> None:
+        """Note where a lottery was allocated from another stock than its closing named."""
+        drawn_for = fold(self.events).drawn_for
+        if drawn_for is not None and list(drawn_for) != list(stock):
+            self.wrong.append("the stock is not what the closing named")
 
     def _drawn(self, event: SeedDrawn) -> SeedDrawn:
         """Follow the seed from the closing's digest and the log's proof; go on with what follows from them."""

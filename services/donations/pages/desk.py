@@ -180,9 +180,10 @@ async def desk_page(
     async with door.look(place.tenant, who) as connection:
         rows = await reading.desk(connection, place.call)
         machines = {m.item: m.label for m in await views.machines(connection, [i for row in rows for i in row.items])}
-        stock = await views.stock(connection)
+        free = await views.stock(connection)
         staff = await reading.staff(connection, place.tenant)
     shown = await shown_call(door, place)
+    stock = free if progress.call.drawn_for is None else progress.call.drawn_for
     today = door.now().astimezone(TOKYO).replace(second=0, microsecond=0, tzinfo=None)
     return page(
         asked.request,

@@ -8,12 +8,12 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.donations.domain.allocation import Machine, allocate, move_on
+from services.donations.domain.allocation import allocate, move_on
 from services.donations.domain.draw import lot
 from services.donations.domain.ranking import Ranking
 from services.donations.domain.receipt import order, receipt_number
 from services.donations.tests.conftest import CATEGORIES, a_call
-from shared.events.donations import ApplicationReceived, CallOpened, RoundOpened
+from shared.events.donations import ApplicationReceived, CallOpened, Machine, RoundOpened
 from shared.events.tracking import ItemKind
 from shared.testing import NOW
 

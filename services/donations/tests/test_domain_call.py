@@ -52,7 +52,7 @@ settled | granted        | not-granted
 def call_in(state: str) -> Call:
     call = Call() if state == "draft" else fold([a_call()])
     if state in ("closed", "settled"):
-        call = fold([call.opened, call.close()])  # type: ignore[list-item]  # it was opened above
+        call = fold([call.opened, call.close([])])  # type: ignore[list-item]  # it was opened above
     if state == "settled":
         call = fold([call.opened, CallClosed(call=uuid7(), number=""), call.settle([], [])])  # type: ignore[list-item]  # as above
     return call
@@ -81,7 +81,7 @@ def do(call: Call, step: str) -> Event:
             arrived, now = (at, NOW + timedelta(days=8)) if how != "future" else (NOW + timedelta(seconds=1), NOW)
             return call.record(**facts, channel="paper", arrived_at=arrived, keyed_by="clerk", at=now)
         case "close":
-            return call.close()
+            return call.close([])
         case "granted":
             call.granted("063622-0001")
             raise AssertionError("granted")

@@ -12,13 +12,21 @@ from hypothesis import strategies as st
 
 from services.donations.domain import draw
 from services.donations.domain import marks as review_marks
-from services.donations.domain.allocation import Machine
 from services.donations.domain.call import Call, fold
 from services.donations.domain.record import Inputs, cited, publish, recompute
 from services.donations.tests.conftest import a_call
 from services.donations.tests.test_domain_allocation import CAPS, application, machines
 from services.donations.tests.test_domain_draw import leaves, proof, root
-from shared.events.donations import ApplicationReceived, Criterion, Marks, Reviewed, RoundOpened, Rule, SeedDrawn
+from shared.events.donations import (
+    ApplicationReceived,
+    Criterion,
+    Machine,
+    Marks,
+    Reviewed,
+    RoundOpened,
+    Rule,
+    SeedDrawn,
+)
 from shared.ids import uuid7
 from shared.testing import NOW, Growing
 
@@ -44,6 +52,11 @@ class Town:
     def standing(self) -> list[ApplicationReceived]:
         return [each for each in self.queue if each.receipt not in self.out]
 
+    @property
+    def free(self) -> list[Machine]:
+        held = {item for grant in self.call.held.values() for item in grant.items}
+        return [machine for machine in self.stock if machine.item not in held]
+
     def apply(self, count: int) -> None:
         for _ in range(count):
             category = self.random.choice([*CAPS, "school"])
@@ -54,7 +67,7 @@ class Town:
 
     def decide(self) -> None:
         call = self.call
-        closing = self.stream.add(call.close())
+        closing = self.stream.add(call.close(self.free))
         if call.opened and call.opened.rule == "lottery":
             digests = [*leaves(self.random.randint(0, 9)), closing.digest, *leaves(self.random.randint(0, 9))]
             index = digests.index(closing.digest)
@@ -77,11 +90,7 @@ class Town:
             asked = Reviewed(call=call.opened.call, round=0, marks=marks, reviewer="one")
             review = self.stream.add(review_marks.give(self.call, asked, self.standing))
             self.stream.add(review_marks.confirm(self.call, review.id, "other", self.standing))
-        free = {machine.item for machine in self.stock} - {
-            item for grant in self.call.held.values() for item in grant.items
-        }
-        stock = [machine for machine in self.stock if machine.item in free]
-        self.random.shuffle(stock)
+        stock = self.random.sample(self.free, len(self.free))
         shuffled = self.random.sample(self.standing, len(self.standing))
         self.stream.add(self.call.settle(shuffled, stock, self.out))
 

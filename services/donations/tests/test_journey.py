@@ -13,20 +13,23 @@ import pytest
 
 from services.donations import commands, reading, tables, views
 from services.donations.commands import Marked
+from services.donations.commands.queue import draw_stream
 from services.donations.consumers import consumers
 from services.donations.domain.applicant import Applicant
+from services.donations.domain.call import fold
 from services.donations.domain.record import recompute
-from services.donations.tests.conftest import a_call, contents, prepare_stock
+from services.donations.tests.conftest import SPEC, a_call, contents, prepare_stock
 from services.donations.tests.test_domain_draw import leaves, proof, root
 from shared import ledger
 from shared.door import Ask, Door
 from shared.entry import By
-from shared.events.donations import Criterion, RoundOpened
+from shared.events.donations import CallClosed, Criterion, RoundOpened
+from shared.events.refurb import Ready
 from shared.identity import Principal
 from shared.ids import uuid7
 from shared.messaging import Notice
 from shared.refused import Invalid, Refused
-from shared.testing import CLERK, NOW, TOWN, Service
+from shared.testing import CLERK, NOW, TOWN, Service, recorded
 
 PUBLIC = By(person="public", party=TOWN)
 SECOND = By(person="clerk-2", party=TOWN)
@@ -112,12 +115,100 @@ async def test_nobody_leaves_between_the_seed_and_the_allocation(made: Service) 
     receipts = [await applied(made, call, n=n) for n in range(3)]
     await hear(made, a_notice(await close(made, call)))
     async with made.acting(request=uuid7()) as tx:
-        with pytest.raises(Refused, match="抽選の結果が出るまで"):
+        with pytest.raises(Refused, match="抽選の結果が出るまで、応募の取り消し"):
             await commands.refuse(tx, call, receipts[0])
-    with pytest.raises(Refused, match="抽選の結果が出るまで"):
+    with pytest.raises(Refused, match="抽選の結果が出るまで、応募の取り消し"):
         await withdrawn(made, call, receipts[0])
     await settle(made, call)
     await withdrawn(made, call, receipts[0])
+
+
+async def test_a_lottery_draws_for_what_was_in_stock_at_its_closing_and_nobody_else_gets_that(
+    made: Service,
+) -> None:
+    """Once the lots can be read, the hour of the allocation, another call or a new machine changes nothing."""
+    items = await prepare_stock(made, 4)
+    call = await opened(made, rule="lottery", units=3)
+    other = await opened(made, number="063622-2026-2", units=9)
+    for n in range(4):
+        await applied(made, call, n=n)
+        await applied(made, other, "hamlet", 1, 10 + n)
+    closing = await close(made, call)
+    assert [machine.item for machine in closing.event.stock] == items[:3]
+    assert (await close(made, other)).event.stock is None
+    await hear(made, a_notice(closing))
+    await prepare_stock(made, 1, "notebook")
+    first = Ready(item=items[0], label="Z00000001", item_kind="notebook", grade="A", spec=SPEC)
+    async with made.consuming() as tx:
+        await consumers.handle(tx, [recorded(first)])
+    taken = await settle(made, other)
+    assert items[3] in taken.stock
+    assert not set(items[:3]) & set(taken.stock)
+    result = await settle(made, call)
+    assert list(result.stock) == items[:3]
+    document = await log(made, call)
+    assert recompute(document).differences == ()
+    less, foreign, renamed = (copy.deepcopy(document) for _ in range(3))
+    less["steps"][2]["stock"].pop()
+    foreign["steps"][2]["stock"][0]["item"] = str(items[3])
+    renamed["steps"][2]["stock"][0]["label"] = "Z00000001"
+    for touched in (less, foreign, renamed):
+        assert recompute(touched).differences == ("step 3: the stock is not what the closing named",)
+    less["steps"][0]["stock"].pop()
+    assert "grants" in recompute(less).differences[0]
+
+
+async def test_what_a_lottery_leaves_is_stock_again_and_a_closing_of_an_earlier_release_takes_what_is_there(
+    made: Service,
+) -> None:
+    await prepare_stock(made, 3)
+    call = await opened(made, rule="lottery", units=3)
+    await applied(made, call)
+    await hear(made, a_notice(await close(made, call)))
+    async with made.acting() as tx:
+        assert await views.stock(tx.connection) == []
+    await settle(made, call)
+    async with made.acting() as tx:
+        assert len(await views.stock(tx.connection)) == 2
+        entries = (await ledger.read(tx, call)).entries
+        seeds = (await ledger.read(tx, draw_stream(call, 1))).entries
+        queue = await views.queued(tx.connection, call)
+        machines = await views.machines(tx.connection, entries[-1].event.stock)  # type: ignore[attr-defined]  # Allocated
+    old = [entries[0].event, CallClosed(call=call, number="063622-2026-1"), seeds[0].event]
+    stock = [machines[0], *machines[2:]]
+    assert set(fold(old).settle(queue, stock).stock) == {machine.item for machine in stock}
+
+
+async def test_nothing_is_taken_back_between_the_seed_and_the_allocation(made: Service) -> None:
+    """Who gave machines back waits no longer: recorded now, it would let somebody else win."""
+    await prepare_stock(made, 1)
+    call = await opened(made, rule="lottery", units=1)
+    receipts = [await applied(made, call, "youth", 2, n) for n in range(3)]
+    await hear(made, a_notice(await close(made, call)))
+    first = (await settle(made, call)).grants[0].receipt
+    async with made.acting() as tx:
+        await commands.hand_over(tx, call, first)
+    further = RoundOpened(
+        call=call,
+        number="-",
+        round=2,
+        item_kinds=("desktop",),
+        units=1,
+        opens_at=NOW + timedelta(days=8),
+        closes_at=NOW + timedelta(days=9),
+    )
+    async with made.acting() as tx:
+        await commands.open_round(tx, further)
+    await prepare_stock(made, 1, "notebook")
+    await hear(made, a_notice(await close(made, call)))
+    async with made.acting(request=uuid7()) as tx:
+        with pytest.raises(Refused, match="抽選の結果が出るまで、応募の取り消し"):
+            await commands.take_back(tx, call, first, "unused")
+    await settle(made, call)
+    async with made.acting(request=uuid7()) as tx:
+        await commands.take_back(tx, call, first, "unused")
+    assert first in receipts
+    assert recompute(await log(made, call)).differences == ()
 
 
 async def test_whoever_touches_a_log_is_found_out(made: Service) -> None:
