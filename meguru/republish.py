@@ -24,7 +24,7 @@ from rich.console import Console
 
 from meguru.standing import standing
 from services.tracking.log import merkle, tiles
-from services.tracking.loops import AWAITED, NOTICE_LEAVES_MAX
+from services.tracking.notices import AWAITED, NOTICE_LEAVES_MAX
 from shared import jetstream
 from shared.outbox import WINDOW_BYTES_MAX, WINDOW_ROWS_MAX, Parcel, parcel_of, publish
 from shared.settings import SERVICES

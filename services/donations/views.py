@@ -31,6 +31,7 @@ from shared.events.donations import (
     ReviewConfirmed,
     Reviewed,
     RoundOpened,
+    SeedAsked,
     SeedDrawn,
     UsageReported,
 )
@@ -96,7 +97,7 @@ def _rows(entry: Entry[Any]) -> list[Placed]:
     match entry.event:
         case Ready() | DeliveredToTown() | TakenOver() | UsageReported():
             return [_placed(entry)]
-        case SeedDrawn() | Reviewed() | ReviewConfirmed() | BasisRecorded():
+        case SeedAsked() | SeedDrawn() | Reviewed() | ReviewConfirmed() | BasisRecorded():
             return []  # read from the ledger, where the call's own entries are few
         case CallOpened() | RoundOpened() | CallClosed() | Allocated() | MovedOn():
             return _of_call(entry)
@@ -191,6 +192,10 @@ _MACHINES = (
     "SELECT DISTINCT ON (r.item) r.item, r.label, r.kind FROM refurbishments r "
     "WHERE EXISTS (SELECT FROM takeovers t WHERE t.item = r.item) "
 )
+_UNDRAWN = (
+    "AND NOT EXISTS (SELECT FROM closings x WHERE r.item = ANY(x.stock) AND NOT EXISTS "
+    "(SELECT FROM allocations a WHERE a.call = x.call AND a.round = x.round)) "
+)
 
 
 async def stock(connection: AsyncConnection) -> list[Machine]:
@@ -198,10 +203,8 @@ async def stock(connection: AsyncConnection) -> list[Machine]:
 
     What a lottery draws for is its own from the closing to the allocation; what it leaves is stock again.
     """
-    query = _MACHINES + (  # noqa: S608 - a constant
-        f"AND NOT EXISTS (SELECT FROM {HELD} g WHERE g.item = r.item) "
-        "AND NOT EXISTS (SELECT FROM closings x WHERE r.item = ANY(x.stock) AND NOT EXISTS "
-        "(SELECT FROM allocations a WHERE a.call = x.call AND a.round = x.round)) "
+    query = (
+        f"{_MACHINES} AND NOT EXISTS (SELECT FROM {HELD} g WHERE g.item = r.item) {_UNDRAWN}"
         "ORDER BY r.item, r.ready_at DESC, r.sequence DESC"
     )
     return [Machine(item=row.item, label=row.label, kind=row.kind) for row in await connection.execute(text(query))]

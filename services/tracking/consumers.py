@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from services.tracking import views
+from services.tracking import notices, views
 from services.tracking.commands import custody
 from services.tracking.tables import metadata
 from shared import live
@@ -11,6 +11,7 @@ from shared.database import Transaction
 from shared.directory import join
 from shared.entry import Entry
 from shared.events.certificates import CertificateIssued
+from shared.events.donations import SeedAsked
 from shared.events.erasure import ErasureFailed, ErasureVerified, LotReopened, LotSettled, MediumDestroyed, MediumErased
 from shared.events.tracking import LossEnded, Received, RequirementRaised
 from shared.messaging import Consumers
@@ -70,3 +71,10 @@ async def on_loss_ended(tx: Transaction, entries: Sequence[Entry[LossEnded]]) ->
     """Close the custody of what was found again, when all that was asked of it came meanwhile."""
     for entry in entries:
         await custody.close(tx.following(entry), entry.event.item)
+
+
+@consumers.on(SeedAsked)
+async def on_seed_asked(tx: Transaction, entries: Sequence[Entry[SeedAsked]]) -> None:
+    """Say again where the closing of a lottery stands in the log: its first notice did not arrive."""
+    for entry in entries:
+        await notices.announce_again(tx.connection, entry.tenant, entry.event.closing, asked=entry.id)

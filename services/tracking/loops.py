@@ -9,43 +9,30 @@ database does not lead to it: an older database that was put back is seen at the
 """
 
 import asyncio
-import json
 import logging
-from base64 import b64encode
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy import BigInteger, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.tracking import notices
 from services.tracking.keys import CannotSign, Ring, Signer
 from services.tracking.log import merkle, note, tiles
 from services.tracking.log.note import BadNote, Checkpoint
+from services.tracking.notices import Leaf
 from shared import bell, keepsake
 from shared.database import alone
-from shared.ids import derived
 from shared.telemetry import span
 from shared.worker import Work
 
 log = logging.getLogger(__name__)
 
 ROUND_LEAVES_MAX = 1000
-NOTICE_LEAVES_MAX = 100
 ROUND_S = 0.1  # rounds are at least this far apart, so that leaves share their tiles and checkpoint
 RETRY_S = 0.5
 KEYS_AGAIN_S = 10.0  # after a key that may not sign: an operator is about to put it right
 LOOK_AGAIN_S = 60.0  # after the log was found changed: somebody has to mend it first
-AWAITED = (  # somebody waits to hear where these stand in the log
-    "erasure.medium-erased.v1",
-    "erasure.medium-destroyed.v1",
-    "tracking.custody-closed.v1",
-    "certificates.lot-requested.v1",
-    "donations.call-closed.v1",  # a lottery's seed follows from where it stands
-)
 
 
 class Inconsistent(RuntimeError):
@@ -112,7 +99,7 @@ async def _extends(connection: AsyncConnection, tree: tiles.Tree, kept: Checkpoi
     try:
         proof = []
         if kept.size < tree.size:
-            stored = await _read(connection, tiles.proving(kept.size, tree.size))
+            stored = await notices.stored(connection, tiles.proving(kept.size, tree.size))
             proof = tiles.consistency(stored.__getitem__, kept.size, tree.size)
         merkle.check_consistency(kept.size, tree.size, kept.root, tree.root, proof)
     except (KeyError, ValueError) as other:
@@ -185,7 +172,12 @@ async def integrate(connection: AsyncConnection, signer: Signer, kept: Kept) -> 
             text("INSERT INTO checkpoints (size, root, note) VALUES (:size, :root, :note)"),
             {"size": grown.size, "root": grown.root, "note": signed},
         )
-        await _announce(connection, waiting, tree.size, grown.size, signed)
+        awaited = [
+            Leaf(row.entry, row.tenant, tree.size + nth)
+            for nth, row in enumerate(waiting)
+            if row.kind in notices.AWAITED
+        ]
+        await notices.announce(connection, awaited, grown.size, signed)
         await connection.commit()  # from here on the log has grown; before it, no head may lie elsewhere
         await kept.keep(signed)
     return len(waiting)
@@ -205,7 +197,7 @@ async def _tree(connection: AsyncConnection) -> tuple[tiles.Tree, str]:
         return bytes(tiles.WIDTH * tiles.BUNDLED_SIZE)
 
     tiles.load(head.size, note_path)
-    stored = await _read(connection, asked)
+    stored = await notices.stored(connection, asked)
     try:
         tree = tiles.load(head.size, stored.__getitem__)
     except (KeyError, ValueError) as missing:
@@ -213,15 +205,6 @@ async def _tree(connection: AsyncConnection) -> tuple[tiles.Tree, str]:
     if tree.root != bytes(head.root):
         raise Inconsistent("the stored tiles do not lead to the last signed root; run `meguru audit`")
     return tree, head.note
-
-
-async def _read(connection: AsyncConnection, paths: Sequence[str]) -> dict[str, bytes]:
-    """Return the stored files of these paths; a partial tile that a full one replaced is answered by the full one."""
-    full = [path.partition(".p/")[0] for path in paths]
-    found = await connection.execute(
-        text("SELECT path, content FROM tiles WHERE path = ANY(:paths)"), {"paths": [*paths, *full]}
-    )
-    return {row.path: bytes(row.content) for row in found}
 
 
 async def _store(connection: AsyncConnection, files: dict[str, bytes]) -> None:
@@ -236,28 +219,3 @@ async def _store(connection: AsyncConnection, files: dict[str, bytes]) -> None:
         f"{path}.p/{width}" for path in files if ".p/" not in path for width in range(1, tiles.WIDTH)
     ]:
         await connection.execute(text("DELETE FROM tiles WHERE path = ANY(:grown)"), {"grown": grown})
-
-
-async def _announce(connection: AsyncConnection, waiting: Sequence[Any], first: int, size: int, signed: str) -> None:
-    """Put the notices in the outbox: one message a tenant and round, at most 100 leaves each."""
-    awaited = [(first + nth, row) for nth, row in enumerate(waiting) if row.kind in AWAITED]
-    if not awaited:
-        return
-    paths = tiles.needed([index for index, _ in awaited], size)
-    subtree = tiles.subtree((await _read(connection, paths)).__getitem__, size)
-    by_tenant: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for index, row in awaited:
-        path = [b64encode(step).decode() for step in merkle.inclusion(subtree, index, size)]
-        by_tenant[row.tenant].append({"entry": str(row.entry), "index": index, "path": path})
-    notices = [
-        {
-            "id": derived(UUID(group[0]["entry"]), f"logged:{size}"),
-            "subject": f"notice.{tenant}.tracking.logged.v1",
-            "body": json.dumps(
-                {"checkpoint": signed, "leaves": group}, separators=(",", ":"), ensure_ascii=False
-            ).encode(),
-        }
-        for tenant, leaves in by_tenant.items()
-        for group in (leaves[at : at + NOTICE_LEAVES_MAX] for at in range(0, len(leaves), NOTICE_LEAVES_MAX))
-    ]
-    await connection.execute(text("INSERT INTO notices (id, subject, body) VALUES (:id, :subject, :body)"), notices)

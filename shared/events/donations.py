@@ -82,6 +82,15 @@ class CallClosed(Event):
     stock: tuple[Machine, ...] | None = None  # what a lottery draws for, in the order it is given; of no other rule
 
 
+class SeedAsked(Event):
+    """The desk waits for a lottery's seed: tracking is asked to say once more where the closing stands in the log."""
+
+    kind: ClassVar[str] = "donations.seed-asked.v1"
+    call: UUID
+    round: int
+    closing: UUID  # the entry that closed the round
+
+
 class SeedDrawn(Event):
     """The seed of a lottery (抽選), from the log's head as it stood when the call was closed (docs/adr/0029)."""
 

@@ -96,6 +96,13 @@ async def confirm_review(number: Number, body: Confirming, door: TheDoor, who: C
     )
 
 
+@router.post("/calls/{number}/seed", status_code=201)
+async def ask_seed(number: Number, body: Ask, door: TheDoor, who: Clerk) -> Response:
+    """Ask again where the closing of a lottery stands in the log, when its seed does not come."""
+    place = await find_own(door, number, who)
+    return recorded(await door.act(place.tenant, who, lambda tx: commands.ask_seed(tx, place.call), ask=body))
+
+
 @router.post("/calls/{number}/settle", status_code=201)
 async def settle_call(number: Number, body: Ask, door: TheDoor, who: Clerk) -> Response:
     """Allocate by the call's rule."""

@@ -15,6 +15,7 @@ from services.donations.commands.applications import (
 from services.donations.commands.calls import (
     Leaf,
     Marked,
+    ask_seed,
     close,
     confirm_review,
     draw,
@@ -44,6 +45,7 @@ __all__ = [
     "Taken",
     "Told",
     "apply",
+    "ask_seed",
     "close",
     "compare",
     "confirm_review",

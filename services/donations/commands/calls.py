@@ -92,6 +92,16 @@ async def draw(tx: Transaction, call: UUID, leaf: Leaf) -> Entry[Any]:
     return await append(tx, stream, calls.fold(history.events).draw(event))
 
 
+async def ask_seed(tx: Transaction, call: UUID) -> Entry[Any]:
+    """Ask for the notice of a lottery's closing again, as often as it does not come: the log gives one seed."""
+    history = await ledger.read(tx, call)
+    if done := history.answered(tx.request):
+        return done
+    closings = [entry.id for entry in history.entries if isinstance(entry.event, CallClosed)]
+    event = (await folded(tx, history)).ask_seed(closings[-1] if closings else history.stream)
+    return await append(tx, history, event)
+
+
 @dataclass(frozen=True, slots=True)
 class Marked:
     """What a reviewer gives one application, and why."""

@@ -25,6 +25,7 @@ from shared.events.donations import (
     ReviewConfirmed,
     Reviewed,
     RoundOpened,
+    SeedAsked,
     SeedDrawn,
 )
 from shared.refused import Invalid, Refused
@@ -237,14 +238,20 @@ class Call:
         drawn_for = tuple(offered(offer, stock)[: offer.units]) if opened.rule == "lottery" else None
         return CallClosed(call=opened.call, number=opened.number, round=self.round, stock=drawn_for)
 
+    def ask_seed(self, closing: UUID) -> SeedAsked:
+        """Ask where the closing of this round stands in the log, when its notice did not come. Raises Refused."""
+        self._refuse_drawless()
+        if self.seed is not None:
+            raise Refused(
+                "seed-drawn",
+                "抽選の種はもう決まっています。次は割り当てをしてください。",
+                "The lottery's seed is drawn already. The next step is to allocate.",
+            )
+        return SeedAsked(call=self.begun().call, round=self.round, closing=closing)
+
     def draw(self, event: SeedDrawn) -> SeedDrawn:
         """Take the seed of this round's lottery. Raises Refused when the call draws no lots or is not closed."""
-        if self.begun().rule != "lottery" or not self.closed or event.round != self.round:
-            raise Refused(
-                "no-draw",
-                "この公募は抽選をしないか、まだ締め切っていません。公募の決め方を確かめてください。",
-                "This call draws no lots, or is not closed yet. Check its rule.",
-            )
+        self._refuse_drawless(event.round)
         return event
 
     def settle(
@@ -318,6 +325,14 @@ class Call:
             )
         return self.opened
 
+    def _refuse_drawless(self, round_: int | None = None) -> None:
+        if self.begun().rule != "lottery" or not self.closed or round_ not in (None, self.round):
+            raise Refused(
+                "no-draw",
+                "この公募は抽選をしないか、まだ締め切っていません。公募の決め方を確かめてください。",
+                "This call draws no lots, or is not closed yet. Check its rule.",
+            )
+
     def _ranking(self, opened: CallOpened) -> Ranking:
         if opened.rule == "lottery":
             if self.seed is None:
@@ -359,12 +374,8 @@ def fold(events: Sequence[Event]) -> Call:
                 )
             case CallClosed():
                 call = replace(call, closed=event)
-            case Reviewed():
-                call = replace(call, reviewed=event, confirmed=False)
-            case ReviewConfirmed():
-                call = replace(call, confirmed=True)
-            case SeedDrawn():
-                call = replace(call, seed=event) if event.round == call.round else call
+            case Reviewed() | ReviewConfirmed() | SeedAsked() | SeedDrawn():
+                call = _ranked(call, event)
             case BasisRecorded():
                 call = replace(call, basis=event)
             case Allocated() | MovedOn():
@@ -372,6 +383,19 @@ def fold(events: Sequence[Event]) -> Call:
             case _:
                 raise TypeError(f"{event.kind} is no event of a call")
     return call
+
+
+def _ranked(call: Call, event: Reviewed | ReviewConfirmed | SeedAsked | SeedDrawn) -> Call:
+    """Return the call after something was said of what ranks it; that a seed was asked for changes nothing."""
+    match event:
+        case Reviewed():
+            return replace(call, reviewed=event, confirmed=False)
+        case ReviewConfirmed():
+            return replace(call, confirmed=True)
+        case SeedDrawn() if event.round == call.round:
+            return replace(call, seed=event)
+        case _:
+            return call
 
 
 def _shared(call: Call, event: Allocated | MovedOn) -> Call:

@@ -104,6 +104,13 @@ async def close_call(request: Request, number: str, door: TheDoor, who: Clerk) -
     return await desk_does(lambda tx: commands.close(tx, place.call), asked, door, who, place)
 
 
+@router.post("/donations/calls/{number}/seed")
+async def ask_seed(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
+    """Ask for a lottery's seed that does not come."""
+    place, asked = await find_own(door, number, who), await Asked.of(request)
+    return await desk_does(lambda tx: commands.ask_seed(tx, place.call), asked, door, who, place)
+
+
 @router.post("/donations/calls/{number}/settle")
 async def settle_call(request: Request, number: str, door: TheDoor, who: Clerk) -> Response:
     """Allocate."""

@@ -108,6 +108,31 @@ async def test_a_lottery_waits_for_its_seed_and_is_drawn_once_however_the_log_we
     assert [step["step"] for step in document["steps"]] == ["closed", "drawn", "allocated"]
 
 
+async def test_a_notice_that_was_lost_is_asked_for_and_however_often_the_seed_is_the_same(made: Service) -> None:
+    await prepare_stock(made, 2)
+    call = await opened(made, rule="lottery")
+    for n in range(4):
+        await applied(made, call, n=n)
+
+    async def ask() -> Any:
+        async with made.acting(request=uuid7()) as tx:
+            return await commands.ask_seed(tx, call)
+
+    with pytest.raises(Refused, match="まだ締め切っていません"):
+        await ask()
+    closing = await close(made, call)
+    asked = [await ask(), await ask()]
+    assert {entry.event.closing for entry in asked} == {closing.id}
+    await hear(made, a_notice(closing, later=9))
+    await hear(made, a_notice(closing, later=40))
+    (drawn,) = await made.rows("SELECT body FROM entries WHERE kind = 'donations.seed-drawn.v1'")
+    result = await settle(made, call)
+    assert result.seed == json.loads(bytes(drawn.body))["data"]["seed"]
+    assert recompute(await log(made, call)).differences == ()
+    with pytest.raises(Refused, match="もう決まっています"):
+        await ask()
+
+
 async def test_nobody_leaves_between_the_seed_and_the_allocation(made: Service) -> None:
     """The lots can be read as soon as the closing is logged: who took somebody out then would choose who wins."""
     await prepare_stock(made, 1)

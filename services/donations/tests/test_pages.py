@@ -16,6 +16,7 @@ from services.donations.tests.conftest import SPEC, Web, contents, person, prepa
 from services.donations.tests.test_api import NUMBER, an_application, an_opening
 from services.donations.tests.test_journey import a_notice
 from shared import ledger
+from shared.events.donations import CallClosed
 from shared.events.refurb import Ready
 from shared.events.tracking import TakenOver
 from shared.ids import new_label, uuid7
@@ -566,8 +567,13 @@ async def test_a_lottery_says_that_it_waits_for_its_seed_and_a_further_round_beg
     assert "種を待っています" in (await web.clerk.get(DESK)).text
     early = await web.clerk.post(f"{DESK}/settle", data={"request": str(uuid7())}, headers=BY_HAND)
     assert (early.status_code, "抽選の種を待っています" in early.text) == (409, True)
+    assert "公開台帳に問い合わせる" in (await web.clerk.get(DESK)).text
+    assert (await web.clerk.post(f"{DESK}/seed", data={"request": str(uuid7())})).status_code == 303
+    again = await web.clerk.post(f"/api/donations/calls/{NUMBER}/seed", json={"request": str(uuid7())})
+    assert again.status_code == 201
     async with made.acting() as tx:
-        closing = (await ledger.read(tx, (await reading.opened(tx.connection))[0].call)).entries[-1]
+        entries = (await ledger.read(tx, (await reading.opened(tx.connection))[0].call)).entries
+    closing = next(entry for entry in entries if isinstance(entry.event, CallClosed))
     async with made.consuming() as tx:
         await consumers.handle(tx, [a_notice(closing)])
     assert "公開台帳の6番目" in (await web.clerk.get(DESK)).text

@@ -2,6 +2,7 @@
 
 import json
 import random
+from base64 import b64decode
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import permutations
@@ -9,21 +10,26 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from services.tracking import loops
 from services.tracking.commands import custody, items, lots, parties, scans
 from services.tracking.commands.differences import Difference
 from services.tracking.consumers import consumers
+from services.tracking.log import merkle, note
+from services.tracking.log.note import Checkpoint, NoteSigner
 from services.tracking.reading import in_doubt, overview
 from services.tracking.tests.entries import destroyed, erased, hear, issued, revoked
 from services.tracking.tests.world import founded, peopled, registered, row
 from services.tracking.views import levels
 from shared.entry import Entry
+from shared.events.donations import CallClosed, SeedAsked
 from shared.events.erasure import ErasureFailed, ErasureVerified, LotReopened, LotSettled, MediumErased
 from shared.events.tracking import EngagementOpened, PartyAdded
 from shared.ids import derived, uuid7
 from shared.levels import Level
 from shared.messaging import Later, Notice
-from shared.testing import NOW, TOWN, WORKER, Service, recorded
+from shared.testing import NOW, OTHER_TOWN, TOWN, WORKER, Service, recorded
 
 ROWS = {
     "timeline": "SELECT stream, sequence, entry, tenant, item, kind, data::text FROM timeline ORDER BY 1, 2",
@@ -336,6 +342,7 @@ async def test_a_card_that_comes_back_late_undoes_nothing_and_a_tombstone_forget
 def test_every_kind_that_tracking_acts_on_is_named() -> None:
     assert {kind for kind in consumers.handlers if not kind.startswith("tracking.")} == {
         "certificates.issued.v1",
+        "donations.seed-asked.v1",
         "erasure.erasure-failed.v1",
         ErasureVerified.kind,
         LotReopened.kind,
@@ -346,3 +353,37 @@ def test_every_kind_that_tracking_acts_on_is_named() -> None:
     }
     assert {PartyAdded.kind, EngagementOpened.kind} <= set(consumers.handlers)
     assert len(consumers.everything) == 1
+
+
+async def test_where_a_lotterys_closing_stands_is_said_again_to_its_own_town_under_the_newest_head(
+    tracking: Service,
+) -> None:
+    """The first notice was lost; what the desk asks for names the same leaf, and proves it."""
+    signer = NoteSigner.new("meguru.test/log")
+    call = uuid7()
+    closing = recorded(CallClosed(call=call, number="063622-2026-1"), stream=call)
+    asked = [recorded(SeedAsked(call=call, round=1, closing=closing.id), stream=call) for _ in range(2)]
+    foreign = recorded(SeedAsked(call=call, round=1, closing=closing.id), stream=call, tenant=OTHER_TOWN)
+    async with tracking.consuming() as tx:
+        await consumers.handle(tx, [closing, asked[0]])
+    heard = "SELECT id, subject, body FROM notices WHERE position > :after ORDER BY position"
+    (before,) = await tracking.rows("SELECT coalesce(max(position), 0) AS last FROM notices")
+    assert not [one for one in await tracking.rows(heard, after=0) if str(closing.id) in bytes(one.body).decode()]
+    async with tracking.consumer.connect() as connection:
+        kept = loops.Kept(tracking.settings.kept_head)
+        while await loops.integrate(connection, signer, kept):
+            pass
+    async with tracking.owner.begin() as connection:
+        await connection.execute(text("DELETE FROM notices"))
+    for _ in range(2):
+        async with tracking.consuming() as tx:
+            await consumers.handle(tx, [foreign, *asked])
+    said = await tracking.rows(heard, after=before.last)
+    assert {one.id for one in said} == {derived(one.id, "logged") for one in asked}
+    assert {one.subject for one in said} == {f"notice.{TOWN}.tracking.logged.v1"}
+    (body,) = {bytes(one.body) for one in said}
+    (leaf,) = json.loads(body)["leaves"]
+    head = Checkpoint.parse(note.open_note(json.loads(body)["checkpoint"], [signer.vkey]))
+    path = [b64decode(step) for step in leaf["path"]]
+    assert leaf["entry"] == str(closing.id)
+    merkle.check_inclusion(leaf["index"], head.size, merkle.leaf_hash(closing.digest), path, head.root)

@@ -13,6 +13,7 @@ from services.tracking import loops, views
 from services.tracking.keys import log_signer
 from services.tracking.log import merkle, note, tiles
 from services.tracking.log.note import Checkpoint, NoteSigner
+from services.tracking.notices import NOTICE_LEAVES_MAX
 from services.tracking.tests.entries import destroyed
 from services.tracking.tests.world import founded, registered, row
 from shared.blobs import Away
@@ -46,7 +47,7 @@ async def test_a_round_gives_every_leaf_a_place_and_tells_the_cited_ones_how_to_
         for notice in notices:
             said = json.loads(notice.body)
             head = Checkpoint.parse(note.open_note(said["checkpoint"], [signer.vkey]))
-            assert len(said["leaves"]) <= loops.NOTICE_LEAVES_MAX
+            assert len(said["leaves"]) <= NOTICE_LEAVES_MAX
             for leaf in said["leaves"]:
                 if leaf["entry"] in digests:
                     path = [b64decode(step) for step in leaf["path"]]

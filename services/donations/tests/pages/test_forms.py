@@ -43,6 +43,7 @@ FORMS: dict[str, tuple[Sent, ...]] = {
         Sent(f"{DESK}/paper", "けたが合いません", PAPER | {"phone": "1"}, 422),
         Sent(f"{DESK}/portal", "ファイルを選んでください", {}, 422),
         Sent(f"{DESK}/settle", "締め切る前に割り当てはできません", {"confirm": "yes"}),
+        Sent(f"{DESK}/seed", "抽選をしないか、まだ締め切っていません"),
         Sent(f"{FIRST}/return", "お渡しした機器がない", {"reason": "broken"}),
         Sent(f"{FIRST}/reoffer", "返却された機器がない", {"method": "erased"}),
         Sent(f"{DESK}/rounds", "割り当てが済んでいません", ROUND),
