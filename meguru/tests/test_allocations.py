@@ -64,10 +64,19 @@ def changed(**given: Any) -> Any:
     return document
 
 
+def named(count: int) -> Any:
+    """Return the log whose closing names the first machines of the stock, as a lottery's does."""
+    document = published()
+    document["steps"][0]["stock"] = document["steps"][-1]["stock"][:count]
+    return document
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [
         (published(), SAME),
+        (named(5), SAME),
+        (named(4), DIFFERENT),
         (changed(waiting=[]), DIFFERENT),
         (changed(grants=[]), DIFFERENT),
         (changed(stock=[]), DIFFERENT),
