@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -107,8 +108,8 @@ async def uses(connection: AsyncConnection, call: UUID | None = None) -> list[Ro
     return list(await connection.execute(text(query), {"call": call}))
 
 
-async def standing(connection: AsyncConnection, call: UUID, receipt: str) -> dict[str, Any]:
-    """Return where one application stands: its place in the queue, what was asked before it, what it got."""
+async def standing(connection: AsyncConnection, call: UUID, receipt: str, at: datetime) -> dict[str, Any]:
+    """Return where one application stands at a moment: its place, what was asked before it, what it got."""
     rows = await record(connection, call)
     own = next(row for row in rows if row.receipt == receipt)
     queue = [row for row in rows if not row.reason]
@@ -127,7 +128,10 @@ async def standing(connection: AsyncConnection, call: UUID, receipt: str) -> dic
         "place": len(ahead) + 1 if own in queue else None,
         "asked_before": sum(row.units for row in ahead),
         "rule": of.data["rule"],
-        "correctable": own.reason is None and not of.closed_at and own.round == (of.further or {"round": 1})["round"],
+        "correctable": own.reason is None
+        and not of.closed_at
+        and own.round == (of.further or {"round": 1})["round"]
+        and at < datetime.fromisoformat((of.further or of.data)["closes_at"]),
         "offered": (of.further or of.data)["units"],
         "closed_at": of.closed_at,
         "allocated_at": of.allocated_at,

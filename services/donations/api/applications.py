@@ -204,7 +204,7 @@ async def look_up(body: Look, door: TheDoor) -> Response:
     """Show where an application stands, to whoever holds its receipt and passphrase."""
     held = await hold(door, body.receipt, body.passphrase)
     async with door.look(held.place.tenant, public(held.place)) as connection:
-        return JSONResponse(_jsonable(await reading.standing(connection, held.place.call, held.receipt)))
+        return JSONResponse(_jsonable(await reading.standing(connection, held.place.call, held.receipt, door.now())))
 
 
 @router.post("/receipts/{receipt}/correct", status_code=201)

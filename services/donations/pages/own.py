@@ -71,7 +71,7 @@ async def show_correction(request: Request, door: TheDoor) -> Response:
     held, _words = await _held(request, door)
     async with door.look(held.place.tenant, public(held.place)) as connection:
         row = (await connection.execute(select(applicants).where(applicants.c.application == held.application))).one()
-        standing = await reading.standing(connection, held.place.call, held.receipt)
+        standing = await reading.standing(connection, held.place.call, held.receipt, door.now())
     typed = {name: getattr(row, name) for name in ("representative", "address", "phone", "mail", "purpose")}
     asked = {"group": row.group_name, "category": standing["category"], "units": str(standing["units"])}
     return await _correction(request, door, held, Form(typed | asked | {"request": str(uuid7())}))
@@ -198,7 +198,7 @@ async def _receipt(
     request: Request, door: Door, held: Held, passphrase: str, form: Form, *, status: int = 200
 ) -> Response:
     async with door.look(held.place.tenant, public(held.place)) as connection:
-        standing = await reading.standing(connection, held.place.call, held.receipt)
+        standing = await reading.standing(connection, held.place.call, held.receipt, door.now())
         consented = await reading.consented(connection, held.application)
     shown = await shown_call(door, held.place)
     return page(

@@ -262,8 +262,8 @@ async def test_the_rest_of_a_grant_is_handed_over_from_the_desk_and_a_page_opene
     await prepare_stock(made, 2)
     await opened(web, units=2)
     for n, units in ((1, "1"), (2, "2")):
-        await apply_on_pages(web, group=f"区{n}", phone=f"0233-43-000{n}", units=units)
         web.public.cookies.clear()
+        await apply_on_pages(web, group=f"区{n}", phone=f"0233-43-000{n}", units=units)
     for step in ("close", "settle"):
         await web.clerk.post(f"{DESK}/{step}", data={"request": str(uuid7())})
     counter = f"{DESK}/applications/063622-0002/hand-over"
@@ -274,6 +274,7 @@ async def test_the_rest_of_a_grant_is_handed_over_from_the_desk_and_a_page_opene
     first = {"request": str(uuid7()), "confirm": "yes"}
     assert (await web.clerk.post(f"{DESK}/applications/063622-0001/withdraw", data=first)).status_code == 303
     assert "残りのお渡しへ" in (await web.clerk.get(DESK)).text
+    assert "1台お渡し済み、あと1台割り当て" in re.sub("<[^>]+>", "", (await web.public.get("/calls/receipt")).text)
     stale = await web.clerk.post(counter, data=before | {"request": str(uuid7())})
     assert (stale.status_code, "見ている間に" in stale.text) == (409, True)
     assert (await web.clerk.post(counter, data=hidden(await web.clerk.get(counter)))).status_code == 303
