@@ -14,6 +14,7 @@ from services.donations.domain import application as applications
 from services.donations.domain import call as calls
 from services.donations.domain.applicant import Applicant, Attested, comparable_name, comparable_phone
 from services.donations.domain.receipt import hashed, link_token, passphrase, receipt_number
+from services.donations.domain.wording import What
 from services.donations.tables import applicants
 from shared import ledger
 from shared.database import Transaction
@@ -200,8 +201,9 @@ async def _take(
     )
     await tx.connection.execute(insert(applicants).on_conflict_do_nothing(), row)
     entry = await append(tx, history, event)
-    if applicant.mail and isinstance(event, ApplicationReceived):
-        await correspondence.write(tx, "received", [history.stream])
+    if applicant.mail:
+        what: What = "received" if isinstance(event, ApplicationReceived) else "late"
+        await correspondence.write(tx, what, [history.stream])
     return Taken(entry, words, link_token(secret, history.stream))
 
 

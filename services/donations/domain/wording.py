@@ -8,7 +8,6 @@ from shared.refused import Invalid
 
 What = Literal["received", "granted", "waiting", "not-eligible", "late"]
 WHATS: tuple[What, ...] = get_args(What)
-MAILED: tuple[What, ...] = ("received", "granted", "waiting", "not-eligible")  # who is late wrote on paper
 SUBJECT_MAX, BODY_MAX = 100, 4000
 PLACES = ("団体", "代表", "受付番号", "照会コード", "公募", "希望", "台数", "窓口", "リンク")
 _PLACE = re.compile(r"\{([^{}]*)\}")

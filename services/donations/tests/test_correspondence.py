@@ -154,13 +154,19 @@ async def test_letters_are_one_a_page_for_those_who_are_known(made: Service, web
         document.close()
 
 
-async def test_a_late_paper_has_its_letter_and_no_mail(made: Service) -> None:
+async def test_a_late_paper_has_its_letter_and_its_mail_where_an_address_was_given(made: Service) -> None:
     call = await call_of(made)
     await close(made, call)
     who = Applicant("遅区", "見本", "向町", "0233-43-0001", "late@example.jp")
+    nobody = Applicant("紙区", "見本", "向町", "0233-43-0002", "")
     async with made.acting() as tx:
-        await commands.record(tx, call, Attested(str(uuid7()), "fax", "hamlet", 1, NOW, who))
-    assert await made.rows(STATES) == []
+        for given in (who, nobody):
+            await commands.record(tx, call, Attested(str(uuid7()), "fax", "hamlet", 1, NOW, given))
+    with office() as there:
+        await send(made, there)
+        [mail] = there.mails
+        assert (to(mail), str(mail["Subject"]).split("（")[0]) == ("late@example.jp", "応募の期間について")
+    assert await made.rows(STATES) == [("late", "sent")]
     async with made.acting() as tx:
         told = await correspondence.printed(tx.connection, call, TOWN, origin="https://x")
-    assert [one.what for one in told] == ["late"]
+    assert [one.what for one in told] == ["late", "late"]
