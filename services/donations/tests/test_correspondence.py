@@ -111,6 +111,21 @@ def test_only_places_that_are_filled_may_stand_in_a_towns_words() -> None:
     assert done == Words("<台数>", "{リンク} <公募>"), "what a person typed is no place"
 
 
+async def test_a_letter_says_what_was_asked_beside_what_is_granted_and_of_nothing_no_number(made: Service) -> None:
+    await prepare_stock(made, 1)
+    call = await call_of(made)
+    for n in range(2):
+        await applied(made, call, n, mail=f"g{n}@example.jp", units=2)
+    await close(made, call)
+    await settle(made, call)
+    async with made.acting() as tx:
+        told = await correspondence.printed(tx.connection, call, TOWN, origin="https://x")
+    said = {one.what: one.words.body for one in told}
+    assert "希望の台数　　　2台\n　お譲りする台数　1台" in said["granted"]
+    assert "希望の台数は2台でしたが、いまお譲りできる機器がありません。" in said["waiting"]
+    assert not re.search(r"(?<!\d)0台", said["waiting"])
+
+
 async def test_a_town_writes_in_its_own_words_and_goes_back_to_ours(made: Service, web: Web) -> None:
     await opened(web)
     await web.public.post(f"{CALL}/applications", json=an_application(group="<b>一区</b>", mail="a@example.jp"))
