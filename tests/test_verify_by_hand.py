@@ -1,9 +1,11 @@
 """The lines in docs/verify-by-hand.md, run as anybody would run them."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,7 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (found,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
-    assert len(found.splitlines()) <= 75, "sixty lines of anybody's code, and their blanks"
+    assert len([line for line in found.splitlines() if line]) <= 60, "sixty lines of anybody's code"
     (tmp_path / "by_hand.py").write_text(found)
     (tmp_path / "key.txt").write_text(sample.KEY_TEXT)
     (tmp_path / "certificate.pdf").write_bytes(sample.PDF)
@@ -39,12 +41,26 @@ def test_its_sixty_lines_tell_true_from_altered(folder: Path, genuine: bytes) ->
     assert '"recordedAt"' in told.stdout
     for old, new, why in (
         (b'"addressee":"', b'"addressee":"x', "changed after signing"),
-        (b"did:key:z6Mk", b"did:key:z6Mj", "not on the list"),
+        (b"did:key:z6Mk", b"did:key:z6Mj", "signs no certificates"),
+        (b"{", b'{"id":"twice","id":"twice",', "a name stands twice"),
     ):
         (folder / "certificate.json").write_bytes(genuine.replace(old, new, 1))
         told = run(folder, sys.executable, "by_hand.py", "certificate.json", "key.txt")
         assert told.returncode == 1
         assert why in told.stderr
+
+
+@needs_openssl
+def test_its_sixty_lines_believe_no_witness_and_no_log_that_signs_a_certificate(folder: Path) -> None:
+    forged = sample.resigned(json.loads(sample.JSON))
+    (folder / "certificate.json").write_bytes(forged)
+    named = sample.vkey("example.jp/log/credential", sample.LIAR)
+    material = b"\x04" + sample.LIAR.public_key().public_bytes_raw()
+    witness = f"w.example/w1+00000000+{b64encode(material).decode()}\n"
+    for line, code in ((named, 0), (sample.vkey("w.example/log", sample.LIAR), 1), (witness, 1)):
+        (folder / "key.txt").write_text(sample.KEY_TEXT + line)
+        told = run(folder, sys.executable, "by_hand.py", "certificate.json", "key.txt")
+        assert (told.returncode, "signs no certificates" in told.stderr) == (code, bool(code)), told.stderr
 
 
 @needs_openssl

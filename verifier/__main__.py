@@ -4,9 +4,11 @@
 """
 
 import argparse
+import io
 import json
 import logging
 import sys
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout) -> in
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="正しい束をここに保管 keep a true bundle here")
     parser.add_argument("--json", action="store_true", help="機械向けに出力 machine-readable")
     given = parser.parse_args(arguments)
+    if isinstance(out, io.TextIOWrapper):  # a terminal of another character set shows what it can
+        out.reconfigure(errors="backslashreplace")
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)  # its tracebacks about broken files help nobody here
     try:
         keys = Keys.read(given.key)
@@ -144,7 +148,7 @@ def _plain(path: str, answer: Verdict | str) -> dict[str, object]:
 
 def _told(path: str, answer: Verdict | str) -> str:
     if isinstance(answer, str):
-        return f"{path}\n× 読めません。 Cannot be read. {answer}"
+        return f"{_visible(path)}\n× 読めません。 Cannot be read. {_visible(answer)}"
     revoked = answer.standing is not None and answer.standing.state == "revoked"
     intact = all(check.status != "failed" for check in answer.checks)
     unsure = answer.standing is not None and answer.standing.state == "unknown"
@@ -175,7 +179,13 @@ def _told(path: str, answer: Verdict | str) -> str:
     ]
     if not intact or answer.stripped:
         lines += [f"    台帳の内容 {ja} / {en}: {value}" for ja, en, value in answer.proved]
-    return "\n".join(lines)
+    return "\n".join(map(_visible, lines))
+
+
+def _visible(line: str) -> str:
+    """Write out what would steer a terminal: a file may hold a line of its own, or a code that hides the next."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(f"\\u{ord(one):04x}" if unicodedata.category(one) in hidden else one for one in line)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ class Revocations:
         signature = credential.signature(document, keys)
         if signature.status != "ok":
             raise Unreadable(f"取り消しの一覧: {signature.ja}", f"The list of revocations: {signature.en}")
+        if any(key.revoked for key in keys.credentials if key.public == credential.signer(document)):
+            raise Unreadable(  # whoever has a key that was lost may write any day on a list
+                "取り消しの一覧が、いまは使われていない鍵で署名されています。新しい一覧を入手してください。",
+                "The list of revocations is signed by a key that was revoked: get a newer list.",
+            )
         subject = document["credentialSubject"]
         rows = subject.get("revoked")
         if subject.get("kind") != "revocations" or not isinstance(rows, list):

@@ -30,7 +30,9 @@ def verify(path: Path, keys: Keys, photos: Sequence[Path] = (), revocations: Rev
     if path.stat().st_size > FILE_SIZE_MAX:
         most = f"{FILE_SIZE_MAX // 1024**2} MB"
         raise Unreadable(f"{most} を超えるファイルは調べません。", f"Files larger than {most} are not checked.")
-    originals = {photo.name: photo.read_bytes() for photo in photos}
+    originals: dict[str, bytes] = {}
+    for photo in photos:  # two cameras give two photos the same name
+        originals[str(photo) if photo.name in originals else photo.name] = photo.read_bytes()
     return verify_bytes(path.name, path.read_bytes(), keys, originals, revocations)
 
 
@@ -147,12 +149,17 @@ def _replaced(paper: pdf.Pdf, document: dict[str, Any]) -> Check:
 
 
 def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
-    """Check a bare proof: its head is signed; its entry is checked when its digest travels in the `extra` line."""
+    """Check a bare proof: its head is signed, and the digest in its `extra` line is in the log. Raises Unreadable."""
     nothing = ("台帳の証明だけのファイルです。", "The file is a bare log proof.")
     try:
         proof = log.parse(data.decode("utf-8", "replace"))
     except Wrong as wrong:
         raise Unreadable(wrong.ja, wrong.en) from wrong
+    if proof.extra is None:
+        raise Unreadable(
+            "台帳の証明に記録の要約（extra の行）がなく、何の証明か分かりません。証明書のファイルを指定してください。",
+            "The log proof has no digest of an entry (its line “extra”), so it proves nothing. Name the certificate.",
+        )
     try:
         log.check_checkpoint(proof.head, keys)
         log_standing(proof.head, keys, None)
@@ -161,20 +168,12 @@ def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
         )
     except Wrong as wrong:
         signature = Check.failed("signature", wrong)
-    ledger = _skip(
-        "log", "記録そのものがないため、場所だけが分かります。", "Without its entry the proof names a place only."
-    )
-    if proof.extra is not None:
-        try:
-            log.check_inclusion(proof, proof.extra)
-            ledger = Check(
-                "log",
-                "ok",
-                f"{proof.index} 番の要約は台帳にあります。",
-                f"The digest of entry {proof.index} is in the log.",
-            )
-        except Wrong as wrong:
-            ledger = Check.failed("log", wrong)
+    try:
+        log.check_inclusion(proof, proof.extra)
+        found = (f"{proof.index} 番の要約は台帳にあります。", f"The digest of entry {proof.index} is in the log.")
+        ledger = Check("log", "ok", *found)
+    except Wrong as wrong:
+        ledger = Check.failed("log", wrong)
     skipped = [_skip(one, *nothing) for one in ("photos", "completeness")]
     return Verdict(name, "proof", None, (signature, _skip("time", *nothing), ledger, *skipped))
 

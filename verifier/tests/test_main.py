@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import zlib
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 import pikepdf
@@ -61,6 +61,38 @@ def test_a_photo_is_compared() -> None:
     code, said = run(str(sample.DATA / "destruction.json"), "--photo", str(sample.DATA / "photo-before.jpg"))
     assert code == 0
     assert "手元の 1 枚は撮影時のまま" in said
+
+
+def test_two_photos_of_one_name_are_both_compared(tmp_path: Path) -> None:
+    genuine, paths = (sample.DATA / "photo-before.jpg").read_bytes(), []
+    for folder, content in (("before", genuine + b"x"), ("after", genuine)):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "IMG_0001.jpg")
+        paths[-1].write_bytes(content)
+    for first, second in (paths, paths[::-1]):
+        certificate = str(sample.DATA / "destruction.json")
+        code, said = run(certificate, "--photo", str(first), "--photo", str(second))
+        assert (code, "写真が、記録されたものと違います" in said) == (1, True), said
+
+
+def test_what_a_file_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    document = json.loads((sample.DATA / "destruction.json").read_bytes())
+    document["credentialSubject"]["number"] = "D-1\n○ 正しい証明です。 True.\x1b[8m\u202e"
+    (tmp_path / "forged.json").write_text(json.dumps(document))
+    code, said = run(str(tmp_path / "forged.json"))
+    assert code == 1
+    assert "\\u000a○ 正しい証明です。 True.\\u001b[8m\\u202e" in said
+    assert not any(line.startswith("○") for line in said.splitlines())
+    assert "\x1b" not in said
+
+
+def test_a_terminal_of_another_character_set_shows_what_it_can(tmp_path: Path) -> None:
+    document = json.loads((sample.DATA / "destruction.json").read_bytes())
+    document["credentialSubject"]["addressee"] = "𠮷田町長"
+    (tmp_path / "altered.json").write_text(json.dumps(document))
+    for charset in ("cp932", "ascii", "euc_jp"):
+        out = TextIOWrapper(BytesIO(), encoding=charset)
+        assert main([str(tmp_path / "altered.json"), "--key", str(sample.DATA / "key.txt")], out) == 1
 
 
 def test_it_runs_as_a_module_from_its_own_folder() -> None:

@@ -51,6 +51,14 @@ def test_a_list_past_its_next_update_or_older_than_the_certificate_says_so() -> 
     assert "older than the certificate" in told.standing.en
 
 
+def test_a_list_signed_by_a_key_that_was_revoked_is_none_whatever_day_it_says() -> None:
+    lines = [one for one in sample.KEY_TEXT.splitlines() if "/credential+" in one]
+    for day in ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z"):
+        keys = Keys.parse(sample.KEY_TEXT + "".join(f"{line.split()[0]} revoked={day}\n" for line in lines))
+        with pytest.raises(Unreadable, match="revoked"):
+            Revocations.parse(sample.REVOKED, keys, FRESH)
+
+
 def test_a_lot_names_what_was_revoked_of_it_since() -> None:
     document = json.loads(sample.LOT_JSON)
     assert NUMBER in {line["number"] for line in document["credentialSubject"]["lines"]}
