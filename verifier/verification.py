@@ -149,17 +149,12 @@ def _replaced(paper: pdf.Pdf, document: dict[str, Any]) -> Check:
 
 
 def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
-    """Check a bare proof: its head is signed, and the digest in its `extra` line is in the log. Raises Unreadable."""
+    """Check a bare proof: its head is signed; its entry is checked when its digest travels in the `extra` line."""
     nothing = ("台帳の証明だけのファイルです。", "The file is a bare log proof.")
     try:
         proof = log.parse(data.decode("utf-8", "replace"))
     except Wrong as wrong:
         raise Unreadable(wrong.ja, wrong.en) from wrong
-    if proof.extra is None:
-        raise Unreadable(
-            "台帳の証明に記録の要約（extra の行）がなく、何の証明か分かりません。証明書のファイルを指定してください。",
-            "The log proof has no digest of an entry (its line “extra”), so it proves nothing. Name the certificate.",
-        )
     try:
         log.check_checkpoint(proof.head, keys)
         log_standing(proof.head, keys, None)
@@ -168,12 +163,16 @@ def _proof(name: str, data: bytes, keys: Keys) -> Verdict:
         )
     except Wrong as wrong:
         signature = Check.failed("signature", wrong)
-    try:
-        log.check_inclusion(proof, proof.extra)
-        found = (f"{proof.index} 番の要約は台帳にあります。", f"The digest of entry {proof.index} is in the log.")
-        ledger = Check("log", "ok", *found)
-    except Wrong as wrong:
-        ledger = Check.failed("log", wrong)
+    ledger = _skip(
+        "log", "記録そのものがないため、場所だけが分かります。", "Without its entry the proof names a place only."
+    )
+    if proof.extra is not None:
+        try:
+            log.check_inclusion(proof, proof.extra)
+            found = (f"{proof.index} 番の要約は台帳にあります。", f"The digest of entry {proof.index} is in the log.")
+            ledger = Check("log", "ok", *found)
+        except Wrong as wrong:
+            ledger = Check.failed("log", wrong)
     skipped = [_skip(one, *nothing) for one in ("photos", "completeness")]
     return Verdict(name, "proof", None, (signature, _skip("time", *nothing), ledger, *skipped))
 
