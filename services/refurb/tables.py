@@ -1,5 +1,7 @@
 """Refurb's views: the history of work orders, of consignments and of plans, and what is known of the original media."""
 
+from typing import Any
+
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -8,49 +10,29 @@ from shared.tables import ground
 metadata = MetaData()
 ground(metadata)
 
-works = Table(
-    "works",
-    metadata,
-    Column("stream", Uuid, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("tenant", Text, nullable=False),
-    Column("item", Uuid, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False),
-    Column("person", Text, nullable=False),
-    Column("data", JSONB, nullable=False),
-    PrimaryKeyConstraint("stream", "sequence"),
-    Index("works_item", "item"),
-    Index("works_tenant", "tenant"),
-)
 
-consignments = Table(
-    "consignments",
-    metadata,
-    Column("stream", Uuid, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("tenant", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False),
-    Column("person", Text, nullable=False),
-    Column("data", JSONB, nullable=False),
-    PrimaryKeyConstraint("stream", "sequence"),
-    Index("consignments_tenant", "tenant"),
-)
+def _history(name: str, *about: Column[Any]) -> Table:
+    """Return a table that holds the entries of streams as rows; `about` is what else they are looked up by."""
+    return Table(
+        name,
+        metadata,
+        Column("stream", Uuid, nullable=False),
+        Column("sequence", Integer, nullable=False),
+        Column("tenant", Text, nullable=False),
+        *about,
+        Column("kind", Text, nullable=False),
+        Column("occurred_at", DateTime(timezone=True), nullable=False),
+        Column("person", Text, nullable=False),
+        Column("data", JSONB, nullable=False),
+        PrimaryKeyConstraint("stream", "sequence"),
+        *(Index(f"{name}_{column.name}", column.name) for column in about),
+        Index(f"{name}_tenant", "tenant"),
+    )
 
-plans = Table(
-    "plans",
-    metadata,
-    Column("stream", Uuid, nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("tenant", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("occurred_at", DateTime(timezone=True), nullable=False),
-    Column("person", Text, nullable=False),
-    Column("data", JSONB, nullable=False),
-    PrimaryKeyConstraint("stream", "sequence"),
-    Index("plans_tenant", "tenant"),
-)
+
+works = _history("works", Column("item", Uuid, nullable=False))
+consignments = _history("consignments")
+plans = _history("plans")
 
 sent_photos = Table(  # which photo was sent for which chassis: an entry names only its own
     "sent_photos",
